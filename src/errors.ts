@@ -1,0 +1,15 @@
+/**
+ * The root of every error that this project throws on purpose. `code` is stable and for programs, `message` for
+ * people; `retryable` says whether the same thing can succeed when it is tried again unchanged.
+ */
+export class UploaderError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
