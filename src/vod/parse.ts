@@ -1,0 +1,140 @@
+import * as z from 'zod';
+import { type Refusal, refusalError, transportError } from './errors.ts';
+import {
+  type FinishResult,
+  type InitResult,
+  isPartSize,
+  type ReceivedPart,
+  type VodAction,
+} from './protocol.ts';
+import { cleanText, type Redact } from './text.ts';
+
+/** An integer, also as a string: `0`, `"0"`. */
+const integer = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^-?\d{1,15}$/)
+    .transform(Number),
+]);
+const optionalText = z.string().optional().catch(undefined);
+/** 17 to 20 digits by the document; anything of digits is passed on as it came. */
+const fileId = z.string().regex(/^\d{1,32}$/);
+const url = z.string().min(1);
+
+/** What every reply has; the service leaves `codeDesc` and `canRetry` out of some. */
+const envelopeSchema = z.object({
+  code: integer,
+  message: optionalText,
+  codeDesc: optionalText,
+  canRetry: z
+    .union([integer, z.boolean().transform(Number)])
+    .transform((value) => (value === 0 || value === 1 ? value : undefined))
+    .optional()
+    .catch(undefined),
+});
+
+const finishedSchema = z.object({ fileId, url });
+
+/** `dataSize` only when it is a part size: whatever else stands there says nothing. */
+const resumableSchema = z.object({
+  dataSize: integer.optional().catch(undefined),
+  listParts: z.array(z.unknown()).nullish(),
+});
+
+const entrySchema = z.object({
+  offset: integer.pipe(z.int().nonnegative()),
+  dataSize: integer.pipe(z.int().positive()),
+  dataMd5: z.unknown().optional(),
+  /** The service's own example has this name in one entry. */
+  dataSha: z.unknown().optional(),
+});
+
+const md5Schema = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/i)
+  .toLowerCase();
+
+/** `fileId` keeps the digits that were sent: as a JavaScript number it would lose the last ones. */
+function keepDigits(key: string, value: unknown, context?: { source?: string }): unknown {
+  return key === 'fileId' && typeof value === 'number' ? context?.source : value;
+}
+
+/** A reply as it is taken apart: its action, its text for the error, and the redactor for what is quoted of it. */
+interface Reply {
+  readonly action: VodAction;
+  readonly text: string;
+  readonly redact: Redact;
+}
+
+function malformed({ action, text, redact }: Reply, problem: string): Error {
+  const start = cleanText(redact(text.slice(0, 4096)), 80);
+  const detail = start === '' ? problem : `${problem}; it starts with: ${start}`;
+  return transportError(action, { code: 'MALFORMED_REPLY', outcomeUnknown: true, detail });
+}
+
+function checked<T extends z.ZodType>(reply: Reply, schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const path = result.error.issues[0]?.path.join('.') ?? '';
+  throw malformed(reply, path === '' ? 'the reply is not an object' : `the reply has no valid ${path}`);
+}
+
+/** The reply's fields and its code; throws VodError for a code that is not one of `accepted`. */
+function open(reply: Reply, accepted: readonly number[]): { code: number; fields: unknown } {
+  if (reply.text.trim() === '') throw malformed(reply, 'the reply is empty');
+  let fields: unknown;
+  try {
+    fields = JSON.parse(reply.text, keepDigits);
+  } catch {
+    // Besides bad syntax: nesting so deep that the parser runs out of stack.
+    throw malformed(reply, 'the reply is not JSON');
+  }
+  const { code, message, codeDesc, canRetry } = checked(reply, envelopeSchema, fields);
+  if (accepted.includes(code)) return { code, fields };
+  // Far more than is shown, so that no half of a secret survives the cut.
+  const said = (text: string | undefined) =>
+    text === undefined ? undefined : reply.redact(text.slice(0, 4096));
+  const refusal: Refusal = { code, message: said(message), codeDesc: said(codeDesc), canRetry };
+  throw refusalError(reply.action, refusal);
+}
+
+/** The entries that make sense; leaving one out only sends that part again, which is harmless. */
+function receivedParts(entries: readonly unknown[]): ReceivedPart[] {
+  return entries.flatMap((entry) => {
+    const parsed = entrySchema.safeParse(entry);
+    if (!parsed.success) return [];
+    const { offset, dataSize, dataMd5, dataSha } = parsed.data;
+    if (!Number.isSafeInteger(offset + dataSize)) return [];
+    const md5 = [dataMd5, dataSha]
+      .map((value) => md5Schema.safeParse(value).data)
+      .find((value) => value !== undefined);
+    return [{ offset, dataSize, ...(md5 === undefined ? {} : { dataMd5: md5 }) }];
+  });
+}
+
+const asIs: Redact = (text) => text;
+
+/** The reply to InitUpload. Throws VodError for a refusal, VodTransportError (MALFORMED_REPLY) for anything unexpected. */
+export function parseInitReply(text: string, redact: Redact = asIs): InitResult {
+  const reply: Reply = { action: 'InitUpload', text, redact };
+  const { code, fields } = open(reply, [0, 1, 2]);
+  if (code === 0) return { kind: 'created' };
+  if (code === 2) return { kind: 'exists', ...checked(reply, finishedSchema, fields) };
+  const { dataSize, listParts } = checked(reply, resumableSchema, fields);
+  const received = receivedParts(listParts ?? []);
+  return dataSize !== undefined && isPartSize(dataSize)
+    ? { kind: 'resumable', received, dataSize }
+    : { kind: 'resumable', received };
+}
+
+/** The reply to UploadPart. Throws as `parseInitReply` does. */
+export function parsePartReply(text: string, redact: Redact = asIs): void {
+  open({ action: 'UploadPart', text, redact }, [0]);
+}
+
+/** The reply to FinishUpload. Throws as `parseInitReply` does. */
+export function parseFinishReply(text: string, redact: Redact = asIs): FinishResult {
+  const reply: Reply = { action: 'FinishUpload', text, redact };
+  return checked(reply, finishedSchema, open(reply, [0]).fields);
+}

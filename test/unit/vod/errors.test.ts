@@ -1,0 +1,209 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { UploaderError } from '../../../src/errors.ts';
+import { QUOTA_HOLD_MS } from '../../../src/vod/codes.ts';
+import {
+  DOCUMENTED_CODE_LABELS,
+  documentedCodeLabel,
+  type FailureKind,
+  type FailureReason,
+  refusalError,
+  transportError,
+  VodError,
+  VodTransportError,
+} from '../../../src/vod/errors.ts';
+import { classifyNodeCode, type TransportCode } from '../../../src/vod/transport.ts';
+
+/** The service's error table, written down a second time: code, canRetry as given, kind, reason. */
+const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason][] = [
+  ...[-10001, -10003, -10004, -10005, -10006, -1, -9999, -10007, -2_000_000].flatMap(
+    (code): [number, 0 | 1 | undefined, FailureKind, FailureReason][] => [
+      [code, 1, 'retryable', 'vod'],
+      [code, 0, 'permanent', 'vod'],
+      [code, undefined, 'permanent', 'vod'],
+    ],
+  ),
+  [-10002, 1, 'retryable', 'signature'],
+  [-10002, 0, 'permanent', 'signature'],
+  [4000, undefined, 'permanent', 'vod'],
+  [4000, 1, 'permanent', 'vod'],
+  [4100, undefined, 'account', 'signature'],
+  [4100, 1, 'account', 'signature'],
+  [4300, undefined, 'account', 'vod'],
+  [4200, 0, 'resign', 'signature'],
+  [4500, undefined, 'resign', 'signature'],
+  [4400, 0, 'quota', 'quota'],
+  [4600, undefined, 'permanent', 'vod'],
+  [5000, undefined, 'permanent', 'vod'],
+  [5100, undefined, 'retryable', 'vod'],
+  [5100, 0, 'retryable', 'vod'],
+  [5300, 1, 'permanent', 'vod'],
+  [5999, undefined, 'permanent', 'vod'],
+  [6000, undefined, 'retryable', 'vod'],
+  [6100, 1, 'permanent', 'vod'],
+  [6200, 0, 'retryable', 'vod'],
+  // Not in the table; decided by the client.
+  [4700, 1, 'permanent', 'vod'],
+  [6300, 0, 'retryable', 'vod'],
+  [3, undefined, 'permanent', 'vod'],
+  [3, 1, 'retryable', 'vod'],
+  [7000, 1, 'retryable', 'vod'],
+];
+
+describe('refusalError', () => {
+  test.each(TABLE)('code %i with canRetry %s is %s, reason %s', (code, canRetry, kind, reason) => {
+    const error = refusalError('UploadPart', { code, canRetry, message: 'because' });
+    expect(error).toBeInstanceOf(UploaderError);
+    expect(error).not.toBeInstanceOf(VodTransportError);
+    expect(error).toMatchObject({
+      name: 'VodError',
+      code: String(code),
+      action: 'UploadPart',
+      kind,
+      reason,
+      canRetry,
+      outcomeUnknown: false,
+      retryable: ['retryable', 'resign', 'quota'].includes(kind),
+      holdMs: kind === 'quota' ? QUOTA_HOLD_MS : undefined,
+    });
+    expect(error.message).toContain('UploadPart');
+    expect(error.message).toContain(`code ${code} `);
+    expect(error.message).toContain('"because"');
+    expect(error.message).toContain(canRetry === undefined ? 'canRetry not given' : `canRetry ${canRetry}`);
+  });
+
+  test.each([
+    [4100, /VOD_SECRET_ID and VOD_SECRET_KEY/],
+    [4200, /clock/],
+    [4500, /clock/],
+    [6100, /VOD_ENDPOINT/],
+    [4400, /VOD_QUOTA_/],
+    [4300, /VOD_SECRET_ID/],
+  ])('code %i says what to do', (code, advice) => {
+    expect(refusalError('InitUpload', { code }).message).toMatch(advice);
+  });
+
+  test("the service's words are one line of limited length", () => {
+    const message = `line 1\r\nline 2\u0000\u001b[31m\u2028\u202e${'x'.repeat(5000)}`;
+    const error = refusalError('InitUpload', { code: -1, message, codeDesc: 'Oops' });
+    expect(error.message).toContain('"Oops: line 1 line 2 [31m xxx');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must be gone
+    expect(error.message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
+    expect(error.message.length).toBeLessThan(450);
+  });
+
+  test('without words there are no empty quotes', () => {
+    expect(refusalError('FinishUpload', { code: -10004, message: '' }).message).toBe(
+      "FinishUpload refused with code -10004 (writing the service's cache failed, canRetry not given).",
+    );
+  });
+
+  test('every integer is classified, and only a code below 0 or undocumented depends on canRetry', () => {
+    fc.assert(
+      fc.property(fc.integer(), (code) => {
+        const [yes, no] = [1, 0].map((canRetry) =>
+          refusalError('InitUpload', { code, canRetry: canRetry as 0 | 1 }),
+        );
+        expect(yes?.kind === no?.kind).toBe(code >= 4000 && code < 7000);
+      }),
+      { examples: [[0], [3999], [4000], [6999], [7000], [-1]] },
+    );
+  });
+});
+
+/** Codes that Node and got give, and what must become of them. */
+const NODE_CODES: [string | undefined, TransportCode, FailureReason][] = [
+  ['ECONNREFUSED', 'NETWORK', 'network'],
+  ['ECONNRESET', 'NETWORK', 'network'],
+  ['EPIPE', 'NETWORK', 'network'],
+  ['ENOTFOUND', 'NETWORK', 'network'],
+  ['EAI_AGAIN', 'NETWORK', 'network'],
+  ['EHOSTUNREACH', 'NETWORK', 'network'],
+  ['ENETUNREACH', 'NETWORK', 'network'],
+  ['ETIMEDOUT', 'TIMEOUT', 'timeout'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'TLS', 'network'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'TLS', 'network'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'TLS', 'network'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'TLS', 'network'],
+  ['CERT_HAS_EXPIRED', 'TLS', 'network'],
+  ['CERT_NOT_YET_VALID', 'TLS', 'network'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'TLS', 'network'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'TLS', 'network'],
+  ['EPROTO', 'TLS', 'network'],
+  ['INVALID_CA', 'TLS', 'network'],
+  ['HOSTNAME_MISMATCH', 'TLS', 'network'],
+  ['ERR_PROXY_TUNNEL', 'PROXY', 'network'],
+  ['HPE_INVALID_CONSTANT', 'MALFORMED_REPLY', 'network'],
+  ['ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'MALFORMED_REPLY', 'network'],
+  ['Z_DATA_ERROR', 'MALFORMED_REPLY', 'network'],
+  ['ESOMETHINGNEW', 'NETWORK', 'network'],
+  [undefined, 'NETWORK', 'network'],
+];
+
+describe('transportError', () => {
+  test.each(NODE_CODES)('%s is %s, reason %s', (nodeCode, code, reason) => {
+    expect(classifyNodeCode(nodeCode).code).toBe(code);
+    expect(transportError('InitUpload', { code, outcomeUnknown: true }).reason).toBe(reason);
+  });
+
+  test.each([
+    ['HTTP_500', 'http_5xx'],
+    ['HTTP_502', 'http_5xx'],
+    ['HTTP_404', 'network'],
+    ['HTTP_304', 'network'],
+    ['REDIRECT', 'network'],
+    ['REPLY_TOO_LARGE', 'network'],
+    ['ABORTED', 'network'],
+    ['CREDENTIALS', 'signature'],
+  ] as const)('%s is retryable, reason %s', (code, reason) => {
+    const cause = new Error('inner');
+    const error = transportError('FinishUpload', { code, outcomeUnknown: true, cause });
+    expect(error).toBeInstanceOf(VodError);
+    expect(error).toMatchObject({
+      name: 'VodTransportError',
+      code,
+      reason,
+      kind: 'retryable',
+      retryable: true,
+      outcomeUnknown: true,
+      canRetry: undefined,
+      holdMs: undefined,
+      cause,
+    });
+    expect(error.message).toContain(`FinishUpload got no answer (${code})`);
+  });
+
+  test('a TLS failure says that it is one', () => {
+    expect(transportError('InitUpload', { code: 'TLS', outcomeUnknown: false }).message).toMatch(
+      /TLS.*certificate/,
+    );
+  });
+});
+
+describe('documentedCodeLabel', () => {
+  test.each([
+    ['-10004', '-10004'],
+    ['4400', '4400'],
+    ['5100', '5100'],
+    ['5300', '5xxx'],
+    ['TIMEOUT', 'TIMEOUT'],
+    ['HTTP_502', 'HTTP_5xx'],
+    ['HTTP_404', 'HTTP_4xx'],
+    ['HTTP_304', 'other'],
+    ['-123', 'other'],
+    ['51000', 'other'],
+    ['toString', 'other'],
+    ['', 'other'],
+  ])('%s is counted as %s', (code, label) => {
+    expect(documentedCodeLabel(code)).toBe(label);
+  });
+  test('has no other values than it says', () => {
+    const few = new Set([...DOCUMENTED_CODE_LABELS, 'other']);
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.integer().map(String)), (code) =>
+        few.has(documentedCodeLabel(code)),
+      ),
+    );
+    expect(few.size).toBeLessThan(35);
+  });
+});

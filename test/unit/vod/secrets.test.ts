@@ -1,0 +1,149 @@
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { createExchange } from '../../../src/vod/exchange.ts';
+import { cleanText, createRedactor } from '../../../src/vod/text.ts';
+import { DEFAULT_TIMEOUTS } from '../../../src/vod/timeouts.ts';
+import { CREDENTIALS, clientFor, failure, INIT, part, type Responder, serve, serveRaw } from './servers.ts';
+
+/** Everything of an error that a log, a dashboard or a debugger can show. */
+function everything(error: Error): string {
+  const seen = new Set<unknown>();
+  const fields: string[] = [];
+  const walk = (value: unknown): void => {
+    if (typeof value === 'string') fields.push(value);
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    for (const key of Reflect.ownKeys(value)) walk(Reflect.get(value, key));
+  };
+  walk(error);
+  return `${inspect(error, { depth: 20, showHidden: true, getters: true, maxStringLength: null })}\n${fields.join('\n')}\n${JSON.stringify(error)}\n${error.stack}`;
+}
+
+/** What a request carried that nobody else may see, as it is and percent-encoded. */
+function secretsOf(params: Record<string, string>): string[] {
+  const plain = [
+    CREDENTIALS.secretId,
+    CREDENTIALS.secretKey,
+    ...(params.Signature === undefined ? [] : [params.Signature]),
+  ];
+  return plain.flatMap((secret) => [secret, encodeURIComponent(secret)]);
+}
+
+const echo = (params: Record<string, string>, url: string): string =>
+  `no user ${params.SecretId}, signature ${params.Signature}, asked for http://127.0.0.1${url}`;
+
+const RESPONDERS: Record<string, Responder> = {
+  'a refusal that echoes the request': (response, { params, url }) =>
+    response.end(JSON.stringify({ code: 4100, message: echo(params, url), codeDesc: params.SecretId })),
+  'a refusal that echoes it with other escapes': (response, { params, url }) =>
+    response.end(
+      `{"code":-1,"message":${JSON.stringify(echo(params, url)).replaceAll('/', '\\/').replaceAll('A', '\\u0041')}}`,
+    ),
+  'a page that echoes the URL': (response, { params, url }) => response.end(`${echo(params, url)} ${url}`),
+  'a page that begins with the SecretId': (response, { params }) =>
+    response.end(`${params.SecretId}${params.Signature}`),
+  'a redirect to the same query': (response, { url }) =>
+    response.writeHead(302, { location: `http://127.0.0.1:1${url}` }).end(),
+  'a relative redirect': (response, { url }) => response.writeHead(307, { location: `${url}&again=1` }).end(),
+  'HTTP 500': (response) => response.writeHead(500).end(),
+  'a reset': (response) => response.socket?.resetAndDestroy(),
+  'a reply too large': (response) => response.end(' '.repeat(5000)),
+  'no answer': () => {},
+};
+
+test.each(Object.entries(RESPONDERS))('%s: no error shows a secret', async (_, respond) => {
+  const server = await serve(respond);
+  const client = clientFor(server.endpoint, { maxReplyBytes: 4096, timeouts: { responseMs: 50 } });
+  const calls = [
+    () => client.initUpload(INIT),
+    () => client.uploadPart(part(1000)),
+    () => client.finishUpload(INIT.fileSha),
+  ];
+  for (const [index, call] of calls.entries()) {
+    const shown = everything(await failure(call()));
+    const secrets = secretsOf(server.seen[index]?.params ?? {});
+    expect(secrets).toHaveLength(6);
+    for (const secret of secrets) expect(shown).not.toContain(secret);
+    expect(shown).not.toMatch(/Signature=/);
+  }
+});
+
+test.each([
+  ['connection refused', () => 'http://127.0.0.1:1/v2/index.php', {}],
+  ['unknown host', () => 'http://no-such-host.invalid/', {}],
+  [
+    'TLS failure',
+    async () => (await serveRaw((socket) => socket.end('no TLS'))).endpoint.replace('http', 'https'),
+    {},
+  ],
+  ['bad HTTP', async () => (await serveRaw((socket) => socket.end('nothing\r\n'))).endpoint, {}],
+  ['abort', async () => (await serve(() => {})).endpoint, { signal: AbortSignal.timeout(50) }],
+  [
+    'a proxy that refuses',
+    () => 'https://vod.invalid/',
+    { proxyEnv: { https_proxy: `http://user:${encodeURIComponent(CREDENTIALS.secretKey)}@127.0.0.1:1` } },
+  ],
+])(
+  '%s: no error shows a secret',
+  async (_, endpoint, options: { signal?: AbortSignal; proxyEnv?: Record<string, string> }) => {
+    const { signal, ...rest } = options;
+    const shown = everything(await failure(clientFor(await endpoint(), rest).uploadPart(part(10), signal)));
+    for (const secret of secretsOf({})) expect(shown).not.toContain(secret);
+    expect(shown).not.toMatch(/Signature=|SecretId=|Nonce=/);
+  },
+);
+
+test("the message and the cause of a failure go through the request's redactor", async () => {
+  const exchange = createExchange({ connections: 1, timeouts: DEFAULT_TIMEOUTS, maxReplyBytes: 1000 });
+  const redact = (text: string) => text.replaceAll('127.0.0.1', '***');
+  const url = new URL('http://127.0.0.1:1/');
+  const error = await failure(exchange.send({ action: 'InitUpload', url, redact }));
+  expect(error.message).toContain('***:1');
+  expect(error.cause).toMatchObject({ message: 'connect ECONNREFUSED ***:1', code: 'ECONNREFUSED' });
+  expect(everything(error)).not.toContain('127.0.0.1');
+});
+
+test('the client itself shows no secret', () => {
+  const client = clientFor('http://127.0.0.1:1/');
+  expect(inspect(client, { depth: 20, showHidden: true })).not.toContain(CREDENTIALS.secretKey);
+});
+
+test('a redactor leaves no URL query, user or literal secret, and everything else alone', () => {
+  const redact = createRedactor(['s3cret/key', 'ab']);
+  expect(redact('see https://u:p@host:1/path?a=b#c, s3cret/key or s3cret%2Fkey; ab stays')).toBe(
+    'see https://host:1/path [redacted] or [redacted]; ab stays',
+  );
+  const harmless = fc.string().filter((text) => !text.includes('://'));
+  fc.assert(fc.property(harmless, (text) => createRedactor(['s3cret/key'])(text) === text));
+  fc.assert(
+    fc.property(
+      fc.string(),
+      fc.string(),
+      (before, after) => !redact(`${before}s3cret/key${after}`).includes('s3cret/key'),
+    ),
+  );
+});
+
+test('a redactor takes hostile text in its stride', () => {
+  const started = performance.now();
+  const redact = createRedactor(['s3cret/key']);
+  for (const text of ['a.', 'http://', 'a-', '://', 'a+b:/']) redact(text.repeat(4096 / text.length));
+  expect(performance.now() - started).toBeLessThan(1000);
+});
+
+test('clean text is one line within its length, whatever comes in', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary', maxLength: 500 }),
+      fc.integer({ min: 1, max: 100 }),
+      (text, maxLength) => {
+        const clean = cleanText(text, maxLength);
+        expect(clean.length).toBeLessThanOrEqual(maxLength);
+        expect(clean).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u);
+        expect(clean.isWellFormed()).toBe(true);
+      },
+    ),
+  );
+  expect(cleanText(`a\r\n b\u0000${'c'.repeat(50)}`, 10)).toBe('a b ccccc…');
+});
