@@ -1,0 +1,39 @@
+import { realpath, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SourceError } from './errors.ts';
+
+/**
+ * The directories that uploads may come from, as absolute paths without symbolic links; resolve them once, at the
+ * start. `/` allows every file.
+ * @param value the variable SOURCE_ROOTS: directories joined by colons, relative ones seen from `cwd`; `cwd` alone
+ *   when it is undefined or empty
+ * @throws {SourceError} SOURCE_ROOTS_INVALID, naming every entry that is not a directory
+ */
+export async function resolveRoots(value: string | undefined, cwd: string): Promise<string[]> {
+  const roots = new Set<string>();
+  const problems: string[] = [];
+  for (const entry of value ? value.split(':') : [cwd]) {
+    const problem = await addRoot(roots, entry, cwd);
+    if (problem !== undefined) problems.push(problem);
+  }
+  if (problems.length > 0) {
+    throw new SourceError(
+      'SOURCE_ROOTS_INVALID',
+      `SOURCE_ROOTS must name existing directories, joined by colons: ${problems.join('; ')}`,
+    );
+  }
+  return [...roots];
+}
+
+async function addRoot(roots: Set<string>, entry: string, cwd: string): Promise<string | undefined> {
+  if (entry === '') return 'an entry is empty';
+  try {
+    const root = await realpath(resolve(cwd, entry));
+    if (!(await stat(root)).isDirectory()) return `${entry} is not a directory`;
+    roots.add(root);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' ? `${entry} does not exist` : `${entry} can't be used (${message})`;
+  }
+}

@@ -1,0 +1,152 @@
+import { Worker } from 'node:worker_threads';
+import { endedEarlyError, sourceErrorOf } from '../source/errors.ts';
+import type { FileSource } from '../source/source.ts';
+import { HashError } from './errors.ts';
+import type { ThreadReply, ThreadRequest } from './hash-thread.ts';
+
+/** One file on its way through a thread. */
+interface HashRun {
+  readonly source: FileSource;
+  readonly onProgress: ((bytesHashed: number) => void) | undefined;
+  readonly resolve: (fileSha: string) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Its caller has gone: nothing is reported any more. */
+  aborted: boolean;
+}
+
+// The compiler rewrites the extensions of imports, not of this.
+const THREAD_FILE = new URL(
+  import.meta.url.endsWith('.ts') ? './hash-thread.ts' : './hash-thread.js',
+  import.meta.url,
+);
+
+/** Persistent threads, each with one file at a time, and the files that wait for one. */
+export class HashThreads {
+  readonly #limit: number;
+  /** What each thread is doing; undefined: idle. */
+  readonly #threads = new Map<Worker, HashRun | undefined>();
+  #waiting: HashRun[] = [];
+  #closed = false;
+
+  /** @throws {RangeError} unless `limit`, the most threads there may be, is a whole number ≥ 1. */
+  constructor(limit: number) {
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new RangeError(`threads must be 1 or more, not ${limit}`);
+    this.#limit = limit;
+  }
+
+  /**
+   * The SHA-1 of an open file that nobody else is checking; see `Hasher.hash`. An abort rejects at once, without
+   * waiting for a read that may hang. The descriptor may be closed then, and its number be given to another file:
+   * a read of the thread that comes too late moves no file's position, and what it got is thrown away.
+   */
+  async hash(
+    source: FileSource,
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly onProgress?: ((bytesHashed: number) => void) | undefined;
+    },
+  ): Promise<string> {
+    const { signal, onProgress } = options;
+    signal?.throwIfAborted();
+    if (this.#closed) throw closedError();
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const run: HashRun = { source, onProgress, resolve, reject, aborted: false };
+    const abort = () => {
+      this.#withdraw(run);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#waiting.push(run);
+    this.#startWaiting();
+    return promise.finally(() => signal?.removeEventListener('abort', abort));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const run of [...this.#waiting, ...this.#threads.values()]) run?.reject(closedError());
+    this.#waiting = [];
+    await Promise.all(Array.from(this.#threads.keys(), (thread) => thread.terminate()));
+  }
+
+  #startWaiting(): void {
+    for (let run = this.#waiting[0]; run !== undefined; run = this.#waiting[0]) {
+      try {
+        const thread = this.#freeThread();
+        if (thread === undefined) return;
+        this.#threads.set(thread, run);
+        thread.ref();
+        post(thread, { kind: 'hash', fd: run.source.fd, size: run.source.size });
+      } catch (cause) {
+        const words = `No thread could be started to hash ${run.source.path}`;
+        run.reject(new HashError('HASH_THREAD_DIED', words, cause));
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #freeThread(): Worker | undefined {
+    for (const [thread, run] of this.#threads) if (run === undefined) return thread;
+    return this.#threads.size < this.#limit ? this.#spawn() : undefined;
+  }
+
+  #spawn(): Worker {
+    // No flags of this process: some (--input-type, --inspect) make no sense for a thread.
+    const thread = new Worker(THREAD_FILE, { execArgv: [] });
+    let cause: unknown;
+    thread.on('message', (reply: ThreadReply) => this.#onReply(thread, reply));
+    thread.on('error', (error) => {
+      cause = error;
+    });
+    thread.on('exit', () => this.#onExit(thread, cause));
+    this.#threads.set(thread, undefined);
+    return thread;
+  }
+
+  #onReply(thread: Worker, reply: ThreadReply): void {
+    const run = this.#threads.get(thread);
+    if (reply.kind === 'progress') {
+      if (run?.aborted === false) run.onProgress?.(reply.bytesHashed);
+      return;
+    }
+    this.#threads.set(thread, undefined);
+    thread.unref();
+    if (run !== undefined) settle(run, reply);
+    this.#startWaiting();
+  }
+
+  #onExit(thread: Worker, cause: unknown): void {
+    const run = this.#threads.get(thread);
+    this.#threads.delete(thread);
+    run?.reject(new HashError('HASH_THREAD_DIED', `The thread that hashed ${run.source.path} died`, cause));
+    this.#startWaiting();
+  }
+
+  #withdraw(run: HashRun): void {
+    run.aborted = true;
+    this.#waiting = this.#waiting.filter((other) => other !== run);
+    for (const [thread, current] of this.#threads) {
+      if (current !== run) continue;
+      post(thread, { kind: 'stop' });
+      thread.unref();
+    }
+  }
+}
+
+/** A stopped run has been rejected by its abort. */
+function settle(run: HashRun, reply: Exclude<ThreadReply, { kind: 'progress' }>): void {
+  const { path, size } = run.source;
+  if (reply.kind === 'hashed') run.resolve(reply.fileSha);
+  if (reply.kind === 'short') run.reject(endedEarlyError(path, size, reply.end));
+  if (reply.kind === 'failed') {
+    run.reject(sourceErrorOf(Object.assign(new Error(reply.message), { code: reply.code }), path, true));
+  }
+}
+
+function post(thread: Worker, request: ThreadRequest): void {
+  thread.postMessage(request);
+}
+
+function closedError(): HashError {
+  return new HashError('HASHER_CLOSED', 'The hasher was closed before the file was hashed');
+}

@@ -1,0 +1,114 @@
+import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/protocol.ts';
+
+/**
+ * A byte range of a file, sent by one UploadPart.
+ * - plan: the parts of a file for one part size, `partCount` of them; computed, never stored.
+ * - received: the parts that VOD says it has.
+ * - missing: the parts of the plan that are not received.
+ */
+export interface Part {
+  /** Place in the plan, from 0. */
+  readonly index: number;
+  /** Bytes from the start of the file: `index` × part size. */
+  readonly offset: number;
+  /** Bytes of this part: the part size, or what is left of the file for the last part. */
+  readonly dataSize: number;
+}
+
+/** The part indices from `first` to `last`, both included. */
+export type IndexRange = readonly [first: number, last: number];
+
+/** How many parts a file has. @throws {RangeError} unless `fileSize` is a whole number of bytes ≥ 1. */
+export function partCount(fileSize: number, partSize: PartSize): number {
+  if (!Number.isSafeInteger(fileSize) || fileSize < 1) {
+    throw new RangeError(`A file of ${fileSize} bytes has no parts`);
+  }
+  return Math.ceil(fileSize / partSize);
+}
+
+/** @throws {RangeError} when the file has no part of this index. */
+export function partAt(fileSize: number, partSize: PartSize, index: number): Part {
+  const count = partCount(fileSize, partSize);
+  if (!Number.isInteger(index) || index < 0 || index >= count) {
+    throw new RangeError(`Part ${index} is not one of the ${count} parts of the file`);
+  }
+  const offset = index * partSize;
+  return { index, offset, dataSize: Math.min(partSize, fileSize - offset) };
+}
+
+/**
+ * The part size that binds an upload after InitUpload has answered: the service's own (`reported`), else the one
+ * that most of the received parts fit, else the one that was requested.
+ */
+export function bindingPartSize(args: {
+  readonly fileSize: number;
+  readonly requested: PartSize;
+  readonly reported?: PartSize | undefined;
+  readonly received: readonly ReceivedPart[];
+}): PartSize {
+  if (args.reported !== undefined) return args.reported;
+  let best = args.requested;
+  let bestFits = receivedIndices({ ...args, partSize: best }).length;
+  for (const partSize of PART_SIZES) {
+    const fits = receivedIndices({ ...args, partSize }).length;
+    if (fits > bestFits) [best, bestFits] = [partSize, fits];
+  }
+  return best;
+}
+
+/**
+ * What VOD lacks, in ascending order. A received part counts, once, when its offset and size are exactly those of
+ * a planned part; anything else VOD lists is ignored, since sending a part again is harmless and leaving one out
+ * is not. Takes time and memory by the entries of `received`, not by the size of the file.
+ */
+export function missingRanges(args: {
+  readonly fileSize: number;
+  readonly partSize: PartSize;
+  readonly received: readonly ReceivedPart[];
+}): IndexRange[] {
+  const count = partCount(args.fileSize, args.partSize);
+  const missing: IndexRange[] = [];
+  let next = 0;
+  for (const index of [...receivedIndices(args), count]) {
+    if (index > next) missing.push([next, index - 1]);
+    next = index + 1;
+  }
+  return missing;
+}
+
+/** Indices of the planned parts that are received: ascending, each once. */
+function receivedIndices(args: {
+  readonly fileSize: number;
+  readonly partSize: PartSize;
+  readonly received: readonly ReceivedPart[];
+}): number[] {
+  const { fileSize, partSize, received } = args;
+  const count = partCount(fileSize, partSize);
+  const indices = new Set<number>();
+  for (const { offset, dataSize } of received) {
+    const index = offset / partSize;
+    if (!Number.isInteger(index) || index < 0 || index >= count) continue;
+    if (dataSize === partAt(fileSize, partSize, index).dataSize) indices.add(index);
+  }
+  return [...indices].sort((a, b) => a - b);
+}
+
+/** How many indices the ranges hold. */
+export function countIndices(ranges: readonly IndexRange[]): number {
+  return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+}
+
+/** All indices of the ranges, one after another. */
+export function* indicesOf(ranges: readonly IndexRange[]): Generator<number, void, undefined> {
+  for (const [first, last] of ranges) {
+    for (let index = first; index <= last; index++) yield index;
+  }
+}
+
+/** The bytes of all parts in the ranges. @throws {RangeError} when a range leaves the plan. */
+export function bytesOf(ranges: readonly IndexRange[], fileSize: number, partSize: PartSize): number {
+  return ranges.reduce((sum, [first, last]) => {
+    const { offset, dataSize } = partAt(fileSize, partSize, last);
+    return sum + offset + dataSize - partAt(fileSize, partSize, first).offset;
+  }, 0);
+}

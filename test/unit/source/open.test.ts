@@ -1,0 +1,287 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join, relative } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { inspectFile, openFile } from '../../../src/source/file.ts';
+import { openDescriptors, tempDir } from './temp-dir.ts';
+
+/** `inside/` is the only root; `outside/secret.mp4` must never be read. */
+function twoDirectories() {
+  const directory = tempDir();
+  const root = join(directory, 'inside');
+  const outside = join(directory, 'outside');
+  mkdirSync(root);
+  mkdirSync(outside);
+  const film = join(root, 'film.mp4');
+  const secret = join(outside, 'secret.mp4');
+  writeFileSync(film, 'public');
+  writeFileSync(secret, 'secret');
+  return { directory, root, outside, film, secret, roots: [root] };
+}
+
+async function expectRefusal(path: string, roots: string[], code: string, words: string): Promise<void> {
+  for (const attempt of [() => openFile(path, { roots }), () => inspectFile(path, roots)]) {
+    await expect(attempt()).rejects.toMatchObject({
+      name: 'SourceError',
+      code,
+      retryable: false,
+      message: expect.stringContaining(words),
+    });
+  }
+}
+
+describe('openFile takes', () => {
+  test('a regular file inside a root, and tells its version', async () => {
+    const { film, roots, directory } = twoDirectories();
+    utimesSync(film, 1_700_000_000, 1_700_000_000);
+    const source = await openFile(film, { roots });
+    expect(source).toMatchObject({ path: film, size: 6 });
+    expect(source.version).toEqual(await inspectFile(film, roots));
+    expect(source.version).toMatchObject({ size: 6, mtimeNs: '1700000000000000000' });
+    expect(source.version.inode).toMatch(/^\d+$/);
+    expect([1, undefined]).toContain(openDescriptors(directory));
+    await source.close();
+    await source.close();
+    expect([0, undefined]).toContain(openDescriptors(directory));
+  });
+
+  test('links and .. that end inside a root', async () => {
+    const { root, outside, film, roots } = twoDirectories();
+    symlinkSync(film, join(outside, 'link.mp4'));
+    symlinkSync(root, join(outside, 'dir'));
+    const relativePath = relative(process.cwd(), film);
+    for (const path of [
+      `${outside}/link.mp4`,
+      `${outside}/dir/film.mp4`,
+      `${outside}/../inside/film.mp4`,
+      relativePath,
+    ]) {
+      expect(await inspectFile(path, roots)).toMatchObject({ size: 6 });
+    }
+  });
+
+  test('any file when / is a root', async () => {
+    const { secret } = twoDirectories();
+    expect(await inspectFile(secret, ['/'])).toMatchObject({ size: 6 });
+  });
+});
+
+describe('openFile refuses', () => {
+  test('a file outside the roots, naming them and the variable', async () => {
+    const { secret, root } = twoDirectories();
+    await expectRefusal(
+      secret,
+      [root, '/srv/films'],
+      'SOURCE_OUTSIDE_ROOTS',
+      `${secret} is outside the directories that SOURCE_ROOTS allows (${root}, /srv/films)`,
+    );
+  });
+
+  test('a device outside the roots without opening it', async () => {
+    await expectRefusal('/dev/null', [tempDir()], 'SOURCE_OUTSIDE_ROOTS', '/dev/null is outside');
+  });
+
+  test('every way out of the roots', async () => {
+    const { root, outside, secret, roots } = twoDirectories();
+    symlinkSync(secret, join(root, 'link.mp4'));
+    symlinkSync('../outside', join(root, 'dir'));
+    symlinkSync('link.mp4', join(root, 'twice.mp4'));
+    for (const way of ['link.mp4', 'twice.mp4', 'dir/secret.mp4', '../outside/secret.mp4']) {
+      const path = `${root}/${way}`;
+      await expectRefusal(
+        path,
+        roots,
+        'SOURCE_OUTSIDE_ROOTS',
+        `${path} leads to ${outside}/secret.mp4, outside`,
+      );
+    }
+  });
+
+  test('a directory whose name only starts like a root', async () => {
+    const { directory, roots } = twoDirectories();
+    mkdirSync(join(directory, 'inside-out'));
+    writeFileSync(join(directory, 'inside-out/a.mp4'), 'x');
+    await expectRefusal(`${directory}/inside-out/a.mp4`, roots, 'SOURCE_OUTSIDE_ROOTS', 'outside');
+  });
+
+  test('what is not a regular file, without waiting for it', async () => {
+    const { root, roots } = twoDirectories();
+    const fifo = join(root, 'fifo.mp4');
+    execFileSync('mkfifo', [fifo]);
+    const socket = join(root, 'socket.mp4');
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    await expectRefusal(
+      fifo,
+      roots,
+      'SOURCE_NOT_A_FILE',
+      'fifo.mp4 is a named pipe (FIFO); only regular files',
+    );
+    await expectRefusal(socket, roots, 'SOURCE_NOT_A_FILE', 'is a socket');
+    await expectRefusal(root, roots, 'SOURCE_NOT_A_FILE', 'is a directory');
+    await expectRefusal('/dev/null', ['/'], 'SOURCE_NOT_A_FILE', 'is a character device');
+  });
+
+  test('what is not there', async () => {
+    const { root, film, roots } = twoDirectories();
+    symlinkSync('nowhere', join(root, 'dangling'));
+    symlinkSync('circle', join(root, 'circle'));
+    for (const path of [`${root}/gone.mp4`, `${film}/x`, `${root}/dangling`]) {
+      await expectRefusal(path, roots, 'SOURCE_NOT_FOUND', `${path} does not exist; check the path`);
+    }
+    await expectRefusal(`${root}/circle`, roots, 'SOURCE_NOT_FOUND', 'circle');
+    await expectRefusal(`${root}/${'x'.repeat(300)}`, roots, 'SOURCE_NOT_FOUND', 'too long');
+    await expectRefusal('', roots, 'SOURCE_NOT_FOUND', '"" is not the path of a file');
+    await expectRefusal(`${film}\0.txt`, roots, 'SOURCE_NOT_FOUND', 'is not the path of a file');
+  });
+
+  test('an empty file', async () => {
+    const { root, roots } = twoDirectories();
+    writeFileSync(join(root, 'empty.mp4'), '');
+    await expectRefusal(`${root}/empty.mp4`, roots, 'SOURCE_EMPTY', 'empty.mp4 is empty');
+  });
+
+  test('a file or directory that this process may not read', async () => {
+    const { root, film, roots } = twoDirectories();
+    mkdirSync(join(root, 'closed'));
+    writeFileSync(join(root, 'closed/a.mp4'), 'x');
+    chmodSync(film, 0);
+    chmodSync(join(root, 'closed'), 0);
+    await withoutRoot(async () => {
+      for (const path of [film, `${root}/closed/a.mp4`]) {
+        await expectRefusal(path, roots, 'SOURCE_PERMISSION', `${path} may not be read by this process`);
+      }
+    });
+  });
+
+  test('a file that is not the expected version, saying what differs', async () => {
+    const { root, film, roots } = twoDirectories();
+    utimesSync(film, 1_700_000_000, 1_700_000_000);
+    const version = await inspectFile(film, roots);
+    const attempt = (mtimeNs = version.mtimeNs) => openFile(film, { roots, expect: { ...version, mtimeNs } });
+    await (await attempt()).close();
+
+    await expect(attempt('1700000000000000001')).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+      retryable: false,
+      message:
+        `${film} changed while it was being uploaded: modification time was 2023-11-14T22:13:20.000000001Z, ` +
+        'is 2023-11-14T22:13:20.000000000Z; upload it again when nothing writes to it any more',
+    });
+    writeFileSync(film, '');
+    await expect(attempt()).rejects.toThrow(/changed .*size was 6 bytes, is 0; modification time was/);
+    writeFileSync(join(root, 'new.mp4'), 'PUBLIC');
+    utimesSync(join(root, 'new.mp4'), 1_700_000_000, 1_700_000_000);
+    renameSync(join(root, 'new.mp4'), film);
+    await expect(attempt()).rejects.toThrow(
+      /it was replaced by another file \(inode was \d+, is \d+\); upload/,
+    );
+    renameSync(film, `${film}.moved`);
+    await expect(attempt()).rejects.toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+      message: expect.stringContaining('was deleted or moved while it was being uploaded'),
+    });
+  });
+
+  test('without leaving a descriptor open', async () => {
+    const { directory, root, film, roots } = twoDirectories();
+    writeFileSync(join(root, 'empty.mp4'), '');
+    const stale = { size: 5, mtimeNs: '1', inode: '1' };
+    for (let i = 0; i < 20; i++) {
+      await openFile(join(root, 'empty.mp4'), { roots }).catch(() => undefined);
+      await openFile(film, { roots, expect: stale }).catch(() => undefined);
+      await inspectFile(film, roots);
+    }
+    expect([0, undefined]).toContain(openDescriptors(directory));
+  });
+
+  test.skipIf(!existsSync('/proc/self/fd'))(
+    'a path that is moved out of the roots between the check and the open',
+    async () => {
+      const { root, outside, directory, roots } = twoDirectories();
+      const dir = join(root, 'dir');
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'secret.mp4'), 'public');
+      symlinkSync(outside, join(root, 'link'));
+      const stop = await swapForEver(dir, join(root, 'link'));
+      const read = { public: 0, secret: 0, refused: 0 };
+      try {
+        for (const end = Date.now() + 2000; Date.now() < end; ) {
+          const content = await contentOf(join(dir, 'secret.mp4'), roots);
+          read[content]++;
+        }
+      } finally {
+        await stop();
+      }
+      expect(read.secret).toBe(0);
+      expect(read.refused).toBeGreaterThan(0);
+      expect(read.public).toBeGreaterThan(0);
+      expect([0, undefined]).toContain(openDescriptors(directory));
+    },
+  );
+
+  test('a FIFO that takes the place of a file, without waiting for it', async () => {
+    const { root, film, roots } = twoDirectories();
+    const fifo = join(root, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const stop = await swapForEver(film, fifo);
+    const read = { public: 0, secret: 0, refused: 0 };
+    try {
+      for (const end = Date.now() + 500; Date.now() < end; ) read[await contentOf(film, roots)]++;
+    } finally {
+      await stop();
+    }
+    expect(read.refused).toBeGreaterThan(0);
+  });
+});
+
+/** Lets another process exchange two names as fast as it can; resolves when it has begun. */
+async function swapForEver(name: string, other: string): Promise<() => Promise<void>> {
+  const script = `
+    const { renameSync } = require('node:fs');
+    const [name, other] = process.argv.slice(1);
+    process.stdout.write('begins');
+    for (;;) {
+      renameSync(name, name + '.aside'); renameSync(other, name);
+      renameSync(name, other); renameSync(name + '.aside', name);
+    }`;
+  const swapper = spawn(process.execPath, ['-e', script, name, other]);
+  await once(swapper.stdout, 'data');
+  return async () => {
+    swapper.kill('SIGKILL');
+    await once(swapper, 'exit');
+  };
+}
+
+async function contentOf(path: string, roots: string[]): Promise<'public' | 'secret' | 'refused'> {
+  try {
+    const source = await openFile(path, { roots });
+    const bytes = Buffer.alloc(source.size);
+    await source.read(bytes, 0).finally(() => source.close());
+    return bytes.toString() as 'public' | 'secret';
+  } catch {
+    return 'refused';
+  }
+}
+
+/** Permissions don't bind root: become nobody for a while. */
+async function withoutRoot(run: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return run();
+  process.seteuid?.(65534);
+  try {
+    await run();
+  } finally {
+    process.seteuid?.(0);
+  }
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openFile } from '../../../src/source/file.ts';
+import { tempDir } from './temp-dir.ts';
+
+const CHANGED = { name: 'SourceError', code: 'SOURCE_CHANGED', retryable: false };
+
+/** An open file whose modification time is long ago, so that any write moves it. */
+async function openSource(bytes: Uint8Array | string = 'some bytes') {
+  const root = tempDir();
+  const path = join(root, 'film.mp4');
+  writeFileSync(path, bytes);
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  const source = await openFile(path, { roots: [root] });
+  onTestFinished(() => source.close());
+  return { root, path, source };
+}
+
+describe('read', () => {
+  test('fills the target from the offset', async () => {
+    const bytes = randomBytes(300_000);
+    const { source } = await openSource(bytes);
+    for (const [start, end] of [
+      [0, 300_000],
+      [0, 1],
+      [299_999, 300_000],
+      [123_456, 234_567],
+      [7, 7],
+    ] as const) {
+      const target = new Uint8Array(end - start);
+      await source.read(target, start);
+      expect(Buffer.compare(target, bytes.subarray(start, end))).toBe(0);
+    }
+  });
+
+  test('fills a view without touching what is around it', async () => {
+    const { source } = await openSource('abc');
+    const slot = Buffer.from('.....');
+    await source.read(slot.subarray(1, 4), 0);
+    expect(slot.toString()).toBe('.abc.');
+  });
+
+  test('refuses ranges that are not within the file', async () => {
+    const { source } = await openSource('abc');
+    for (const [length, offset] of [
+      [4, 0],
+      [1, 3],
+      [1, -1],
+      [1, 0.5],
+      [1, Number.NaN],
+    ] as const) {
+      await expect(source.read(new Uint8Array(length), offset)).rejects.toBeInstanceOf(RangeError);
+    }
+  });
+
+  test('gives up with the reason of an aborted signal', async () => {
+    const { source } = await openSource();
+    const reason = new Error('shutdown');
+    await expect(source.read(new Uint8Array(4), 0, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+
+  test('notices bytes that were appended', async () => {
+    const { source, path } = await openSource('abc');
+    appendFileSync(path, 'd');
+    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+      ...CHANGED,
+      message: expect.stringContaining(
+        `${path} changed while it was being uploaded: size was 3 bytes, is 4;`,
+      ),
+    });
+  });
+
+  test('notices bytes that were cut off', async () => {
+    const { source, path } = await openSource('abc');
+    truncateSync(path, 1);
+    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+      ...CHANGED,
+      message: expect.stringContaining('size was 3 bytes, is 1'),
+    });
+  });
+
+  test('notices other bytes of the same size', async () => {
+    const { source, path } = await openSource('abc');
+    writeFileSync(path, 'xyz');
+    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+      ...CHANGED,
+      message: expect.stringContaining('modification time was 2023-11-14T22:13:20.000000000Z, is '),
+    });
+  });
+
+  test('fails after close', async () => {
+    const { source } = await openSource('abc');
+    await source.close();
+    expect(source.fd).toBe(-1);
+    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({ code: 'SOURCE_READ_FAILED' });
+    await expect(source.verify()).rejects.toMatchObject({ code: 'SOURCE_READ_FAILED' });
+  });
+});
+
+describe('verify', () => {
+  test('accepts an untouched file', async () => {
+    const { source } = await openSource();
+    await expect(source.verify()).resolves.toBeUndefined();
+  });
+
+  test.each<[string, (path: string) => void, string]>([
+    ['appended', (path) => appendFileSync(path, 'x'), 'size was 10 bytes, is 11'],
+    ['truncated', (path) => truncateSync(path, 9), 'size was 10 bytes, is 9'],
+    ['touched', (path) => utimesSync(path, 1_700_000_000, 1_700_000_000.001), 'is 2023-11-14T22:13:20.00'],
+    ['replaced by another directory entry', replaceByRename, 'it was replaced by another file (inode was '],
+    ['replaced by a directory', replaceByDirectory, 'it was replaced by another file'],
+  ])('notices a file that was %s', async (_, change, words) => {
+    const { source, path } = await openSource();
+    change(path);
+    await expect(source.verify()).rejects.toMatchObject({
+      ...CHANGED,
+      message: expect.stringContaining(words),
+    });
+  });
+
+  test('notices a file that was deleted, though its bytes can still be read', async () => {
+    const { source, path } = await openSource('abc');
+    rmSync(path);
+    await source.read(new Uint8Array(3), 0);
+    await expect(source.verify()).rejects.toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+      retryable: false,
+      message: expect.stringContaining(`${path} was deleted or moved while it was being uploaded`),
+    });
+  });
+});
+
+/** Same bytes, size and time: only the inode tells. */
+function replaceByRename(path: string): void {
+  writeFileSync(`${path}.new`, 'some bytes');
+  utimesSync(`${path}.new`, 1_700_000_000, 1_700_000_000);
+  renameSync(`${path}.new`, path);
+}
+
+function replaceByDirectory(path: string): void {
+  renameSync(path, `${path}.old`);
+  mkdirSync(path);
+}
