@@ -1,0 +1,116 @@
+/** One request of the upload API from its query string to its end. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { VodAction } from '../vod/protocol.ts';
+import type { AccessRules } from './access.ts';
+import { type ActionContext, act } from './actions.ts';
+import { type RequestBody, readBody } from './body.ts';
+import type { Faults, TakenFaults } from './faults.ts';
+import { endJson, precludesEffect, respond } from './outcomes.ts';
+import { type Params, parseQuery } from './query.ts';
+import type { Quota } from './quota.ts';
+import { Refusal, type Reply, refused } from './reply.ts';
+import { parseAction } from './rules.ts';
+
+export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
+
+export interface ApiContext extends ActionContext {
+  readonly access: AccessRules;
+  readonly quota: Quota;
+  readonly faults: Faults;
+  readonly log: EmulatorLog;
+}
+
+export const API_PATHS: ReadonlySet<string> = new Set(['/v2/index.php', '/v3/index.php']);
+
+interface Call {
+  readonly action: VodAction;
+  readonly params: Params;
+  readonly path: string;
+}
+
+/**
+ * Every refusal is a JSON reply with HTTP 200, except for a body beyond all limits (413).
+ * A request counts for the quota's peaks as soon as its action is known, whatever becomes of it.
+ */
+export async function serveApi(
+  context: ApiContext,
+  path: string,
+  rawQuery: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  let call: Call;
+  try {
+    const params = parseQuery(rawQuery);
+    call = { action: parseAction(params), params, path };
+  } catch (error) {
+    context.counts.arrive('other');
+    await readBody(request, Number.POSITIVE_INFINITY, context.signal);
+    const reply = replyOf(error, context.log);
+    context.counts.result('other', String(reply.code));
+    endJson(response, JSON.stringify(reply));
+    return;
+  }
+  const { action, params } = call;
+  context.counts.arrive(action);
+  context.quota.arrive(action);
+  const taken = context.faults.take({ action, offset: params.get('offset'), fileSha: params.get('fileSha') });
+  if (taken.outcome) context.log({ action, fault: taken.outcome.kind }, 'fault');
+  const result = await serveCall(context, call, taken, request, response);
+  context.counts.result(action, result);
+}
+
+async function serveCall(
+  context: ApiContext,
+  call: Call,
+  { outcome, latencyMs, bytesPerSecond }: TakenFaults,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<string> {
+  const nothing: Reply = refused(6000, 'no effect', 0);
+  if (outcome?.kind === 'reset' && outcome.when === 'before') return respond(response, nothing, outcome);
+  let body: RequestBody;
+  try {
+    body = await readBody(request, bytesPerSecond, context.signal);
+    if (latencyMs > 0) await sleep(latencyMs, undefined, { signal: context.signal });
+  } catch {
+    return 'aborted';
+  }
+  if (body.tooLarge) {
+    endJson(response, JSON.stringify(refused(4000, `body of ${body.bytes} bytes is too large`, 0)), 413);
+    return '4000';
+  }
+  if (precludesEffect(outcome)) return respond(response, nothing, outcome);
+  return respond(response, await replyTo(context, call, request, body), outcome);
+}
+
+async function replyTo(
+  context: ApiContext,
+  { action, params, path }: Call,
+  request: IncomingMessage,
+  body: RequestBody,
+): Promise<Reply> {
+  const started = performance.now();
+  let reply: Reply;
+  try {
+    context.access.check({ method: request.method ?? '', host: request.headers.host ?? '', path }, params);
+    context.quota.admit(action);
+    reply = await act(context, action, params, body);
+  } catch (error) {
+    reply = replyOf(error, context.log);
+  }
+  if (reply.code < 0 || reply.code > 2 || action !== 'UploadPart') {
+    const { code, message, fileId } = reply;
+    const durationMs = Math.round(performance.now() - started);
+    context.log({ action, fileSha: params.get('fileSha'), code, message, fileId, durationMs }, 'reply');
+  }
+  return reply;
+}
+
+/** What isn't a refusal is the emulator's own trouble, a full disk for instance: worth another try. */
+function replyOf(error: unknown, log: EmulatorLog): Reply {
+  if (error instanceof Refusal) return refused(error.code, error.message, error.canRetry);
+  log({ err: error }, 'request failed');
+  return refused(-10004, String(error), 1);
+}

@@ -1,0 +1,74 @@
+/** Steers a running emulator: in process, or from outside through an endpoint on a port of its own. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { BODY_MAX_BYTES, readBody } from './body.ts';
+import type { Fault } from './faults.ts';
+import { endJson } from './outcomes.ts';
+import type { QuotaLimits } from './quota.ts';
+import type { EmulatorStats } from './stats.ts';
+
+export interface EmulatorControl {
+  /** Arms a fault; earlier ones stay and come first. @throws {z.ZodError} when it is malformed. */
+  inject(fault: Fault): void;
+  clearFaults(): void;
+  stats(): EmulatorStats;
+  /** Counts and peaks start anew; stored videos and armed faults stay. */
+  resetStats(): void;
+  /** Replaces all limits. */
+  setQuota(limits: QuotaLimits): void;
+}
+
+const limit = z.int().min(0).optional();
+const quotaSchema = z.strictObject({ init: limit, part: limit, finish: limit });
+
+/** GET /healthz, GET and DELETE /stats, POST and DELETE /faults, PUT /quota. JSON, 400 with a message on errors. */
+export function createControlServer(control: EmulatorControl, signal: AbortSignal): Server {
+  return createServer((request, response) => {
+    serve(control, signal, request, response).catch(() => response.destroy());
+  });
+}
+
+async function serve(
+  control: EmulatorControl,
+  signal: AbortSignal,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await readBody(request, Number.POSITIVE_INFINITY, signal);
+  try {
+    if (body.tooLarge) throw new Error(`body of more than ${BODY_MAX_BYTES} bytes`);
+    const done = route(control, `${request.method} ${request.url}`, body.buffers);
+    if (done === undefined) endJson(response, JSON.stringify({ message: 'not found' }), 404);
+    else endJson(response, JSON.stringify(done));
+  } catch (error) {
+    const message = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    endJson(response, JSON.stringify({ message }), 400);
+  }
+}
+
+function route(control: EmulatorControl, target: string, body: readonly Buffer[]): object | undefined {
+  switch (target) {
+    case 'GET /healthz':
+      return { ok: true };
+    case 'GET /stats':
+      return control.stats();
+    case 'DELETE /stats':
+      control.resetStats();
+      return { ok: true };
+    case 'POST /faults':
+      control.inject(json(body) as Fault);
+      return { ok: true };
+    case 'DELETE /faults':
+      control.clearFaults();
+      return { ok: true };
+    case 'PUT /quota':
+      control.setQuota(quotaSchema.parse(json(body)));
+      return { ok: true };
+    default:
+      return undefined;
+  }
+}
+
+function json(body: readonly Buffer[]): unknown {
+  return JSON.parse(Buffer.concat(body).toString('utf8'));
+}

@@ -1,0 +1,138 @@
+/** Faults on demand: what can go wrong, for which requests, how often. */
+import { z } from 'zod';
+
+const when = z.enum(['before', 'after']);
+
+const effectSchema = z.discriminatedUnion('kind', [
+  /** A reply with this code instead of the effect. */
+  z.strictObject({
+    kind: z.literal('code'),
+    code: z.int(),
+    canRetry: z.union([z.literal(0), z.literal(1)]),
+    message: z.string().optional(),
+  }),
+  /** An HTTP status with an HTML body. */
+  z.strictObject({ kind: z.literal('http'), status: z.int().min(400).max(599), when: when.optional() }),
+  /** HTTP 200 with HTML instead of JSON. */
+  z.strictObject({ kind: z.literal('html'), when: when.optional() }),
+  /** HTTP 200 without a body. */
+  z.strictObject({ kind: z.literal('empty'), when: when.optional() }),
+  /** The first half of the real reply's JSON. */
+  z.strictObject({ kind: z.literal('truncated') }),
+  /** The connection is reset. */
+  z.strictObject({ kind: z.literal('reset'), when }),
+  /** A reply that never comes. */
+  z.strictObject({ kind: z.literal('hang'), when }),
+  /** A pause between the request's last byte and its effect. */
+  z.strictObject({ kind: z.literal('latency'), ms: z.number().min(0) }),
+  /** The body is read no faster than this. */
+  z.strictObject({ kind: z.literal('bandwidth'), bytesPerSecond: z.number().positive() }),
+  /** `fileId` as a JSON number. */
+  z.strictObject({ kind: z.literal('unquotedFileId') }),
+  /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */
+  z.strictObject({ kind: z.literal('quirks') }),
+]);
+
+/** `count` defaults to 1, without limit when `share` is given. `when` defaults to `before`: no effect took place. */
+const faultSchema = z.strictObject({
+  action: z.enum(['InitUpload', 'UploadPart', 'FinishUpload']).optional(),
+  effect: effectSchema,
+  /** Matching requests until the fault is used up. */
+  count: z.int().min(1).optional(),
+  /** Part of the matching requests that it hits, by a generator started from `seed`. */
+  share: z.number().min(0).max(1).optional(),
+  seed: z.int().optional(),
+  /** Only the part at this offset. */
+  offset: z.int().min(0).optional(),
+  fileSha: z.string().optional(),
+});
+
+export type Fault = z.infer<typeof faultSchema>;
+export type FaultEffect = Fault['effect'];
+type EffectOf<K extends FaultEffect['kind']> = Extract<FaultEffect, { kind: K }>;
+/** An effect that ends a request its own way; a request gets one at most. */
+export type Outcome = Exclude<FaultEffect, EffectOf<'latency'> | EffectOf<'bandwidth'>>;
+
+/** What was picked for one request. */
+export interface TakenFaults {
+  readonly latencyMs: number;
+  /** Infinity without a limit. */
+  readonly bytesPerSecond: number;
+  readonly outcome: Outcome | undefined;
+}
+
+/** The traits of a request that a fault can ask for, as text from its query. */
+export interface FaultTarget {
+  readonly action: string;
+  readonly offset: string | undefined;
+  readonly fileSha: string | undefined;
+}
+
+interface ArmedFault {
+  readonly fault: Fault;
+  readonly random: () => number;
+  remaining: number;
+}
+
+const none: TakenFaults = { latencyMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, outcome: undefined };
+
+export class Faults {
+  #armed: ArmedFault[] = [];
+  #used: Partial<Record<FaultEffect['kind'], number>> = {};
+
+  /** @throws {z.ZodError} when the fault breaks the schema. */
+  inject(fault: Fault): void {
+    const parsed = faultSchema.parse(fault);
+    const remaining = parsed.count ?? (parsed.share === undefined ? 1 : Number.POSITIVE_INFINITY);
+    this.#armed.push({ fault: parsed, random: randomFrom(parsed.seed ?? 1), remaining });
+  }
+
+  clear(): void {
+    this.#armed = [];
+  }
+
+  /** Uses up what hits this request: every latency and bandwidth, and the first of all others. */
+  take(target: FaultTarget): TakenFaults {
+    if (this.#armed.length === 0) return none;
+    let { latencyMs, bytesPerSecond, outcome } = none;
+    for (const armed of this.#armed) {
+      const { effect } = armed.fault;
+      const isPace = effect.kind === 'latency' || effect.kind === 'bandwidth';
+      if ((!isPace && outcome !== undefined) || !hits(armed, target)) continue;
+      armed.remaining -= 1;
+      this.#used[effect.kind] = (this.#used[effect.kind] ?? 0) + 1;
+      if (effect.kind === 'latency') latencyMs += effect.ms;
+      else if (effect.kind === 'bandwidth') bytesPerSecond = Math.min(bytesPerSecond, effect.bytesPerSecond);
+      else outcome = effect;
+    }
+    this.#armed = this.#armed.filter(({ remaining }) => remaining > 0);
+    return { latencyMs, bytesPerSecond, outcome };
+  }
+
+  /** Requests hit, by kind. */
+  get used(): Readonly<Partial<Record<FaultEffect['kind'], number>>> {
+    return { ...this.#used };
+  }
+
+  resetCounts(): void {
+    this.#used = {};
+  }
+}
+
+function hits({ fault, random }: ArmedFault, target: FaultTarget): boolean {
+  if (fault.action !== undefined && fault.action !== target.action) return false;
+  if (fault.offset !== undefined && String(fault.offset) !== target.offset) return false;
+  if (fault.fileSha !== undefined && fault.fileSha !== target.fileSha) return false;
+  return fault.share === undefined || random() < fault.share;
+}
+
+/** Mulberry32: 0 to 1, the same sequence for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

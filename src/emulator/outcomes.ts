@@ -1,0 +1,79 @@
+/** How a request ends: the plain reply, or what a fault makes of it. */
+import type { ServerResponse } from 'node:http';
+import type { Outcome } from './faults.ts';
+import { type Reply, refused } from './reply.ts';
+
+const html = '<html><head><title>Gateway</title></head><body><h1>Bad gateway</h1></body></html>\n';
+
+/** Whether the fault comes instead of the request's effect. */
+export function precludesEffect(outcome: Outcome | undefined): boolean {
+  switch (outcome?.kind) {
+    case 'code':
+      return true;
+    case 'http':
+    case 'html':
+    case 'empty':
+    case 'reset':
+    case 'hang':
+      return outcome.when !== 'after';
+    default:
+      return false;
+  }
+}
+
+/** Ends the request with `reply` as the fault distorts it; returns how statistics call the result. */
+export function respond(response: ServerResponse, reply: Reply, outcome: Outcome | undefined): string {
+  switch (outcome?.kind) {
+    case 'reset':
+      response.socket?.resetAndDestroy();
+      return 'reset';
+    case 'hang':
+      return 'hang';
+    case 'http':
+      end(response, outcome.status, 'text/html', html);
+      return `http ${outcome.status}`;
+    case 'html':
+      end(response, 200, 'text/html', html);
+      return 'html';
+    case 'empty':
+      end(response, 200, 'application/json', '');
+      return 'empty';
+    case 'truncated': {
+      const text = JSON.stringify(reply);
+      endJson(response, text.slice(0, text.length / 2));
+      return 'truncated';
+    }
+    case 'code': {
+      const message = outcome.message ?? `injected fault ${outcome.code}`;
+      endJson(response, JSON.stringify(refused(outcome.code, message, outcome.canRetry)));
+      return String(outcome.code);
+    }
+    case 'unquotedFileId':
+      endJson(response, JSON.stringify(reply).replace(/"fileId":"(\d+)"/, '"fileId":$1'));
+      break;
+    case 'quirks':
+      endJson(response, JSON.stringify(asInDocument(reply)));
+      break;
+    default:
+      endJson(response, JSON.stringify(reply));
+  }
+  return String(reply.code);
+}
+
+/** The document's own examples: fields left out, the last listed part with `dataSha` for `dataMd5`. */
+function asInDocument({ code, message, listParts, fileId, url }: Reply): object {
+  const parts = listParts?.map(({ offset, dataSize, dataMd5 }, index) =>
+    index === listParts.length - 1 ? { offset, dataSize, dataSha: dataMd5 } : { offset, dataSize, dataMd5 },
+  );
+  return { code, message, listParts: parts, fileId, url };
+}
+
+export function endJson(response: ServerResponse, text: string, status = 200): void {
+  end(response, status, 'application/json', text);
+}
+
+function end(response: ServerResponse, status: number, type: string, text: string): void {
+  const length = Buffer.byteLength(text);
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': length });
+  response.end(text);
+}

@@ -1,0 +1,59 @@
+/**
+ * What the emulator answers: the service's reply fields, and the refusal that any rule can throw.
+ * Codes and `canRetry` follow the service's error table; positive codes of 4000 and up are common to all its APIs.
+ */
+
+/** A part as InitUpload lists it. */
+export interface ListedPart {
+  readonly offset: number;
+  /** Bytes. */
+  readonly dataSize: number;
+  /** MD5 in lower-case hex. */
+  readonly dataMd5: string;
+}
+
+export interface Reply {
+  readonly code: number;
+  readonly message: string;
+  readonly codeDesc: string;
+  readonly canRetry: 0 | 1;
+  readonly dataSize?: number;
+  readonly listParts?: readonly ListedPart[];
+  readonly fileId?: string;
+  readonly url?: string;
+}
+
+const codeDescriptions: Readonly<Record<number, string>> = {
+  [-10001]: 'InvalidCommonParameter',
+  [-10002]: 'InvalidSignature',
+  [-10003]: 'InvalidParameter',
+  [-10004]: 'CacheWriteFailed',
+  [-10005]: 'CacheReadFailed',
+  [-10006]: 'InvalidPacketSize',
+  4000: 'InvalidRequest',
+  4100: 'AuthFailure',
+  4400: 'RequestLimitExceeded',
+  4500: 'ReplayAttack',
+  6100: 'UnsupportedAction',
+};
+
+/** Thrown by any rule: becomes the reply. */
+export class Refusal extends Error {
+  readonly code: number;
+  readonly canRetry: 0 | 1;
+
+  constructor(code: number, message: string, canRetry: 0 | 1 = 0) {
+    super(message);
+    this.name = 'Refusal';
+    this.code = code;
+    this.canRetry = canRetry;
+  }
+}
+
+export function accepted(code: 0 | 1 | 2, fields: Partial<Reply> = {}): Reply {
+  return { code, message: '', codeDesc: '', canRetry: 0, ...fields };
+}
+
+export function refused(code: number, message: string, canRetry: 0 | 1): Reply {
+  return { code, message, codeDesc: codeDescriptions[code] ?? 'Failed', canRetry };
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { controlClient } from '../../../src/emulator/control-client.ts';
+import type { Fault } from '../../../src/emulator/faults.ts';
+import { callerOf, start, uploadAll, videoOf } from './support.ts';
+
+describe('control endpoint', () => {
+  it('arms and clears faults', async () => {
+    const emulator = await start();
+    const client = controlClient(emulator.controlUrl);
+    const call = callerOf(emulator);
+    const code = async () => (await call('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code;
+    await client.inject({
+      action: 'FinishUpload',
+      count: 5,
+      effect: { kind: 'code', code: 6000, canRetry: 0 },
+    });
+    expect([await code(), await code()]).toEqual([6000, 6000]);
+    await client.clearFaults();
+    expect(await code()).toBe(-10005);
+    expect((await client.stats()).faultsUsed).toEqual({ code: 2 });
+  });
+
+  it('tells and resets statistics; stored videos stay', async () => {
+    const emulator = await start();
+    const client = controlClient(emulator.controlUrl);
+    const video = videoOf(524288 + 1);
+    await uploadAll(callerOf(emulator), video);
+    const counts = { accepted: 2, duplicates: 0, bytes: 524289 };
+    const stats = await client.stats();
+    expect(stats).toEqual(emulator.control.stats());
+    expect(stats).toMatchObject({
+      requests: {
+        InitUpload: { total: 1, byResult: { 0: 1 } },
+        UploadPart: { total: 2, byResult: { 0: 2 } },
+        FinishUpload: { total: 1, byResult: { 0: 1 } },
+        other: { total: 0, byResult: {} },
+      },
+      parts: { ...counts, bySha: { [video.fileSha]: counts } },
+      peakPerWindow: { InitUpload: 1, UploadPart: 2, FinishUpload: 1 },
+      files: [{ fileSha: video.fileSha, size: 524289, name: 'clip', finishes: 1 }],
+    });
+    await client.resetStats();
+    expect(await client.stats()).toMatchObject({
+      requests: { UploadPart: { total: 0, byResult: {} } },
+      parts: { accepted: 0, bySha: {} },
+      peakPerWindow: { UploadPart: 0 },
+      files: [{ fileSha: video.fileSha }],
+    });
+  });
+
+  it('sets quotas', async () => {
+    const emulator = await start();
+    await controlClient(emulator.controlUrl).setQuota({ finish: 1 });
+    const call = callerOf(emulator);
+    const code = async () => (await call('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code;
+    expect([await code(), await code()]).toEqual([-10005, 4400]);
+  });
+
+  it('refuses what it does not understand, with a reason', async () => {
+    const { controlUrl } = await start();
+    const client = controlClient(controlUrl);
+    const bad = { effect: { kind: 'code', code: 'x', canRetry: 1 } } as unknown as Fault;
+    await expect(client.inject(bad)).rejects.toMatchObject({
+      code: 'EMULATOR_CONTROL',
+      message: expect.stringMatching(/POST \/faults: .*effect\.code/s),
+    });
+    await expect(client.setQuota({ init: -1 })).rejects.toThrow(/init/);
+    const garbage = await fetch(`${controlUrl}/faults`, { method: 'POST', body: '{' });
+    expect(garbage.status).toBe(400);
+    expect(await garbage.json()).toEqual({ message: expect.stringContaining('JSON') });
+    expect((await fetch(`${controlUrl}/nothing`)).status).toBe(404);
+    const health = await fetch(`${controlUrl}/healthz`);
+    expect([health.status, await health.json()]).toEqual([200, { ok: true }]);
+  });
+});
