@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { UploaderError } from './errors.ts';
+import { LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
+import type { SignatureMethod } from './vod/protocol.ts';
+
+/** The environment was wrong. `problems` has one readable line each, all found in one pass. */
+export class ConfigError extends UploaderError {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('CONFIG', `Configuration is wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** Everything that can be set from outside, parsed and frozen. Variable names are in {@link VARIABLES}. */
+export interface Config {
+  readonly redisUrl: string;
+  /** Prefix of every Redis key; in braces so that all keys share one Redis Cluster slot. */
+  readonly queuePrefix: string;
+  readonly vod: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly signatureMethod: SignatureMethod;
+    /** Absent when neither the variable nor its file is set; {@link requireCredentials} insists. */
+    readonly secretId?: string;
+    readonly secretKey?: string;
+    /** Requests per minute for the whole account; 0 = not limited by us. */
+    readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+  };
+  /** Colon-separated directories that sources may be in; unset: the working directory. */
+  readonly sourceRoots?: string;
+  readonly hashConcurrency: number;
+  readonly partConcurrency: number;
+  /** Attempts of one API call's job before its upload fails. */
+  readonly partAttempts: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  /** 0 = any free port; absent = no HTTP. */
+  readonly metricsPort?: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
+  readonly proxyEnv: Readonly<Record<string, string>>;
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .refine(
+      (value) => /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max,
+      `must be a whole number from ${min} to ${max}`,
+    )
+    .transform(Number);
+const integer = (fallback: number, min: number, max: number) => wholeNumber(min, max).default(fallback);
+
+const httpUrl = z.string().refine((value) => {
+  const url = URL.parse(value);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '';
+}, 'must be an http:// or https:// URL without credentials or query');
+
+const redisUrl = z
+  .string()
+  .refine(
+    (value) => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''),
+    'must be a redis:// or rediss:// URL',
+  );
+
+const schema = z.object({
+  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
+  QUEUE_PREFIX: z
+    .string()
+    .regex(
+      /^\{[^{}:\s]+\}[^{}:\s]*$/,
+      'must start with a name in braces, such as {vod}, and hold no ":" or space',
+    )
+    .default('{vod}'),
+  VOD_ENDPOINT: httpUrl.default('https://vod2.qcloud.com/v2/index.php'),
+  VOD_SECRET_ID: z.string().optional(),
+  VOD_SECRET_KEY: z.string().optional(),
+  VOD_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'must be a region such as gz')
+    .default('gz'),
+  VOD_SIGNATURE_METHOD: z
+    .enum(['HmacSHA1', 'HmacSHA256'], 'must be HmacSHA1 or HmacSHA256')
+    .default('HmacSHA1'),
+  VOD_QUOTA_INIT_PER_MINUTE: integer(100, 0, 10_000_000),
+  VOD_QUOTA_PART_PER_MINUTE: integer(10_000, 0, 10_000_000),
+  VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
+  SOURCE_ROOTS: z.string().optional(),
+  HASH_CONCURRENCY: integer(2, 1, 64),
+  PART_CONCURRENCY: integer(8, 1, 512),
+  PART_ATTEMPTS: integer(60, 1, 1000),
+  BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
+  BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
+  SHUTDOWN_TIMEOUT_MS: integer(25_000, 0, 3_600_000),
+  LOCK_DURATION_MS: integer(60_000, 1000, 3_600_000),
+  STALLED_INTERVAL_MS: integer(30_000, 100, 3_600_000),
+  METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').default('json'),
+});
+
+const SECRETS = ['VOD_SECRET_ID', 'VOD_SECRET_KEY'] as const;
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+
+/** Every variable that {@link loadConfig} reads, proxies apart; `.env.example` is held to this list. */
+export const VARIABLES: readonly string[] = [
+  ...Object.keys(schema.shape),
+  ...SECRETS.map((name) => `${name}_FILE`),
+];
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Parses the environment. An empty variable counts as unset.
+ * @throws {ConfigError} naming every variable that is wrong, and what it should be.
+ */
+export function loadConfig(env: Environment): Config {
+  const problems: string[] = [];
+  const set = Object.fromEntries(VARIABLES.map((name) => [name, env[name]?.trim() || undefined]));
+  for (const name of SECRETS) {
+    const path = set[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (set[name] !== undefined) {
+      problems.push(`${name} and ${name}_FILE are both set: keep one of them`);
+      continue;
+    }
+    const secret = readSecret(path);
+    if (secret.ok) set[name] = secret.value;
+    else problems.push(`${name}_FILE ${secret.problem}`);
+  }
+  const parsed = schema.safeParse(set);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')} ${issue.message}`);
+  } else if (parsed.data.BACKOFF_MAX_MS < parsed.data.BACKOFF_BASE_MS) {
+    problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
+  }
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const v = parsed.data;
+  return deepFreeze({
+    redisUrl: v.REDIS_URL,
+    queuePrefix: v.QUEUE_PREFIX,
+    vod: {
+      endpoint: v.VOD_ENDPOINT,
+      region: v.VOD_REGION,
+      signatureMethod: v.VOD_SIGNATURE_METHOD,
+      ...(v.VOD_SECRET_ID !== undefined && { secretId: v.VOD_SECRET_ID }),
+      ...(v.VOD_SECRET_KEY !== undefined && { secretKey: v.VOD_SECRET_KEY }),
+      quotaPerMinute: {
+        init: v.VOD_QUOTA_INIT_PER_MINUTE,
+        part: v.VOD_QUOTA_PART_PER_MINUTE,
+        finish: v.VOD_QUOTA_FINISH_PER_MINUTE,
+      },
+    },
+    ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS }),
+    hashConcurrency: v.HASH_CONCURRENCY,
+    partConcurrency: v.PART_CONCURRENCY,
+    partAttempts: v.PART_ATTEMPTS,
+    backoffBaseMs: v.BACKOFF_BASE_MS,
+    backoffMaxMs: v.BACKOFF_MAX_MS,
+    shutdownTimeoutMs: v.SHUTDOWN_TIMEOUT_MS,
+    lockDurationMs: v.LOCK_DURATION_MS,
+    stalledIntervalMs: v.STALLED_INTERVAL_MS,
+    ...(v.METRICS_PORT !== undefined && { metricsPort: v.METRICS_PORT }),
+    logLevel: v.LOG_LEVEL,
+    logFormat: v.LOG_FORMAT,
+    proxyEnv: Object.fromEntries(
+      PROXY_VARIABLES.flatMap((name) => {
+        const value = env[name];
+        return value ? [[name, value]] : [];
+      }),
+    ),
+  });
+}
+
+/** @throws {ConfigError} naming what is missing. */
+export function requireCredentials(config: Config): { secretId: string; secretKey: string } {
+  const { secretId, secretKey } = config.vod;
+  const problems: string[] = [];
+  if (secretId === undefined) problems.push('VOD_SECRET_ID (or VOD_SECRET_ID_FILE) is not set');
+  if (secretKey === undefined) problems.push('VOD_SECRET_KEY (or VOD_SECRET_KEY_FILE) is not set');
+  if (secretId === undefined || secretKey === undefined) throw new ConfigError(problems);
+  return { secretId, secretKey };
+}
+
+function readSecret(path: string): { ok: true; value: string } | { ok: false; problem: string } {
+  try {
+    const value = readFileSync(path, 'utf8').trim();
+    return value === '' ? { ok: false, problem: `names an empty file: ${path}` } : { ok: true, value };
+  } catch (error) {
+    return { ok: false, problem: `can't be read: ${path} (${(error as NodeJS.ErrnoException).code})` };
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,23 @@
+/**
+ * vod-upload-worker: the producer's side. Enqueue uploads here; workers (`vod-upload worker`) carry them out.
+ *
+ * Glossary:
+ * - upload: one file on its way into VOD; a job that outlives every process.
+ * - part: a byte range of a file, identified by its offset; one job, one request.
+ * - attempt: the try of an upload from its start to its end; a retry after a failure is the next.
+ */
+export { ConfigError } from './config.ts';
+export { UploaderError } from './errors.ts';
+export { RedisUnavailableError } from './queue/connection.ts';
+export type { Failure } from './queue/failure.ts';
+export type { UploadResult } from './queue/jobs.ts';
+export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
+export {
+  UploadFailedError,
+  type UploadProgress,
+  type UploadState,
+  type UploadStatus,
+} from './queue/status.ts';
+export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
+export { SourceError } from './source/errors.ts';
+export type { PartSize } from './vod/protocol.ts';

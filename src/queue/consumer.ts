@@ -1,0 +1,156 @@
+import {
+  DelayedError,
+  type Job,
+  type Queue,
+  RateLimitError,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+} from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from '../log.ts';
+import { isRedisError } from './connection.ts';
+import { CANCELLED, failureOf, formatFailure } from './failure.ts';
+import { QUEUES, type Stage } from './names.ts';
+
+/** What a processor gets beside its job's data. */
+export interface Attempt {
+  /** Id of the job, and of its upload when it is one. */
+  readonly jobId: string;
+  /** From 1; interruptions don't count. */
+  readonly number: number;
+  /** Whether an earlier start of this job may have sent something already. */
+  readonly restarted: boolean;
+  /** Aborted when the upload is cancelled or has failed, when the worker shuts down, and when the job's lock was lost. */
+  readonly signal: AbortSignal;
+}
+
+/** Thrown by a processor when the account's quota is used up: holds the whole queue and spends no attempt. */
+export class QuotaHold extends Error {
+  readonly holdMs: number;
+  constructor(holdMs: number, cause: Error) {
+    super(cause.message, { cause });
+    this.holdMs = holdMs;
+  }
+}
+
+export interface ConsumerSettings {
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  readonly log: Logger;
+  /** Called with the error of each attempt that failed and will be made again. */
+  readonly onRetry: (stage: Stage, error: unknown) => void;
+}
+
+/** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
+const MAX_STALLED_COUNT = 20;
+
+/** After trouble with Redis a job waits this long, so that it doesn't spin. */
+const REDIS_PAUSE_MS = 1000;
+
+/** Why a job is aborted. */
+const SHUTDOWN = Symbol('shutdown');
+const STOPPED = Symbol('stopped');
+
+/**
+ * A BullMQ worker for one stage of children. It turns what a processor throws into what BullMQ understands: a retry
+ * with backoff, a failure at once, a hold of the queue, or a hand-back that spends no attempt.
+ */
+export class Consumer<Data extends { readonly uploadId: string }> {
+  readonly worker: Worker;
+  readonly #active = new Map<string, { readonly uploadId: string; readonly controller: AbortController }>();
+
+  constructor(options: {
+    readonly stage: Exclude<Stage, 'upload'>;
+    readonly queue: Queue;
+    readonly concurrency: number;
+    readonly parse: (value: unknown) => Data;
+    readonly process: (data: Data, attempt: Attempt) => Promise<unknown>;
+    readonly backoff: (attempt: number) => number;
+    readonly settings: ConsumerSettings;
+  }) {
+    const { stage, queue, settings } = options;
+    this.worker = new Worker(
+      QUEUES[stage],
+      async (job: Job, token: string | undefined) => {
+        const data = options.parse(job.data);
+        const jobId = job.id ?? '';
+        const controller = new AbortController();
+        const { signal } = controller;
+        this.#active.set(jobId, { uploadId: data.uploadId, controller });
+        try {
+          return await options.process(data, {
+            jobId,
+            number: job.attemptsMade + 1,
+            restarted: job.attemptsStarted > 1,
+            signal,
+          });
+        } catch (error) {
+          if (signal.reason === SHUTDOWN) {
+            await job.moveToWait(token);
+            throw new WaitingError();
+          }
+          if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
+          if (error instanceof UnrecoverableError) throw error;
+          if (error instanceof QuotaHold) {
+            settings.onRetry(stage, error);
+            await queue.rateLimit(error.holdMs);
+            throw new RateLimitError();
+          }
+          if (isRedisError(error)) {
+            await job.moveToDelayed(Date.now() + REDIS_PAUSE_MS, token);
+            throw new DelayedError();
+          }
+          const failure = failureOf(error);
+          if (!failure.retryable) throw new UnrecoverableError(formatFailure(failure));
+          if (job.attemptsMade + 1 < (job.opts.attempts ?? 1)) settings.onRetry(stage, error);
+          throw new Error(formatFailure(failure), { cause: error });
+        } finally {
+          this.#active.delete(jobId);
+        }
+      },
+      {
+        ...workerOptions(settings),
+        concurrency: options.concurrency,
+        settings: { backoffStrategy: (attempt) => options.backoff(attempt) },
+      },
+    );
+    this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
+    // Somebody else may be at the job already: what this process still does for it is in vain.
+    this.worker.on('lockRenewalFailed', (jobIds) => {
+      for (const jobId of jobIds)
+        this.#active.get(jobId)?.controller.abort(new Error(`lock of job ${jobId} was lost`));
+    });
+  }
+
+  /** Aborts what this process does for an upload. */
+  stop(uploadId: string): void {
+    for (const active of this.#active.values())
+      if (active.uploadId === uploadId) active.controller.abort(STOPPED);
+  }
+
+  /** Aborts everything; the jobs go back to their queue with no attempt spent. */
+  handBack(): void {
+    for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
+  }
+}
+
+/** What every worker of this project shares; `maxStalledCount` must be the same on all of them. */
+export function workerOptions(settings: ConsumerSettings) {
+  return {
+    connection: settings.connection,
+    prefix: settings.prefix,
+    lockDuration: settings.lockDurationMs,
+    stalledInterval: settings.stalledIntervalMs,
+    maxStalledCount: MAX_STALLED_COUNT,
+  };
+}
+
+/** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
+export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
+  const connecting =
+    'code' in error && /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(String(error.code));
+  log[connecting ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+}

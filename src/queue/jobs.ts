@@ -1,0 +1,171 @@
+import { type JobsOptions, UnrecoverableError } from 'bullmq';
+import { z } from 'zod';
+import { PART_SIZES } from '../vod/protocol.ts';
+import { formatFailure } from './failure.ts';
+
+/*
+ * What is in Redis. Every job's data is parsed by these schemas when it is taken: whoever can write to Redis is not
+ * trusted to write sense. `schema` is the version of the whole set.
+ */
+
+export const SCHEMA_VERSION = 1;
+const schemaVersion = z.literal(SCHEMA_VERSION);
+
+/** Priority levels of uploads: 1 goes first, 10 last. */
+export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
+
+const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
+const decimal = z.string().regex(/^\d{1,24}$/);
+const bytes = z.int().min(0);
+const partSize = z.union(PART_SIZES.map((size) => z.literal(size)));
+const fileVersion = z.object({ size: bytes.min(1), mtimeNs: decimal, inode: decimal });
+const hashed = z.object({ fileSha: sha1, version: fileVersion });
+const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
+
+/** The SHA-1 of a version of a file. */
+export type Hashed = z.infer<typeof hashed>;
+
+/** What InitUpload is told of the video, beside the file's SHA-1 and size. */
+const video = z.object({
+  name: z.string().min(1),
+  type: z.string().min(1),
+  partSize,
+  tags: z.array(z.string()).exactOptional(),
+  classId: z.int().exactOptional(),
+  transcode: z.boolean().exactOptional(),
+  screenshot: z.boolean().exactOptional(),
+  watermark: z.boolean().exactOptional(),
+});
+
+const uploadData = z.object({
+  schema: schemaVersion,
+  /** Absolute path. */
+  source: z.string().min(1),
+  video,
+  priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
+  key: z.string().exactOptional(),
+  /** Random; tells a producer whether its own `add` made this upload or found it. */
+  nonce: z.string(),
+  /** The newest SHA-1 known; not computed again while the file is the same version. */
+  hashed: hashed.exactOptional(),
+  /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
+  run: run.exactOptional(),
+  /** Written just before the upload completes, so that completing can be done again after a crash. */
+  result: z.lazy(() => uploadResult).exactOptional(),
+});
+export type UploadData = z.infer<typeof uploadData>;
+
+const uploadResult = z.object({
+  /** completed: its bytes were sent, at least the last of them; instant: VOD had the whole file. */
+  outcome: z.enum(['completed', 'instant']),
+  fileId: z.string().regex(/^\d{1,32}$/),
+  url: z.string(),
+  fileSha: sha1,
+  /** Bytes. */
+  fileSize: bytes,
+  /** The name and type that VOD was given. */
+  name: z.string(),
+  type: z.string(),
+  partsSent: z.int(),
+  partsSkipped: z.int(),
+  bytesSent: bytes,
+  /** From when the upload was due (enqueued, plus its delay) to its end. */
+  durationMs: z.int(),
+});
+/** What a finished upload reports. Of `partsSent`, `partsSkipped`, `bytesSent` only the last run counts. */
+export type UploadResult = z.infer<typeof uploadResult>;
+
+/** What every child knows of its parent. */
+const child = z.object({ schema: schemaVersion, uploadId: z.string().min(1), run });
+
+const hashData = child.extend({ source: z.string().min(1), known: hashed.exactOptional() });
+export type HashData = z.infer<typeof hashData>;
+
+const initData = child.extend({ hashed, video });
+export type InitData = z.infer<typeof initData>;
+
+const indexRanges = z.array(z.tuple([z.int().min(0), z.int().min(0)]));
+const initValue = z.union([
+  /** `missing`: indices of the parts to send, as inclusive ranges. */
+  z.object({ kind: z.literal('send'), partSize, missing: indexRanges }),
+  z.object({ kind: z.literal('exists'), fileId: z.string(), url: z.string() }),
+]);
+export type InitValue = z.infer<typeof initValue>;
+
+const partData = child.extend({
+  source: z.string().min(1),
+  hashed,
+  /** Of the whole upload. */
+  partSize,
+  offset: bytes,
+  /** Bytes. */
+  dataSize: bytes.min(1).max(PART_SIZES[1]),
+});
+export type PartData = z.infer<typeof partData>;
+
+/** A part returns nothing, because its parent keeps every child's value; but for a part that was not sent at all. */
+export const PART_SKIPPED = 'skipped';
+
+const finishData = child.extend({ fileSha: sha1 });
+export type FinishData = z.infer<typeof finishData>;
+
+const finishValue = z.union([
+  z.object({ kind: z.literal('finished'), fileId: z.string(), url: z.string() }),
+  /** Refused, or no reply: VOD must be asked what it has. `reason` is a formatted failure. */
+  z.object({ kind: z.literal('unresolved'), reason: z.string() }),
+]);
+export type FinishValue = z.infer<typeof finishValue>;
+
+/** Where an upload stands; written to its job's progress. */
+const progress = z.object({
+  stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing']),
+  bytesHashed: bytes,
+  /** Bytes of the file that VOD has, sent by this upload or found there. */
+  bytesSent: bytes,
+  totalBytes: bytes,
+});
+export type StoredProgress = z.infer<typeof progress>;
+
+/** @throws {UnrecoverableError} naming what is wrong: data that is no sense now will be none later. */
+function parser<T>(schema: z.ZodType<T>, what: string): (value: unknown) => T {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    const message = `${what} is not of this version's form: ${issue?.path.join('.') || '(all)'}: ${issue?.message}`;
+    throw new UnrecoverableError(formatFailure({ code: 'INVALID_JOB', message, retryable: false }));
+  };
+}
+
+export const parseUploadData = parser(uploadData, 'upload job');
+export const parseHashData = parser(hashData, 'hash job');
+export const parseHashed = parser(hashed, 'result of a hash job');
+export const parseInitData = parser(initData, 'init job');
+export const parseInitValue = parser(initValue, 'result of an init job');
+export const parsePartData = parser(partData, 'part job');
+export const parseFinishData = parser(finishData, 'finish job');
+export const parseFinishValue = parser(finishValue, 'result of a finish job');
+export const parseUploadResult = parser(uploadResult, 'result of an upload');
+
+/** @returns undefined when a job has no progress yet, or none of ours. */
+export function parseProgress(value: unknown): StoredProgress | undefined {
+  return progress.safeParse(value).data;
+}
+
+const DAY_SECONDS = 86_400;
+
+/** Options of an upload job. It fails once per attempt and is retried by people only, so BullMQ gets no attempts. */
+export const UPLOAD_JOB_OPTIONS = {
+  attempts: 1,
+  stackTraceLimit: 1,
+  removeOnComplete: { age: 7 * DAY_SECONDS, count: 10_000 },
+  removeOnFail: { age: 30 * DAY_SECONDS, count: 10_000 },
+} as const satisfies JobsOptions;
+
+/** Parts of all uploads of a level interleave by index, so that a clip does not wait for a film enqueued before it. */
+const PART_INDICES_PER_LEVEL = 2 ** 17;
+
+/** Priority of a part job; within BullMQ's limit of 2^21 − 1 for every level and index. */
+export function partPriority(level: number, index: number): number {
+  return level * PART_INDICES_PER_LEVEL + Math.min(index + 1, PART_INDICES_PER_LEVEL - 1);
+}

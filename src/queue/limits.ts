@@ -1,0 +1,48 @@
+import type { Queue } from 'bullmq';
+
+/** At most `max` jobs of a queue start in each window of `windowMs`, over all replicas. */
+export interface RateWindow {
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+/** "No limit of ours": more than any machine can start. BullMQ holds a queue after a quota error only when it has a limit. */
+const UNLIMITED: RateWindow = { max: 1_000_000_000, windowMs: 1000 };
+
+/**
+ * The window that keeps every sliding minute within a quota.
+ *
+ * BullMQ's window is fixed and opens with its first job, so a sliding minute can touch one window more than fit into
+ * it: `max` jobs per window are safe when (60 s / window + 1) × max ≤ quota. Short windows waste less of the quota and
+ * spread the load; a window much shorter than a request's jitter is no longer safe. 100 a minute gives 2 per 1,225 ms
+ * (98 usable), 10,000 gives 42 per 254 ms (9,921 or more usable).
+ *
+ * @param quotaPerMinute requests per minute; 0 = no limit
+ */
+export function rateWindow(quotaPerMinute: number): RateWindow {
+  if (quotaPerMinute === 0) return UNLIMITED;
+  // A lone job per window that is a minute long needs no headroom but for the jitter.
+  if (quotaPerMinute === 1) return { max: 1, windowMs: 61_000 };
+  const max = quotaPerMinute < 20 ? 1 : Math.max(2, Math.ceil(quotaPerMinute / 240));
+  return { max, windowMs: Math.ceil((60_000 * max) / (quotaPerMinute - max)) };
+}
+
+/** Sets the limit that binds every worker of this queue, on every replica. */
+export async function setQuota(queue: Queue, quotaPerMinute: number): Promise<void> {
+  const { max, windowMs } = rateWindow(quotaPerMinute);
+  await queue.setGlobalRateLimit(max, windowMs);
+}
+
+/**
+ * While more parts than this wait in `vod-part`, an upload that is ready to fan out waits its turn, so that Redis
+ * memory (about 1 KB a part) does not grow with the backlog.
+ */
+const MAX_WAITING_PARTS = 10_000;
+
+/** Uploads of at most this many parts are let in up to twice the limit: a clip need not wait behind films. */
+const SMALL_UPLOAD_PARTS = 64;
+
+/** Whether an upload with `missing` parts may add them while `waiting` parts are in the queue. */
+export function admitsFanOut(waiting: number, missing: number): boolean {
+  return waiting < (missing <= SMALL_UPLOAD_PARTS ? 2 * MAX_WAITING_PARTS : MAX_WAITING_PARTS);
+}

@@ -1,0 +1,42 @@
+/** One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD. */
+export const QUEUES = {
+  upload: 'vod-upload',
+  hash: 'vod-hash',
+  init: 'vod-init',
+  part: 'vod-part',
+  finish: 'vod-finish',
+} as const;
+
+export type Stage = keyof typeof QUEUES;
+export const STAGES = Object.keys(QUEUES) as readonly Stage[];
+
+/** The stages whose jobs call VOD, and so are bound to the account's quota. */
+export type VodStage = 'init' | 'part' | 'finish';
+
+/**
+ * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed
+ * and is retried; `round` counts from 0 within an attempt and rises when VOD must be asked again what it has.
+ */
+export interface Run {
+  readonly attempt: number;
+  readonly round: number;
+}
+
+/** `r2` or, after the first round of an attempt, `r2.1`. */
+export function runName(run: Run): string {
+  return run.round === 0 ? `r${run.attempt}` : `r${run.attempt}.${run.round}`;
+}
+
+/**
+ * Child ids are the same whenever the same step is done again, so that doing it again after a crash adds nothing; and
+ * they differ from run to run, because a parent would wait for ever for a kept failed child of that id.
+ * BullMQ allows no `:` in them.
+ */
+export function childId(uploadId: string, run: Run, step: 'hash' | 'init' | 'finish' | number): string {
+  return `${uploadId}-${runName(run)}-${typeof step === 'number' ? `p${step}` : step}`;
+}
+
+/** Redis channel on which the id of an upload is published when its active jobs are to be aborted, on every replica. */
+export function abortChannel(prefix: string): string {
+  return `${prefix}:vod-abort`;
+}

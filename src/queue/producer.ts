@@ -1,0 +1,332 @@
+import type { Job, JobState } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { UploaderError } from '../errors.ts';
+import { resolveRoots } from '../source/roots.ts';
+import { isRedisError, producerConnection, RedisUnavailableError, untilReady } from './connection.ts';
+import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
+import { Marks } from './marks.ts';
+import { closeQueues, openQueues, type Queues } from './queues.ts';
+import {
+  isTerminal,
+  statusOf,
+  UPLOAD_STATES,
+  UploadFailedError,
+  type UploadProgress,
+  type UploadState,
+  type UploadStatus,
+} from './status.ts';
+import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
+import { wake } from './wake.ts';
+import { Watch } from './watch.ts';
+
+export interface VodUploadsOptions {
+  /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. */
+  readonly connection: string;
+  /** The workers' QUEUE_PREFIX; default `{vod}`. */
+  readonly prefix?: string;
+  /**
+   * The directories of the workers' SOURCE_ROOTS. When given, a file outside them is refused by `add` already; else
+   * by the worker that takes the upload.
+   */
+  readonly sourceRoots?: readonly string[];
+}
+
+export interface ListOptions {
+  /** Only uploads in this state. */
+  readonly state?: UploadState;
+  /** At most this many, newest first; default 50, at most 1000. */
+  readonly limit?: number;
+}
+
+/** Bulks of this many uploads go to Redis at once. */
+const ADD_BULK = 500;
+/** So many files are looked at at a time. */
+const CHECKS_AT_A_TIME = 32;
+/** How long {@link VodUploads.cancel} waits for a worker to look at the upload. */
+const CANCEL_TIMEOUT_MS = 10_000;
+const CANCEL_POLL_MS = 50;
+
+/**
+ * Enqueues uploads and tells what becomes of them. One per process is enough; close it when done.
+ *
+ * Every call throws {@link RedisUnavailableError} within seconds when Redis is away. An `add` that fails so may have
+ * been taken all the same: give it a `key`, and doing it again is safe.
+ */
+export class VodUploads {
+  readonly #url: string;
+  readonly #redis: Redis;
+  readonly #queues: Queues;
+  readonly #marks: Marks;
+  readonly #watch: Watch;
+  readonly #roots: Promise<readonly string[]> | undefined;
+
+  constructor(options: VodUploadsOptions) {
+    const prefix = options.prefix ?? '{vod}';
+    this.#url = options.connection;
+    if (!/^rediss?:$/.test(URL.parse(this.#url)?.protocol ?? '')) {
+      throw new UploaderError('CONFIG', 'connection must be a redis:// or rediss:// URL');
+    }
+    this.#redis = producerConnection(this.#url);
+    this.#queues = openQueues(this.#redis, prefix, { producer: true });
+    this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
+    this.#watch = new Watch(this.#url, prefix);
+    this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots.join(':'), process.cwd());
+    this.#roots?.catch(() => {});
+  }
+
+  /**
+   * Enqueues one upload.
+   * @throws {InvalidUploadError} naming the options that are wrong
+   * @throws {SourceError} when the file is not there, empty, not a regular file, or outside the roots
+   */
+  async add(options: UploadOptions): Promise<Upload> {
+    const upload = await toUploadJob(options, await this.#roots);
+    const [added] = await this.#enqueue([upload]);
+    return added as Upload;
+  }
+
+  /**
+   * Enqueues many uploads, in bulk; all of them are checked first, and none is enqueued when one is wrong.
+   * @throws {InvalidUploadError} naming each wrong one by its position
+   */
+  async addMany(many: readonly UploadOptions[]): Promise<Upload[]> {
+    const roots = await this.#roots;
+    const jobs: UploadJob[] = [];
+    const problems: string[] = [];
+    for (let from = 0; from < many.length; from += CHECKS_AT_A_TIME) {
+      const checked = await Promise.allSettled(
+        many.slice(from, from + CHECKS_AT_A_TIME).map((options) => toUploadJob(options, roots)),
+      );
+      for (const [index, outcome] of checked.entries()) {
+        if (outcome.status === 'fulfilled') jobs.push(outcome.value);
+        else problems.push(`upload ${from + index}: ${(outcome.reason as Error).message}`);
+      }
+    }
+    if (problems.length > 0) throw new InvalidUploadError(problems);
+    const uploads: Upload[] = [];
+    for (let from = 0; from < jobs.length; from += ADD_BULK) {
+      uploads.push(...(await this.#enqueue(jobs.slice(from, from + ADD_BULK))));
+    }
+    return uploads;
+  }
+
+  /** @returns undefined when there is no upload of this id, or no longer. */
+  async get(id: string): Promise<Upload | undefined> {
+    const job = await this.#call(() => this.#queues.upload.getJob(id));
+    return job && new Upload(this, id, false);
+  }
+
+  /** Newest first. */
+  async list(options: ListOptions = {}): Promise<UploadStatus[]> {
+    const { state, limit = 50 } = options;
+    const problems: string[] = [];
+    if (state !== undefined && !UPLOAD_STATES.includes(state)) {
+      problems.push(`state must be one of ${UPLOAD_STATES.join(', ')}`);
+    }
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1000) problems.push('limit must be from 1 to 1000');
+    if (problems.length > 0) throw new InvalidUploadError(problems);
+    return await this.#call(async () => {
+      const found: UploadStatus[] = [];
+      for (const jobState of jobStatesOf(state)) {
+        // Of one BullMQ state only some may be in the state asked for, so look further than the limit.
+        const jobs = await this.#queues.upload.getJobs(jobState, 0, state === undefined ? limit - 1 : 999);
+        for (const job of jobs) if (job) found.push(statusOf(job, jobState));
+      }
+      return found
+        .filter((status) => state === undefined || status.state === state)
+        .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
+        .slice(0, limit);
+    });
+  }
+
+  /**
+   * Sets a failed or cancelled upload to work again; what VOD has of it by then is not sent again.
+   * @throws {UploaderError} `NOT_FOUND`, or `NOT_FAILED` when it is in another state
+   */
+  async retry(id: string): Promise<Upload> {
+    const { job, status } = await this.#existing(id);
+    if (status.state !== 'failed' && status.state !== 'cancelled') {
+      throw new UploaderError(
+        'NOT_FAILED',
+        `upload ${id} is ${status.state}; only a failed or cancelled one can be retried`,
+      );
+    }
+    await this.#call(() => job.retry('failed'));
+    return new Upload(this, id, false);
+  }
+
+  /**
+   * Ends an upload as cancelled, wherever it is: its waiting parts are removed and its requests under way aborted, on
+   * every replica.
+   * @returns whether it is cancelled; false when it had completed or failed before. While no worker runs, it is only
+   *   marked, and ends as soon as one looks at it.
+   * @throws {UploaderError} `NOT_FOUND`
+   */
+  async cancel(id: string): Promise<boolean> {
+    const { job, status } = await this.#existing(id);
+    if (isTerminal(status.state)) return status.state === 'cancelled';
+    return await this.#call(async () => {
+      await this.#marks.cancel(id, job.attemptsMade + 1);
+      const deadline = Date.now() + CANCEL_TIMEOUT_MS;
+      let woken = await wake(this.#queues.upload, this.#redis, job);
+      // Without workers nothing more will happen now.
+      const attended = (await this.#queues.upload.getWorkersCount()) > 0;
+      while (Date.now() < deadline && (attended || !woken)) {
+        const { state } = (await this.#existing(id)).status;
+        if (isTerminal(state)) return state === 'cancelled';
+        await new Promise((resolve) => setTimeout(resolve, CANCEL_POLL_MS));
+        woken = (await wake(this.#queues.upload, this.#redis, job)) || woken;
+      }
+      return true;
+    });
+  }
+
+  /** Closes the connections. */
+  async close(): Promise<void> {
+    await this.#watch.close();
+    await closeQueues(this.#queues);
+    this.#redis.disconnect();
+  }
+
+  /** @internal */
+  async status(id: string): Promise<UploadStatus> {
+    return (await this.#existing(id)).status;
+  }
+
+  /** @internal Yields what the upload has come to, whenever it may have changed, until it has ended. */
+  async *follow(id: string): AsyncGenerator<UploadStatus, void, undefined> {
+    for await (const _ of this.#watch.changes(id)) {
+      let status: UploadStatus;
+      try {
+        status = await this.status(id);
+      } catch (error) {
+        // Redis will be back, and the upload goes on meanwhile or after.
+        if (error instanceof RedisUnavailableError) continue;
+        throw error;
+      }
+      yield status;
+      if (isTerminal(status.state)) return;
+    }
+  }
+
+  async #enqueue(uploads: readonly UploadJob[]): Promise<Upload[]> {
+    return await this.#call(async () => {
+      const queue = this.#queues.upload;
+      const jobs = uploads.map(({ id, data, delayMs }) => ({
+        name: `${data.video.name}.${data.video.type}`,
+        data,
+        // A new upload waits behind those under way, which have priority 0.
+        opts: {
+          ...UPLOAD_JOB_OPTIONS,
+          jobId: id,
+          priority: data.priority,
+          ...(delayMs > 0 && { delay: delayMs }),
+        },
+      }));
+      const [only] = jobs;
+      if (jobs.length === 1 && only !== undefined) await queue.add(only.name, only.data, only.opts);
+      else await queue.addBulk(jobs);
+      return await Promise.all(uploads.map((upload) => this.#createdOrFound(upload)));
+    });
+  }
+
+  /** Adding a job whose id exists changes nothing and doesn't say so; whose data is there tells. */
+  async #createdOrFound({ id, data }: UploadJob): Promise<Upload> {
+    if (data.key === undefined) return new Upload(this, id, true);
+    const job = await this.#queues.upload.getJob(id);
+    const stored = job?.data as Partial<typeof data> | undefined;
+    if (stored !== undefined && stored.source !== data.source) {
+      throw new InvalidUploadError([
+        `key ${JSON.stringify(data.key)} belongs to upload ${id} of ${stored.source}`,
+      ]);
+    }
+    return new Upload(this, id, stored?.nonce === data.nonce);
+  }
+
+  async #existing(id: string): Promise<{ job: Job; status: UploadStatus }> {
+    return await this.#call(async () => {
+      // In this order: a job that is seen to have ended has its result by then.
+      const state = await this.#queues.upload.getJobState(id);
+      const job = await this.#queues.upload.getJob(id);
+      if (job === undefined) {
+        throw new UploaderError(
+          'NOT_FOUND',
+          `there is no upload ${id}; finished ones are kept for a limited time`,
+        );
+      }
+      return { job, status: statusOf(job, state) };
+    });
+  }
+
+  async #call<T>(call: () => Promise<T>): Promise<T> {
+    await untilReady(this.#redis, this.#url);
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof RedisUnavailableError || !isRedisError(error)) throw error;
+      throw new RedisUnavailableError(
+        this.#url,
+        `did not carry out a command (${(error as Error).message})`,
+        error,
+      );
+    }
+  }
+}
+
+/** One upload, as a producer holds it. */
+export class Upload {
+  readonly id: string;
+  /** False when an upload with this key was there already. */
+  readonly created: boolean;
+  readonly #uploads: VodUploads;
+
+  /** @internal */
+  constructor(uploads: VodUploads, id: string, created: boolean) {
+    this.#uploads = uploads;
+    this.id = id;
+    this.created = created;
+  }
+
+  /** @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer. */
+  async status(): Promise<UploadStatus> {
+    return await this.#uploads.status(this.id);
+  }
+
+  /** Yields where the upload stands, whenever that changes, until it has ended; then ends, however it went. */
+  async *progress(): AsyncGenerator<UploadProgress, void, undefined> {
+    let last = '';
+    for await (const { progress } of this.#uploads.follow(this.id)) {
+      const now = JSON.stringify(progress);
+      if (now !== last) yield progress;
+      last = now;
+    }
+  }
+
+  /**
+   * Waits for the end, however long that is; goes on waiting while Redis is away.
+   * @throws {UploadFailedError} when it ended without a video
+   */
+  async result(): Promise<UploadResult> {
+    for await (const { error, result } of this.#uploads.follow(this.id)) {
+      if (error !== undefined) throw new UploadFailedError(this.id, error);
+      if (result !== undefined) return result;
+    }
+    throw new UploaderError('CLOSED', `stopped waiting for upload ${this.id}: VodUploads was closed`);
+  }
+}
+
+function jobStatesOf(state: UploadState | undefined): JobState[] {
+  switch (state) {
+    case undefined:
+      return ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'completed', 'failed'];
+    case 'completed':
+      return ['completed'];
+    case 'failed':
+    case 'cancelled':
+      return ['failed'];
+    case 'queued':
+      return ['prioritized', 'waiting', 'delayed'];
+    default:
+      return ['waiting-children', 'active', 'waiting', 'delayed'];
+  }
+}

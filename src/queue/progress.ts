@@ -1,0 +1,60 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { StoredProgress } from './jobs.ts';
+
+/** Progress of one upload is written at most this often by one process. */
+const INTERVAL_MS = 1000;
+
+/** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
+export class ProgressWriter {
+  readonly #uploads: Queue;
+  readonly #redis: Redis;
+  readonly #lastMs = new Map<string, number>();
+
+  constructor(uploads: Queue, redis: Redis) {
+    this.#uploads = uploads;
+    this.#redis = redis;
+  }
+
+  hashing(uploadId: string, bytesHashed: number, totalBytes: number): void {
+    if (!this.#due(uploadId)) return;
+    this.#write(uploadId, { stage: 'hashing', bytesHashed, bytesSent: 0, totalBytes });
+  }
+
+  /**
+   * To be called when a part has completed. What is left is told by the number of children that are pending, which
+   * Redis knows at once, and which is complete only when the upload has added all of them and waits.
+   */
+  partCompleted(uploadId: string, partSize: number, totalBytes: number): void {
+    if (!this.#due(uploadId)) return;
+    const read = this.#redis
+      .pipeline()
+      .zscore(this.#uploads.toKey('waiting-children'), uploadId)
+      .scard(`${this.#uploads.toKey(uploadId)}:dependencies`)
+      .exec();
+    read.then(
+      (replies) => {
+        const [waiting, pending] = (replies ?? []).map(([, value]) => value);
+        if (waiting === null || typeof pending !== 'number') {
+          this.#lastMs.delete(uploadId);
+          return;
+        }
+        const bytesSent = Math.max(0, totalBytes - pending * partSize);
+        this.#write(uploadId, { stage: 'uploading', bytesHashed: totalBytes, bytesSent, totalBytes });
+      },
+      () => {},
+    );
+  }
+
+  #due(uploadId: string): boolean {
+    const now = performance.now();
+    if (now - (this.#lastMs.get(uploadId) ?? Number.NEGATIVE_INFINITY) < INTERVAL_MS) return false;
+    if (this.#lastMs.size > 10_000) this.#lastMs.clear();
+    this.#lastMs.set(uploadId, now);
+    return true;
+  }
+
+  #write(uploadId: string, progress: StoredProgress): void {
+    this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});
+  }
+}

@@ -1,0 +1,27 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { QUEUES, STAGES, type Stage } from './names.ts';
+
+export type Queues = Readonly<Record<Stage, Queue>>;
+
+/** Opens the five queues on one connection, which stays the caller's to close. */
+export function openQueues(connection: Redis, prefix: string, options: { producer?: boolean } = {}): Queues {
+  const open = (stage: Stage): Queue => {
+    const queue = new Queue(QUEUES[stage], {
+      connection,
+      prefix,
+      // A producer must not hang while Redis is away; and only workers say how long the event streams are.
+      ...(options.producer && { skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true }),
+      // Nobody listens to the events of single parts; a short stream keeps them out of memory.
+      ...(stage === 'part' && { streams: { events: { maxLen: 0 } } }),
+    });
+    // The connection's own listener reports what goes wrong with it; a Queue without a listener would throw.
+    queue.on('error', () => {});
+    return queue;
+  };
+  return Object.fromEntries(STAGES.map((stage) => [stage, open(stage)])) as Record<Stage, Queue>;
+}
+
+export async function closeQueues(queues: Queues): Promise<void> {
+  await Promise.allSettled(Object.values(queues).map((queue) => queue.close()));
+}

@@ -1,0 +1,339 @@
+import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
+import { isRedisError } from './connection.ts';
+import { formatFailure, parseFailure } from './failure.ts';
+import {
+  type FinishData,
+  type HashData,
+  type InitData,
+  type InitValue,
+  PART_SKIPPED,
+  type PartData,
+  parseFinishValue,
+  parseHashed,
+  parseInitValue,
+  parseUploadData,
+  partPriority,
+  SCHEMA_VERSION,
+  type StoredProgress,
+  type UploadData,
+  type UploadResult,
+} from './jobs.ts';
+import { admitsFanOut } from './limits.ts';
+import type { Marks } from './marks.ts';
+import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
+import type { Queues } from './queues.ts';
+import { type Facts, nextStep } from './steps.ts';
+
+/** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
+const ADD_BULK = 500;
+const REMOVE_BULK = 100;
+
+/** How long an upload waits before it looks again whether it may fan out, or whether Redis is well. */
+const LOOK_AGAIN_MS = 500;
+
+/** A finished upload of more children than this has them struck from Redis; below, that is not worth a round trip. */
+const FORGET_CHILDREN_ABOVE = 16;
+
+export interface ReconcilerOptions {
+  readonly queues: Queues;
+  readonly redis: Redis;
+  readonly marks: Marks;
+  /** Attempts of each child. */
+  readonly childAttempts: number;
+  readonly clock?: () => number;
+}
+
+/** What children of all runs have returned, by child id. */
+type Values = Map<string, unknown>;
+
+/**
+ * The processor of upload jobs: looks at what is true now, does the one next thing, and sleeps in `waiting-children`
+ * until that is done. It can be run again at any moment.
+ */
+export function createReconciler(
+  options: ReconcilerOptions,
+): (job: Job, token: string) => Promise<UploadResult> {
+  return async (job, token) => {
+    try {
+      return await new Pass(options, job).toEndOrSleep(token);
+    } catch (error) {
+      if (!isRedisError(error)) throw error;
+      await job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
+      throw new DelayedError();
+    }
+  };
+}
+
+/** One activation of an upload's job. */
+class Pass {
+  readonly #deps: ReconcilerOptions;
+  readonly #job: Job;
+  readonly #id: string;
+  #data: UploadData;
+  #run: Run;
+
+  constructor(deps: ReconcilerOptions, job: Job) {
+    this.#deps = deps;
+    this.#job = job;
+    this.#id = job.id ?? '';
+    this.#data = parseUploadData(job.data);
+    const attempt = job.attemptsMade + 1;
+    this.#run = this.#data.run?.attempt === attempt ? this.#data.run : { attempt, round: 0 };
+  }
+
+  async toEndOrSleep(token: string): Promise<UploadResult> {
+    // Taken for the first time: from now on it goes before uploads that have not begun.
+    if (this.#job.priority > 0) await this.#job.changePriority({ priority: 0 });
+    for (;;) {
+      const result = await this.#step(token);
+      // Also before completing: BullMQ refuses that while any child is left, be it a part of an earlier attempt.
+      if (await this.#job.moveToWaitingChildren(token)) throw new WaitingChildrenError();
+      if (result !== undefined) return result;
+      // Its children were done already: look again.
+    }
+  }
+
+  /** Does the next thing. @returns the result when the upload is complete. */
+  async #step(token: string): Promise<UploadResult | undefined> {
+    const values = await this.#childValues();
+    const facts = await this.#facts(values);
+    const step = nextStep(facts);
+    switch (step.kind) {
+      case 'complete':
+        await this.#forgetChildren(values);
+        return step.result;
+      case 'settle': {
+        const result = this.#result(step, values);
+        await this.#update({ result });
+        await this.#progress('finishing', result.fileSize);
+        await this.#forgetChildren(values);
+        return result;
+      }
+      case 'fail':
+        await this.#deps.marks.stop(this.#id, this.#run.attempt);
+        await this.#removePending();
+        throw new UnrecoverableError(formatFailure(step.failure));
+      case 'hash': {
+        await this.#progress('hashing', 0);
+        const data: HashData = { ...this.#child(), source: this.#data.source };
+        await this.#add('hash', 'hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
+        return;
+      }
+      case 'init': {
+        const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
+        if (this.#data.hashed?.fileSha !== hashed.fileSha) await this.#update({ hashed });
+        await this.#progress('initializing', 0);
+        const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
+        await this.#add('init', 'init', data);
+        return;
+      }
+      case 'parts':
+        await this.#fanOut(facts, values, token);
+        return;
+      case 'finish': {
+        const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
+        await this.#progress('finishing', hashed.version.size);
+        const data: FinishData = { ...this.#child(), fileSha: hashed.fileSha };
+        await this.#add('finish', 'finish', data);
+        return;
+      }
+      case 'replan':
+        this.#run = { attempt: this.#run.attempt, round: this.#run.round + 1 };
+        await this.#update({ run: this.#run });
+        return this.#step(token);
+    }
+  }
+
+  async #facts(values: Values): Promise<Facts> {
+    const { attempt, round } = this.#run;
+    const value = (step: 'hash' | 'init' | 'finish', run = this.#run): unknown =>
+      values.get(childId(this.#id, run, step));
+    const hashed = value('hash', { attempt, round: 0 });
+    const init = value('init');
+    const finish = value('finish');
+    const [cancelled, failure] = await Promise.all([
+      this.#deps.marks.isCancelled(this.#id, attempt),
+      this.#childFailure(),
+    ]);
+    const initValue = init === undefined ? undefined : parseInitValue(init);
+    return {
+      cancelled,
+      partsSent: this.#sentIndices(values, this.#run).length,
+      partsPlanned: initValue?.kind === 'send' ? countIndices(initValue.missing) : 0,
+      round,
+      ...(this.#data.result !== undefined && { result: this.#data.result }),
+      ...(failure !== undefined && { failure: parseFailure(failure) }),
+      ...(hashed !== undefined && { hashed: parseHashed(hashed) }),
+      ...(initValue !== undefined && { init: initValue }),
+      ...(finish !== undefined && { finish: parseFinishValue(finish) }),
+    };
+  }
+
+  /** Adds the parts that VOD lacks and that are not done yet; waits its turn while the part queue is full. */
+  async #fanOut(facts: Facts, values: Values, token: string): Promise<void> {
+    const { partSize, missing } = facts.init as Extract<InitValue, { kind: 'send' }>;
+    const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
+    const { size } = hashed.version;
+    const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
+    if (!admitsFanOut(waiting, countIndices(missing))) {
+      await this.#job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
+      throw new DelayedError();
+    }
+    await this.#progress('uploading', size - bytesOf(missing, size, partSize));
+    const done = new Set(this.#sentIndices(values, this.#run));
+    const child = this.#child();
+    const jobs = [];
+    for (const index of indicesOf(missing)) {
+      if (done.has(index)) continue;
+      const { offset, dataSize } = partAt(size, partSize, index);
+      const data: PartData = { ...child, source: this.#data.source, hashed, partSize, offset, dataSize };
+      const priority = partPriority(this.#data.priority, index);
+      jobs.push({ name: `part ${index}`, data, opts: this.#childOptions(index, { priority }) });
+    }
+    for (let from = 0; from < jobs.length; from += ADD_BULK) {
+      const added = await this.#deps.queues.part.addBulk(jobs.slice(from, from + ADD_BULK));
+      // BullMQ answers with a negative id, not with an error, when the parent is gone.
+      if (added.some((job) => Number(job.id) < 0))
+        throw new Error(`upload ${this.#id} was removed while it was running`);
+      if (await this.#deps.marks.isCancelled(this.#id, this.#run.attempt)) return;
+    }
+  }
+
+  /** What the upload reports: counts over all rounds of this attempt. */
+  #result(
+    settled: { outcome: UploadResult['outcome']; fileId: string; url: string },
+    values: Values,
+  ): UploadResult {
+    const { attempt, round } = this.#run;
+    const { fileSha, version } = parseHashed(values.get(childId(this.#id, { attempt, round: 0 }, 'hash')));
+    let partsSent = 0;
+    let bytesSent = 0;
+    let parts = partCount(version.size, this.#data.video.partSize);
+    let missingAtFirst: number | undefined;
+    for (let past = 0; past <= round; past++) {
+      const init = parseInitValue(values.get(childId(this.#id, { attempt, round: past }, 'init')));
+      if (init.kind === 'exists') continue;
+      parts = partCount(version.size, init.partSize);
+      missingAtFirst ??= countIndices(init.missing);
+      for (const index of this.#sentIndices(values, { attempt, round: past })) {
+        partsSent++;
+        bytesSent += partAt(version.size, init.partSize, index).dataSize;
+      }
+    }
+    const dueMs = this.#job.timestamp + (this.#job.opts.delay ?? 0);
+    const { name, type } = this.#data.video;
+    return {
+      outcome: settled.outcome,
+      fileId: settled.fileId,
+      url: settled.url,
+      fileSha,
+      fileSize: version.size,
+      name,
+      type,
+      partsSent,
+      partsSkipped: parts - (missingAtFirst ?? 0),
+      bytesSent,
+      durationMs: Math.max(0, (this.#deps.clock ?? Date.now)() - dueMs),
+    };
+  }
+
+  /** Indices of the parts of a run that VOD took. */
+  #sentIndices(values: Values, run: Run): number[] {
+    const prefix = `${this.#id}-${runName(run)}-p`;
+    const indices: number[] = [];
+    for (const [id, value] of values) {
+      if (id.startsWith(prefix) && value !== PART_SKIPPED) indices.push(Number(id.slice(prefix.length)));
+    }
+    return indices;
+  }
+
+  /** Takes what waits of this upload out of the queues. Jobs at work can't be removed; they have been told to stop. */
+  async #removePending(): Promise<void> {
+    const { queues } = this.#deps;
+    let cursor = 0;
+    do {
+      const { unprocessed = [], nextUnprocessedCursor = 0 } = await this.#job.getDependencies({
+        unprocessed: { cursor, count: ADD_BULK },
+      });
+      for (let from = 0; from < unprocessed.length; from += REMOVE_BULK) {
+        await Promise.all(
+          unprocessed.slice(from, from + REMOVE_BULK).map((key) => {
+            const [queue, id] = key.split(':').slice(-2) as [string, string];
+            const stage = STAGES.find((name) => QUEUES[name] === queue);
+            return stage && queues[stage].remove(id).catch(() => 0);
+          }),
+        );
+      }
+      cursor = nextUnprocessedCursor;
+    } while (cursor !== 0);
+  }
+
+  /** BullMQ keeps an entry for every child that was processed: 0.8 MB for 10,000 parts. */
+  async #forgetChildren(values: Values): Promise<void> {
+    if (values.size <= FORGET_CHILDREN_ABOVE) return;
+    await this.#deps.redis.unlink(`${this.#deps.queues.upload.toKey(this.#id)}:processed`);
+  }
+
+  async #childValues(): Promise<Values> {
+    const values = (await this.#job.getChildrenValues()) ?? {};
+    return new Map(Object.entries(values).map(([key, value]) => [childIdOf(key), value]));
+  }
+
+  async #childFailure(): Promise<string | undefined> {
+    const failures = (await this.#job.getIgnoredChildrenFailures()) ?? {};
+    const { attempt } = this.#run;
+    const prefixes = [
+      `${this.#id}-${runName(this.#run)}-`,
+      `${this.#id}-${runName({ attempt, round: 0 })}-hash`,
+    ];
+    const own = Object.entries(failures)
+      .filter(([key]) => prefixes.some((prefix) => childIdOf(key).startsWith(prefix)))
+      .map(([, reason]) => reason);
+    // One part's own trouble makes the others stop as cancelled: the trouble is the news.
+    return own.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? own[0];
+  }
+
+  #child(): { schema: typeof SCHEMA_VERSION; uploadId: string; run: Run } {
+    return { schema: SCHEMA_VERSION, uploadId: this.#id, run: this.#run };
+  }
+
+  async #add(stage: Exclude<Stage, 'upload'>, step: 'hash' | 'init' | 'finish', data: object): Promise<void> {
+    const job = await this.#deps.queues[stage].add(
+      stage,
+      data,
+      this.#childOptions(step, { priority: this.#data.priority }),
+    );
+    if (Number(job.id) < 0) throw new Error(`upload ${this.#id} was removed while it was running`);
+  }
+
+  #childOptions(step: 'hash' | 'init' | 'finish' | number, more: JobsOptions): JobsOptions {
+    return {
+      jobId: childId(this.#id, this.#run, step),
+      parent: { id: this.#id, queue: this.#deps.queues.upload.qualifiedName },
+      continueParentOnFailure: true,
+      attempts: this.#deps.childAttempts,
+      backoff: { type: 'custom' },
+      removeOnComplete: true,
+      removeOnFail: { age: 86_400, count: 1000 },
+      stackTraceLimit: 1,
+      ...more,
+    };
+  }
+
+  async #update(change: Partial<UploadData>): Promise<void> {
+    this.#data = { ...this.#data, ...change };
+    await this.#job.updateData(this.#data);
+  }
+
+  async #progress(stage: StoredProgress['stage'], bytesSent: number): Promise<void> {
+    const totalBytes = this.#data.hashed?.version.size ?? 0;
+    const bytesHashed = stage === 'hashing' ? 0 : totalBytes;
+    await this.#job.updateProgress({ stage, bytesHashed, bytesSent, totalBytes } satisfies StoredProgress);
+  }
+}
+
+function childIdOf(key: string): string {
+  return key.slice(key.lastIndexOf(':') + 1);
+}

@@ -1,0 +1,109 @@
+import type { Job, JobState } from 'bullmq';
+import { UploaderError } from '../errors.ts';
+import { CANCELLED, type Failure, parseFailure } from './failure.ts';
+import { parseProgress, parseUploadData, parseUploadResult, type UploadResult } from './jobs.ts';
+
+/**
+ * The life of an upload: queued → hashing → initializing → uploading → finishing → completed, with failed and
+ * cancelled reachable from each of the first five, and a retry leading from those two back to queued. An upload that
+ * VOD has already goes from initializing straight to completed.
+ */
+export type UploadState =
+  | 'queued'
+  | 'hashing'
+  | 'initializing'
+  | 'uploading'
+  | 'finishing'
+  | 'completed'
+  | 'failed'
+  | 'cancelled';
+
+export const UPLOAD_STATES: readonly UploadState[] = [
+  'queued',
+  'hashing',
+  'initializing',
+  'uploading',
+  'finishing',
+  'completed',
+  'failed',
+  'cancelled',
+];
+
+export interface UploadProgress {
+  readonly stage: UploadState;
+  readonly bytesHashed: number;
+  /** Bytes of the file that VOD has, sent by this upload or found there. */
+  readonly bytesSent: number;
+  /** Bytes of the file; 0 until it has been looked at. */
+  readonly totalBytes: number;
+}
+
+/** An upload as it is at one moment. */
+export interface UploadStatus {
+  readonly id: string;
+  readonly state: UploadState;
+  readonly source: string;
+  readonly name: string;
+  readonly type: string;
+  readonly key?: string;
+  readonly createdAt: Date;
+  readonly finishedAt?: Date;
+  /** From 1; a retry after a failure is the next one. */
+  readonly attempt: number;
+  readonly progress: UploadProgress;
+  readonly result?: UploadResult;
+  readonly error?: Failure;
+}
+
+/** An upload ended without a video in VOD. */
+export class UploadFailedError extends UploaderError {
+  readonly uploadId: string;
+  constructor(uploadId: string, { code, message, retryable }: Failure) {
+    super(code, message, { retryable });
+    this.uploadId = uploadId;
+  }
+}
+
+export function isTerminal(state: UploadState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled';
+}
+
+/** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
+export function statusOf(job: Job, jobState: JobState | 'unknown'): UploadStatus {
+  const data = parseUploadData(job.data);
+  // A failed job without a reason has just been set to work again.
+  const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
+  const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
+  const stored = parseProgress(job.progress);
+  const state = stateOf(jobState, error, stored?.stage);
+  const totalBytes = result?.fileSize ?? stored?.totalBytes ?? data.hashed?.version.size ?? 0;
+  return {
+    id: job.id ?? '',
+    state,
+    source: data.source,
+    name: data.video.name,
+    type: data.video.type,
+    createdAt: new Date(job.timestamp),
+    attempt: isTerminal(state) ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1,
+    progress: {
+      stage: state,
+      bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),
+      bytesSent: result ? totalBytes : (stored?.bytesSent ?? 0),
+      totalBytes,
+    },
+    ...(data.key !== undefined && { key: data.key }),
+    ...(job.finishedOn != null && { finishedAt: new Date(job.finishedOn) }),
+    ...(result !== undefined && { result }),
+    ...(error !== undefined && { error }),
+  };
+}
+
+function stateOf(
+  jobState: JobState | 'unknown',
+  error: Failure | undefined,
+  stage: UploadState | undefined,
+): UploadState {
+  if (error !== undefined) return error.code === CANCELLED.code ? 'cancelled' : 'failed';
+  if (jobState === 'completed') return 'completed';
+  return stage ?? 'queued';
+}

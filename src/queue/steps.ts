@@ -1,0 +1,70 @@
+import { CANCELLED, type Failure } from './failure.ts';
+import type { FinishValue, Hashed, InitValue, UploadResult } from './jobs.ts';
+
+/** What is true of an upload now, in its present run. */
+export interface Facts {
+  /** Written down by an earlier pass that did not get to complete the job. */
+  readonly result?: UploadResult;
+  readonly cancelled: boolean;
+  /** Why a child of this run failed, the first that is known. */
+  readonly failure?: Failure;
+  readonly hashed?: Hashed;
+  readonly init?: InitValue;
+  /** Parts of this run that VOD took. */
+  readonly partsSent: number;
+  /** Parts that `init` asks for. */
+  readonly partsPlanned: number;
+  readonly finish?: FinishValue;
+  /** See {@link Run}. */
+  readonly round: number;
+}
+
+/** The one next thing to do for an upload. */
+export type Step =
+  | { readonly kind: 'hash' }
+  | { readonly kind: 'init' }
+  | { readonly kind: 'parts' }
+  | { readonly kind: 'finish' }
+  /** Ask VOD again what it has, in a new round. */
+  | { readonly kind: 'replan' }
+  | { readonly kind: 'complete'; readonly result: UploadResult }
+  /** Complete with what InitUpload (instant) or FinishUpload told. */
+  | {
+      readonly kind: 'settle';
+      readonly outcome: UploadResult['outcome'];
+      readonly fileId: string;
+      readonly url: string;
+    }
+  | { readonly kind: 'fail'; readonly failure: Failure };
+
+/** Rounds after the first that an attempt may take to find out what became of its FinishUpload. */
+export const MAX_ROUNDS = 3;
+
+/**
+ * Decides what comes next. Pure, and with no memory but the facts: whatever died in between, asking again gives the
+ * right answer. A video that VOD has is a success even when something else failed or somebody cancelled.
+ */
+export function nextStep(facts: Facts): Step {
+  const { init, finish } = facts;
+  if (facts.result !== undefined) return { kind: 'complete', result: facts.result };
+  if (finish?.kind === 'finished') return { ...finish, kind: 'settle', outcome: 'completed' };
+  if (init?.kind === 'exists') {
+    // In a later round the bytes were this upload's own: FinishUpload took effect and its reply was lost.
+    return { ...init, kind: 'settle', outcome: facts.round > 0 ? 'completed' : 'instant' };
+  }
+  if (facts.cancelled) return { kind: 'fail', failure: CANCELLED };
+  if (facts.failure !== undefined) return { kind: 'fail', failure: facts.failure };
+  if (facts.hashed === undefined) return { kind: 'hash' };
+  if (init === undefined) return { kind: 'init' };
+  if (facts.partsSent < facts.partsPlanned) return { kind: 'parts' };
+  if (finish === undefined) return { kind: 'finish' };
+  if (facts.round < MAX_ROUNDS) return { kind: 'replan' };
+  return {
+    kind: 'fail',
+    failure: {
+      code: 'FINISH_UNRESOLVED',
+      message: `FinishUpload did not succeed in ${MAX_ROUNDS + 1} rounds; the last said: ${finish.reason}`,
+      retryable: true,
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { UploaderError } from '../errors.ts';
+import { inspectFile } from '../source/file.ts';
+import { checkName, checkType, deriveName } from '../upload/name.ts';
+import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
+import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
+
+/** What to upload, and how. */
+export interface UploadOptions {
+  /** Path of the video file; made absolute from the working directory. */
+  readonly source: string;
+  /**
+   * Name in VOD, without the extension: at most 40 bytes in UTF-8, none of `\ / : * ? " < >`. Default: the file's,
+   * cleaned and shortened to fit; a name that is given is refused when it doesn't fit, never altered.
+   */
+  readonly name?: string;
+  /** Extension without the dot, `mp4`. Default: the file's. */
+  readonly type?: string;
+  /** At most 32, of at most 128 bytes each. */
+  readonly tags?: readonly string[];
+  /** Category id in VOD. */
+  readonly classId?: number;
+  /** Whether VOD is to transcode the video, take screenshots, add the watermark set up in its console. */
+  readonly transcode?: boolean;
+  readonly screenshot?: boolean;
+  readonly watermark?: boolean;
+  /** Bytes of a part: 524288 or 1048576 (default). A file that VOD has parts of keeps the size it began with. */
+  readonly partSize?: PartSize;
+  /** 1 (first) to 10 (last); default 5. */
+  readonly priority?: number;
+  /** Milliseconds to wait before the upload begins. */
+  readonly delay?: number;
+  /** Idempotency: a second `add` with the same key finds the first's upload, for as long as Redis keeps it. */
+  readonly key?: string;
+  /** `false` for producers that don't see the workers' disks: the path must be absolute, and workers check it. */
+  readonly checkSource?: boolean;
+}
+
+/** Options that can't be. `problems` names each option and the rule that it breaks. */
+export class InvalidUploadError extends UploaderError {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(
+      'INVALID_UPLOAD',
+      problems.length === 1 ? `${problems[0]}` : `the upload is not valid: ${problems.join('; ')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+/** A job ready to be enqueued. */
+export interface UploadJob {
+  readonly id: string;
+  readonly data: UploadData;
+  readonly delayMs: number;
+}
+
+const YEAR_MS = 366 * 86_400_000;
+// The rules for tags keep InitUpload's URL within what HTTP servers take; VOD's documents give none.
+const tag = z
+  .string()
+  .refine(
+    (value) => value.trim() !== '' && !/\p{Cc}/u.test(value),
+    'must not be empty or hold control characters',
+  )
+  .refine((value) => Buffer.byteLength(value) <= 128, 'must be at most 128 bytes');
+
+const flag = z.boolean('must be true or false').optional();
+const schema = z.strictObject({
+  source: z.string('must be the path of a file').min(1, 'must be the path of a file'),
+  name: z.string('must be a text').optional(),
+  type: z.string('must be a text').optional(),
+  tags: z.array(tag, 'must be a list of texts').max(32, 'must be at most 32').optional(),
+  classId: z.int('must be a whole number').min(0, 'must not be negative').optional(),
+  transcode: flag,
+  screenshot: flag,
+  watermark: flag,
+  partSize: z
+    .union(
+      PART_SIZES.map((size) => z.literal(size)),
+      `must be ${PART_SIZES.join(' or ')}`,
+    )
+    .optional(),
+  priority: z
+    .int(`must be a whole number from ${PRIORITY.first} (first) to ${PRIORITY.last} (last)`)
+    .min(PRIORITY.first, `must be from ${PRIORITY.first} (first) to ${PRIORITY.last} (last)`)
+    .max(PRIORITY.last, `must be from ${PRIORITY.first} (first) to ${PRIORITY.last} (last)`)
+    .optional(),
+  delay: z
+    .int('must be a whole number of milliseconds')
+    .min(0, 'must not be negative')
+    .max(YEAR_MS, 'must be at most a year')
+    .optional(),
+  key: z
+    .string('must be a text')
+    .refine((value) => value !== '' && Buffer.byteLength(value) <= 512, 'must be 1 to 512 bytes')
+    .optional(),
+  checkSource: flag,
+});
+
+/**
+ * Checks everything that can be checked before an upload is enqueued.
+ * @param roots directories that the workers allow, when they are known
+ * @throws {InvalidUploadError} naming every option that is wrong
+ * @throws {SourceError} when the file is not there, empty, not a file, or outside the roots
+ */
+export async function toUploadJob(
+  options: UploadOptions,
+  roots: readonly string[] | undefined,
+): Promise<UploadJob> {
+  const parsed = schema.safeParse(options);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `there is no option ${issue.keys.join(', ')}`
+        : `${issue.path.join('.') || 'the options'} ${issue.message}`,
+    );
+    throw new InvalidUploadError(issues);
+  }
+  const {
+    source: given,
+    checkSource = true,
+    key,
+    tags,
+    classId,
+    transcode,
+    screenshot,
+    watermark,
+  } = parsed.data;
+  const problems: string[] = [];
+  if (!checkSource && !isAbsolute(given))
+    problems.push('source must be an absolute path when checkSource is false');
+  const source = resolve(given);
+  const derived = deriveName(source);
+  const name = parsed.data.name ?? derived.name;
+  const type = parsed.data.type?.toLowerCase().replace(/^\./, '') ?? derived.type;
+  const nameProblem = checkName(name);
+  if (nameProblem !== undefined) problems.push(nameProblem);
+  const typeProblem =
+    type === undefined ? `type must be given, because ${source} has no extension` : checkType(type);
+  if (typeProblem !== undefined) problems.push(typeProblem);
+  if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
+  if (checkSource) await inspectFile(source, roots ?? ['/']);
+  return {
+    id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
+    delayMs: parsed.data.delay ?? 0,
+    data: {
+      schema: SCHEMA_VERSION,
+      source,
+      video: {
+        name,
+        type,
+        partSize: parsed.data.partSize ?? PART_SIZES[1],
+        ...(tags !== undefined && { tags }),
+        ...(classId !== undefined && { classId }),
+        ...(transcode !== undefined && { transcode }),
+        ...(screenshot !== undefined && { screenshot }),
+        ...(watermark !== undefined && { watermark }),
+      },
+      priority: parsed.data.priority ?? PRIORITY.normal,
+      ...(key !== undefined && { key }),
+      nonce: randomBytes(8).toString('base64url'),
+    },
+  };
+}
+
+/** The id of the upload with this key: the same wherever it is computed, so that Redis itself refuses a second. */
+export function idOfKey(key: string): string {
+  return `k${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
+}

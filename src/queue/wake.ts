@@ -1,0 +1,39 @@
+import type { Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+/**
+ * Moves an upload from `waiting-children` to the head of `wait`, so that it looks again at what is true; BullMQ does
+ * the same when a child fails, but has no call for it. Atomic, because the upload may wake by itself at any moment.
+ * An upload that is under way has priority 0, and so belongs into the list.
+ */
+const WAKE = `
+if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], 0, '0')
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'event', 'waiting', 'jobId', ARGV[1], 'prev', 'waiting-children')
+return 1`;
+
+/**
+ * Has an upload looked at again at once, whatever it waits for.
+ * @returns whether it will be; false while it is being looked at right now, which may be too early to see a new mark
+ */
+export async function wake(queue: Queue, redis: Redis, job: Job): Promise<boolean> {
+  const id = job.id ?? '';
+  switch (await job.getState()) {
+    case 'waiting-children': {
+      const keys = ['waiting-children', 'wait', 'marker', 'events'].map((type) => queue.toKey(type));
+      return (await redis.eval(WAKE, keys.length, ...keys, id)) === 1;
+    }
+    case 'delayed':
+      await job.changePriority({ priority: 0 });
+      await job.promote();
+      return true;
+    case 'prioritized':
+      await job.changePriority({ priority: 0, lifo: true });
+      return true;
+    case 'active':
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,72 @@
+import { QueueEvents } from 'bullmq';
+import { workerConnection } from './connection.ts';
+import { QUEUES } from './names.ts';
+
+/** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
+const POLL_MS = 2000;
+
+/** Tells when an upload may have changed. One connection, opened when somebody first listens. */
+export class Watch {
+  readonly #url: string;
+  readonly #prefix: string;
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #close: (() => Promise<void>) | undefined;
+
+  constructor(url: string, prefix: string) {
+    this.#url = url;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Yields at once, and then whenever the upload may have changed, at least every 2 s. Changes while the consumer was
+   * busy are told as one.
+   */
+  async *changes(uploadId: string): AsyncGenerator<void, void, undefined> {
+    this.#open();
+    let changed = true;
+    let wakeUp = (): void => {};
+    const listener = (): void => {
+      changed = true;
+      wakeUp();
+    };
+    const listeners = this.#listeners.get(uploadId) ?? new Set();
+    this.#listeners.set(uploadId, listeners.add(listener));
+    try {
+      for (;;) {
+        changed = false;
+        yield;
+        if (changed) continue;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, POLL_MS);
+          wakeUp = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+    } finally {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(uploadId);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#close?.();
+  }
+
+  #open(): void {
+    if (this.#close !== undefined) return;
+    const connection = workerConnection(this.#url, () => {});
+    const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
+    events.on('error', () => {});
+    const tell = ({ jobId }: { jobId: string }): void => {
+      for (const listener of this.#listeners.get(jobId) ?? []) listener();
+    };
+    for (const event of ['active', 'progress', 'completed', 'failed', 'waiting'] as const)
+      events.on(event, tell);
+    this.#close = async () => {
+      await events.close().catch(() => {});
+      connection.disconnect();
+    };
+  }
+}

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, requireCredentials } from '../../src/config.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'vod-config-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function problemsOf(run: () => unknown): readonly string[] {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).problems;
+  }
+  throw new Error('nothing was wrong');
+}
+
+describe('loadConfig', () => {
+  it('has the documented defaults', () => {
+    expect(loadConfig({})).toMatchObject({
+      redisUrl: 'redis://127.0.0.1:6379',
+      queuePrefix: '{vod}',
+      vod: {
+        endpoint: 'https://vod2.qcloud.com/v2/index.php',
+        region: 'gz',
+        signatureMethod: 'HmacSHA1',
+        quotaPerMinute: { init: 100, part: 10_000, finish: 100 },
+      },
+    });
+    expect(loadConfig({}).metricsPort).toBeUndefined();
+    expect(loadConfig({ METRICS_PORT: '' }).metricsPort).toBeUndefined();
+    expect(loadConfig({ METRICS_PORT: '0' }).metricsPort).toBe(0);
+  });
+
+  it('tells all problems at once, by the variables’ names', () => {
+    const problems = problemsOf(() =>
+      loadConfig({
+        REDIS_URL: 'localhost:6379',
+        QUEUE_PREFIX: 'vod',
+        VOD_ENDPOINT: 'ftp://x',
+        PART_CONCURRENCY: '0',
+        PART_ATTEMPTS: '1e3',
+        LOG_LEVEL: 'loud',
+        METRICS_PORT: '70000',
+      }),
+    );
+    expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
+      'REDIS_URL',
+      'QUEUE_PREFIX',
+      'VOD_ENDPOINT',
+      'PART_CONCURRENCY',
+      'PART_ATTEMPTS',
+      'METRICS_PORT',
+      'LOG_LEVEL',
+    ]);
+    expect(problems).toContain('PART_CONCURRENCY must be a whole number from 1 to 512');
+  });
+
+  it('reads secrets from files', () => {
+    const path = join(dir, 'key');
+    writeFileSync(path, 'from-file\n');
+    const config = loadConfig({ VOD_SECRET_ID: 'id', VOD_SECRET_KEY_FILE: path });
+    expect(requireCredentials(config)).toEqual({ secretId: 'id', secretKey: 'from-file' });
+  });
+
+  it('names a secret file that is not there or empty, and a secret that is set twice', () => {
+    const empty = join(dir, 'empty');
+    writeFileSync(empty, ' \n');
+    expect(problemsOf(() => loadConfig({ VOD_SECRET_KEY_FILE: join(dir, 'none') }))).toEqual([
+      `VOD_SECRET_KEY_FILE can't be read: ${join(dir, 'none')} (ENOENT)`,
+    ]);
+    expect(problemsOf(() => loadConfig({ VOD_SECRET_KEY_FILE: empty }))[0]).toContain('empty file');
+    expect(problemsOf(() => loadConfig({ VOD_SECRET_ID: 'x', VOD_SECRET_ID_FILE: empty }))[0]).toContain(
+      'both set',
+    );
+  });
+
+  it('never puts a secret into its message', () => {
+    const problems = problemsOf(() => loadConfig({ VOD_SECRET_KEY: 'planted-secret', LOG_LEVEL: 'x' }));
+    expect(problems.join()).not.toContain('planted-secret');
+    expect(problemsOf(() => requireCredentials(loadConfig({ VOD_SECRET_KEY: 'planted-secret' })))).toEqual([
+      'VOD_SECRET_ID (or VOD_SECRET_ID_FILE) is not set',
+    ]);
+  });
+
+  it('is frozen all through', () => {
+    const config = loadConfig({}) as { vod: { region: string } };
+    expect(() => {
+      config.vod.region = 'other';
+    }).toThrow(TypeError);
+  });
+});

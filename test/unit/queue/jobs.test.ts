@@ -1,0 +1,55 @@
+import { UnrecoverableError } from 'bullmq';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseFailure } from '../../../src/queue/failure.ts';
+import { parsePartData, parseUploadData, partPriority } from '../../../src/queue/jobs.ts';
+import { childId, runName } from '../../../src/queue/names.ts';
+
+describe('data that somebody else wrote into Redis', () => {
+  it('fails the job at once, with a reason that can be read', () => {
+    for (const parse of [parseUploadData, parsePartData]) {
+      fc.assert(
+        fc.property(fc.jsonValue(), (value) => {
+          let thrown: unknown;
+          try {
+            parse(value);
+          } catch (error) {
+            thrown = error;
+          }
+          expect(thrown).toBeInstanceOf(UnrecoverableError);
+          expect(parseFailure((thrown as Error).message)).toMatchObject({
+            code: 'INVALID_JOB',
+            retryable: false,
+          });
+        }),
+      );
+    }
+  });
+
+  it('is refused when it is of another version', () => {
+    expect(() => parseUploadData({ schema: 2 })).toThrow(/not of this version's form: schema/);
+  });
+});
+
+describe('partPriority', () => {
+  it('stays within BullMQ’s limit and keeps levels apart', () => {
+    for (let level = 1; level <= 10; level++) {
+      expect(partPriority(level, 0)).toBeGreaterThan(partPriority(level - 1, 10 ** 9));
+      expect(partPriority(level, 10 ** 9)).toBeLessThan(2 ** 21);
+    }
+    expect(partPriority(5, 7)).toBe(partPriority(5, 6) + 1);
+  });
+});
+
+describe('childId', () => {
+  it('differs by step, attempt and round, and holds no colon', () => {
+    const ids = [
+      childId('u1', { attempt: 1, round: 0 }, 'hash'),
+      childId('u1', { attempt: 1, round: 0 }, 0),
+      childId('u1', { attempt: 1, round: 1 }, 0),
+      childId('u1', { attempt: 2, round: 0 }, 0),
+    ];
+    expect(ids).toEqual(['u1-r1-hash', 'u1-r1-p0', 'u1-r1.1-p0', 'u1-r2-p0']);
+    expect(runName({ attempt: 12, round: 3 })).toBe('r12.3');
+  });
+});

@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { FinishValue, Hashed, InitValue } from '../../../src/queue/jobs.ts';
+import { type Facts, MAX_ROUNDS, nextStep } from '../../../src/queue/steps.ts';
+
+const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
+const send: InitValue = { kind: 'send', partSize: 1048576, missing: [[0, 2]] };
+const exists: InitValue = { kind: 'exists', fileId: '1', url: 'u' };
+const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
+const unresolved: FinishValue = { kind: 'unresolved', reason: 'no reply [TIMEOUT, retryable]' };
+const nothing: Facts = { cancelled: false, partsSent: 0, partsPlanned: 0, round: 0 };
+const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
+const failure = { code: '4000', message: 'bad', retryable: false };
+
+describe('nextStep', () => {
+  it('goes from hash to settle', () => {
+    expect(nextStep(nothing)).toEqual({ kind: 'hash' });
+    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init' });
+    expect(nextStep(planned)).toEqual({ kind: 'parts' });
+    expect(nextStep({ ...planned, partsSent: 2 })).toEqual({ kind: 'parts' });
+    expect(nextStep({ ...planned, partsSent: 3 })).toEqual({ kind: 'finish' });
+    expect(nextStep({ ...planned, partsSent: 3, finish: finished })).toMatchObject({
+      kind: 'settle',
+      outcome: 'completed',
+      fileId: '9',
+    });
+  });
+
+  it('settles at once when VOD has the file', () => {
+    expect(nextStep({ ...nothing, hashed, init: exists })).toMatchObject({
+      kind: 'settle',
+      outcome: 'instant',
+    });
+  });
+
+  it('takes a file that VOD has in a later round for this upload’s own', () => {
+    expect(nextStep({ ...nothing, hashed, init: exists, round: 1 })).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('asks VOD again after an unresolved finish, a bounded number of times', () => {
+    const facts = { ...planned, partsSent: 3, finish: unresolved };
+    for (let round = 0; round < MAX_ROUNDS; round++)
+      expect(nextStep({ ...facts, round })).toEqual({ kind: 'replan' });
+    expect(nextStep({ ...facts, round: MAX_ROUNDS })).toMatchObject({
+      kind: 'fail',
+      failure: { code: 'FINISH_UNRESOLVED', retryable: true, message: expect.stringContaining('no reply') },
+    });
+  });
+
+  it('never finishes before every planned part is in', () => {
+    const counts = fc.tuple(fc.nat(50), fc.nat(50)).filter(([sent, planned]) => sent < planned);
+    fc.assert(
+      fc.property(counts, fc.nat(MAX_ROUNDS), ([partsSent, partsPlanned], round) => {
+        expect(nextStep({ ...nothing, hashed, init: send, partsSent, partsPlanned, round })).toEqual({
+          kind: 'parts',
+        });
+      }),
+    );
+  });
+
+  it('fails with the child’s reason, and cancelled before that', () => {
+    expect(nextStep({ ...planned, failure })).toEqual({ kind: 'fail', failure });
+    expect(nextStep({ ...planned, failure, cancelled: true })).toMatchObject({
+      failure: { code: 'CANCELLED' },
+    });
+  });
+
+  it('is a success when the video is in VOD, whatever else happened', () => {
+    const troubled = { ...planned, partsSent: 3, failure, cancelled: true };
+    expect(nextStep({ ...troubled, finish: finished }).kind).toBe('settle');
+    expect(nextStep({ ...troubled, init: exists }).kind).toBe('settle');
+  });
+});
