@@ -1,0 +1,27 @@
+import type { Attempt } from '../src/queue/consumer.ts';
+import { failureOf, formatFailure } from '../src/queue/failure.ts';
+import type { FinishData, FinishValue } from '../src/queue/jobs.ts';
+import type { VodClient } from '../src/vod/client.ts';
+import { VodError } from '../src/vod/errors.ts';
+import type { VodCall } from './vod-call.ts';
+
+/**
+ * FinishUpload. When its reply is lost, or VOD refuses for good (parts are missing, say), it is not simply asked again:
+ * the upload then asks InitUpload what has become of the file.
+ */
+export function finishProcessor(deps: {
+  readonly vod: VodClient;
+  readonly call: VodCall;
+}): (data: FinishData, attempt: Attempt) => Promise<FinishValue> {
+  return async ({ fileSha }, { signal }) => {
+    try {
+      return { kind: 'finished', ...(await deps.call(() => deps.vod.finishUpload(fileSha, signal))) };
+    } catch (error) {
+      if (signal.aborted || !(error instanceof VodError)) throw error;
+      if (error.outcomeUnknown || error.kind === 'permanent') {
+        return { kind: 'unresolved', reason: formatFailure(failureOf(error)) };
+      }
+      throw error;
+    }
+  };
+}

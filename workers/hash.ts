@@ -1,0 +1,32 @@
+import type { Metrics } from '../src/metrics.ts';
+import type { Attempt } from '../src/queue/consumer.ts';
+import type { HashData, Hashed } from '../src/queue/jobs.ts';
+import type { ProgressWriter } from '../src/queue/progress.ts';
+import { openFile } from '../src/source/file.ts';
+import { sameVersion } from '../src/source/version.ts';
+import type { Hasher } from '../src/upload/hash.ts';
+
+/** SHA-1 of the whole file; skipped when it is known of this very version of the file. */
+export function hashProcessor(deps: {
+  readonly roots: readonly string[];
+  readonly hasher: Hasher;
+  readonly progress: ProgressWriter;
+  readonly metrics: Metrics;
+}): (data: HashData, attempt: Attempt) => Promise<Hashed> {
+  return async (data, { signal }) => {
+    const source = await openFile(data.source, { roots: deps.roots });
+    try {
+      if (data.known !== undefined && sameVersion(data.known.version, source.version)) return data.known;
+      const startedAt = performance.now();
+      const fileSha = await deps.hasher.hash(source, {
+        signal,
+        onProgress: (bytesHashed) => deps.progress.hashing(data.uploadId, bytesHashed, source.size),
+      });
+      deps.metrics.hashBytes.inc(source.size);
+      deps.metrics.hashSeconds.inc((performance.now() - startedAt) / 1000);
+      return { fileSha, version: source.version };
+    } finally {
+      await source.close();
+    }
+  };
+}

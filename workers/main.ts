@@ -1,0 +1,15 @@
+import { parseArgs } from 'node:util';
+import { loadConfig } from '../src/config.ts';
+import { UploaderError } from '../src/errors.ts';
+import { runWorker } from './run.ts';
+
+/** `node workers/main.js [--stages upload,hash,init,part,finish]`: what a container runs. */
+try {
+  const { values } = parseArgs({ options: { stages: { type: 'string' } } });
+  await runWorker(loadConfig(process.env), values.stages);
+} catch (error) {
+  const usage =
+    error instanceof UploaderError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${usage ? (error as Error).message : (error as Error).stack}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { Metrics } from '../src/metrics.ts';
+import type { Attempt } from '../src/queue/consumer.ts';
+import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
+import type { Marks } from '../src/queue/marks.ts';
+import { openFile } from '../src/source/file.ts';
+import type { VodClient } from '../src/vod/client.ts';
+import { PART_SIZES } from '../src/vod/protocol.ts';
+import type { VodCall } from './vod-call.ts';
+
+/** One part: reads its range into a buffer of its slot, and sends it with its MD5 by UploadPart. */
+export function partProcessor(deps: {
+  readonly roots: readonly string[];
+  readonly vod: VodClient;
+  readonly call: VodCall;
+  readonly marks: Marks;
+  readonly metrics: Metrics;
+}): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
+  const { metrics } = deps;
+  // One buffer per slot, made when it is first needed and used again for every part after.
+  const buffers: Buffer[] = [];
+
+  return async (data, { signal, restarted }) => {
+    if (!(await deps.marks.isAlive(data.uploadId, data.run.attempt))) {
+      metrics.parts.inc({ outcome: 'skipped' });
+      return PART_SKIPPED;
+    }
+    const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(PART_SIZES[1]);
+    metrics.partsInFlight.inc();
+    try {
+      const body = buffer.subarray(0, data.dataSize);
+      const source = await openFile(data.source, { roots: deps.roots, expect: data.hashed.version });
+      try {
+        await source.read(body, data.offset, signal);
+      } finally {
+        await source.close();
+      }
+      const dataMd5 = createHash('md5').update(body).digest('hex');
+      const { fileSha } = data.hashed;
+      await deps.call(() => deps.vod.uploadPart({ fileSha, offset: data.offset, dataMd5, body }, signal));
+      metrics.parts.inc({ outcome: 'ok' });
+      metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
+      return undefined;
+    } catch (error) {
+      metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
+      throw error;
+    } finally {
+      metrics.partsInFlight.dec();
+      buffers.push(buffer);
+    }
+  };
+}

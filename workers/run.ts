@@ -1,0 +1,44 @@
+import type { Config } from '../src/config.ts';
+import { UploaderError } from '../src/errors.ts';
+import { createLogger } from '../src/log.ts';
+import { STAGES, type Stage } from '../src/queue/names.ts';
+import { startWorker } from './start.ts';
+
+/** @throws {UploaderError} naming the stages there are. */
+export function parseStages(list: string | undefined): readonly Stage[] {
+  if (list === undefined) return STAGES;
+  const names = list.split(',').map((name) => name.trim());
+  const wrong = names.filter((name) => !(STAGES as readonly string[]).includes(name));
+  if (wrong.length > 0) {
+    throw new UploaderError(
+      'STAGES',
+      `--stages: there is no stage "${wrong[0]}"; there are ${STAGES.join(', ')}`,
+    );
+  }
+  return names as Stage[];
+}
+
+/**
+ * Runs a worker until SIGTERM or SIGINT, which drain it; a second signal ends it at once.
+ * The process exits with 0 after a shutdown, whether jobs had to be handed back or not: neither is a failure.
+ */
+export async function runWorker(config: Config, stageList: string | undefined): Promise<void> {
+  const log = createLogger({ level: config.logLevel, format: config.logFormat });
+  const stages = parseStages(stageList);
+  let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    if (stopping) {
+      log.warn({ signal }, 'second signal: exiting at once');
+      process.exit(1);
+    }
+    stopping = true;
+    log.info({ signal, timeoutMs: config.shutdownTimeoutMs }, 'draining');
+    const drained = await worker?.close();
+    log.info({ drained }, 'worker has stopped');
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  worker = await startWorker(config, { stages, log });
+}

@@ -1,0 +1,37 @@
+import type { Worker } from 'bullmq';
+import type { Logger } from '../src/log.ts';
+
+/** After the hand-back, workers get this long to tell Redis. */
+const HAND_BACK_MS = 5000;
+
+/**
+ * Closes workers: first they take no more jobs and end those at work; at the deadline what is left is aborted and
+ * handed back, which spends no attempt. BullMQ's own close waits without limit and can't be hurried afterwards.
+ * @returns whether everything had ended by itself.
+ */
+export async function closeGracefully(options: {
+  readonly workers: readonly Worker[];
+  readonly consumers: readonly { handBack(): void }[];
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}): Promise<boolean> {
+  const { workers, consumers, timeoutMs, log } = options;
+  const closing = Promise.allSettled(workers.map((worker) => worker.close()));
+  if (await within(closing, timeoutMs)) return true;
+  log.warn({ timeoutMs }, 'drain deadline passed; handing jobs back');
+  for (const consumer of consumers) consumer.handBack();
+  if (!(await within(closing, HAND_BACK_MS))) log.error('workers did not close; their locks will run out');
+  return false;
+}
+
+async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
