@@ -1,12 +1,5 @@
-import { createRequire } from 'node:module';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-const { version } = createRequire(import.meta.url)(
-  import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json',
-) as { version: string };
-
-/** This package's version. */
-export const VERSION: string = version;
+import { VERSION } from './version.ts';
 
 /** A worker's metrics, in a registry of their own. Labels never grow with uploads or files. */
 export function createMetrics() {

@@ -1,0 +1,67 @@
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type CliContext, EXIT, Interrupted } from '../cli/context.ts';
+import { formatBytes } from '../cli/format.ts';
+import { UploaderError } from '../errors.ts';
+import { inspectFile } from '../source/file.ts';
+import { type Rig, startRig, type Undo } from './rig.ts';
+import { SAMPLE_BYTES, writeSample } from './sample.ts';
+import { summary } from './summary.ts';
+import { uploadTwice } from './upload-twice.ts';
+
+/** SIGHUP: the terminal was closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Uploads a file twice through real processes, shows what happens, and takes everything away again, also when it fails
+ * or a signal ends it.
+ * @param file default: a sample
+ * @returns the exit code: 0 when the emulator gives the same bytes back
+ */
+export async function runDemo(file: string | undefined, context: CliContext): Promise<number> {
+  const startedAt = performance.now();
+  const undo: Undo[] = [];
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // Signals after the first change nothing: taking away is under way, and ends in a few seconds.
+  const onSignal = (name: NodeJS.Signals): void =>
+    stopping.abort(new Interrupted(name, 'interrupted; nothing is left behind'));
+  for (const name of SIGNALS) process.on(name, onSignal);
+  let rig: Rig | undefined;
+  try {
+    const dir = await mkdtemp(join(await realpath(tmpdir()), 'vod-upload-demo-'));
+    undo.push(() => rm(dir, { recursive: true, force: true }));
+    const source = file === undefined ? await makeSample(dir, context) : await givenFile(file);
+    context.err.write('starting Redis, the emulator of VOD and a worker\n');
+    rig = await startRig({ env: context.env, dir, sourceRoot: dirname(source), undo, signal });
+    const outcome = await uploadTwice({ source, rig, context, signal, undo });
+    context.out.write(summary({ source, ...outcome, totalMs: performance.now() - startedAt }));
+    if (outcome.ours === outcome.theirs) return EXIT.done;
+    throw new UploaderError('SHA_DIFFERS', 'the bytes that came back are not those of the file');
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    // The end of a process is told with its last lines already.
+    const told = error instanceof UploaderError && error.code === 'CHILD_FAILED';
+    for (const line of (!told && rig?.workerLines()) || []) context.err.write(`worker: ${line}\n`);
+    throw error;
+  } finally {
+    for (const step of undo.reverse()) await step().catch(() => {});
+    for (const name of SIGNALS) process.off(name, onSignal);
+  }
+}
+
+async function makeSample(dir: string, { err }: CliContext): Promise<string> {
+  const source = join(dir, 'videos', 'sample.mp4');
+  await mkdir(dirname(source));
+  await writeSample(source);
+  err.write(`sample.mp4: ${formatBytes(SAMPLE_BYTES)} of made-up bytes in the form of an MP4\n`);
+  return source;
+}
+
+/** @throws {SourceError} when it can't be uploaded */
+async function givenFile(file: string): Promise<string> {
+  const source = await realpath(file).catch(() => file);
+  await inspectFile(source, ['/']);
+  return source;
+}

@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UploaderError } from '../errors.ts';
+import { type Child, startChild } from './child.ts';
+
+export interface RedisServerOptions {
+  /** Where it keeps its data; default a temporary folder that goes when it stops. */
+  readonly dir?: string;
+  /** Default any free one. */
+  readonly port?: number;
+  /** Whether data is written to `dir` and survives a restart; default true. */
+  readonly appendonly?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A private Redis on the loopback interface. */
+export interface RedisServer {
+  /** `redis://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly port: number;
+  readonly dir: string;
+  /** Of the process that runs now; after `restart` it is another one. */
+  readonly pid: number;
+  /** Rejects when the process that runs now ends by itself. */
+  readonly died: Promise<never>;
+  /** Ends it, and removes its folder if that was a temporary one. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash would; data and port stay for `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and data, ending it first when it still runs. */
+  restart(): Promise<void>;
+}
+
+const PROGRAMS = ['redis-server', 'valkey-server'] as const;
+/** The port that was free a moment ago may be taken meanwhile; then another one is tried. */
+const PORT_ATTEMPTS = 5;
+
+/**
+ * Starts a Redis (or Valkey) of one's own, that keeps all keys (noeviction) as BullMQ needs it.
+ * @throws {UploaderError} REDIS_MISSING when there is no such program, with the command that installs it; CHILD_FAILED
+ *   when it doesn't start
+ */
+export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const { appendonly = true, signal } = options;
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'vod-upload-redis-')));
+  const removeOwnDir = async (): Promise<void> => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await mkdir(dir, { recursive: true });
+    let { child, port } = await startOnPort(options.port, { dir, appendonly, signal });
+    return {
+      url: `redis://127.0.0.1:${port}`,
+      port,
+      dir,
+      get pid() {
+        return child.pid;
+      },
+      get died() {
+        return child.died;
+      },
+      async stop() {
+        await child.stop();
+        await removeOwnDir();
+      },
+      kill: () => child.kill(),
+      async restart() {
+        await child.stop();
+        ({ child, port } = await startOnPort(port, { dir, appendonly, signal: undefined }));
+      },
+    };
+  } catch (error) {
+    await removeOwnDir();
+    throw error;
+  }
+}
+
+interface StartOptions {
+  readonly dir: string;
+  readonly appendonly: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function startOnPort(
+  wanted: number | undefined,
+  options: StartOptions,
+): Promise<{ child: Child; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = wanted ?? (await freePort());
+    try {
+      return { child: await startAny(port, options), port };
+    } catch (error) {
+      const taken = /address already in use/i.test((error as Error).message);
+      if (wanted !== undefined || !taken || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function startAny(port: number, { dir, appendonly, signal }: StartOptions): Promise<Child> {
+  const settings = {
+    port: String(port),
+    bind: '127.0.0.1',
+    dir,
+    appendonly: appendonly ? 'yes' : 'no',
+    save: '',
+    'maxmemory-policy': 'noeviction',
+    daemonize: 'no',
+    logfile: '',
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  for (const command of PROGRAMS) {
+    try {
+      return await startChild({
+        label: command,
+        command,
+        args,
+        ready: /Ready to accept connections/,
+        signal,
+      });
+    } catch (error) {
+      if (!(error instanceof UploaderError) || error.code !== 'CHILD_MISSING') throw error;
+    }
+  }
+  throw new UploaderError(
+    'REDIS_MISSING',
+    'there is no redis-server or valkey-server on PATH. Install one (Debian, Ubuntu: apt-get install redis-server; ' +
+      'Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL to a Redis that runs already',
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

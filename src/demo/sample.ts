@@ -1,0 +1,28 @@
+import { createCipheriv } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+
+/** Bytes; not a multiple of the part size, so that the last part is a short one. */
+export const SAMPLE_BYTES = 24 * 1024 * 1024 - 12_345;
+
+/**
+ * Writes a file with the boxes of an MP4 and made-up bytes for a video: enough for VOD and its emulator, which don't
+ * look inside; no player can show it. The bytes are the same every time.
+ */
+export async function writeSample(path: string, bytes = SAMPLE_BYTES): Promise<void> {
+  const kind = box(
+    'ftyp',
+    Buffer.concat([Buffer.from('isom'), Buffer.from([0, 0, 2, 0]), Buffer.from('isomiso2mp41')]),
+  );
+  const key = Buffer.alloc(16, 'vod');
+  const noise = createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(
+    Buffer.alloc(bytes - kind.length - 8),
+  );
+  await writeFile(path, Buffer.concat([kind, box('mdat', noise)]));
+}
+
+function box(type: string, content: Buffer): Buffer {
+  const header = Buffer.alloc(8);
+  header.writeUInt32BE(8 + content.length, 0);
+  header.write(type, 4, 'latin1');
+  return Buffer.concat([header, content]);
+}

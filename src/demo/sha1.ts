@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { UploaderError } from '../errors.ts';
+
+/** SHA-1 of a file's bytes as they are now, in hex. */
+export async function sha1OfFile(path: string): Promise<string> {
+  return await sha1Of(createReadStream(path));
+}
+
+/** SHA-1 of what a url gives back, in hex. */
+export async function sha1OfUrl(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(url, { signal });
+  if (!response.ok || response.body === null) {
+    throw new UploaderError('PLAYBACK', `GET ${url} gave HTTP ${response.status}`);
+  }
+  return await sha1Of(response.body);
+}
+
+async function sha1Of(source: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha1');
+  for await (const bytes of source) hash.update(bytes);
+  return hash.digest('hex');
+}

@@ -1,0 +1,32 @@
+import { fields, formatBytes, formatDuration } from '../cli/format.ts';
+import { labelOf } from '../cli/report.ts';
+import type { UploadResult } from '../index.ts';
+import type { Outcome } from './upload-twice.ts';
+
+/** What the demo has shown, in a few lines. */
+export function summary(facts: Outcome & { readonly source: string; readonly totalMs: number }): string {
+  const { first, second, ours, theirs, requests, totalMs } = facts;
+  const { InitUpload, UploadPart, FinishUpload } = requests;
+  const verdict = ours === theirs ? 'the same' : 'NOT THE SAME';
+  const rows = fields([
+    ['1st upload', describe(first)],
+    ['2nd upload', describe(second)],
+    ['fileId', first.fileId],
+    ['url', first.url],
+    ['SHA-1', `${ours}  of the file`],
+    ['', `${theirs}  of the bytes that the url gave back: ${verdict}`],
+    [
+      'requests',
+      `InitUpload ${InitUpload.total}, UploadPart ${UploadPart.total}, FinishUpload ${FinishUpload.total}`,
+    ],
+    ['time', `${formatDuration(totalMs)} in all`],
+  ]);
+  return `\n${labelOf(facts)}\n${rows}`;
+}
+
+function describe({ outcome, durationMs, fileSize, bytesSent, partsSent }: UploadResult): string {
+  const time = `${outcome} in ${formatDuration(durationMs)}`;
+  if (outcome === 'instant') return `${time}: VOD had these ${formatBytes(fileSize)}, nothing was sent`;
+  const speed = formatBytes(Math.round((bytesSent * 1000) / Math.max(1, durationMs)));
+  return `${time}: ${formatBytes(bytesSent)} in ${partsSent} part${partsSent === 1 ? '' : 's'}, ${speed}/s`;
+}

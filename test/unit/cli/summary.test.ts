@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { summary } from '../../../src/demo/summary.ts';
+import type { UploadResult } from '../../../src/index.ts';
+
+const result: UploadResult = {
+  outcome: 'completed',
+  fileId: '5285890784273533167',
+  url: 'http://127.0.0.1:1/files/1/f0.mp4',
+  fileSha: 'a'.repeat(40),
+  fileSize: 2 ** 21,
+  name: 'clip',
+  type: 'mp4',
+  partsSent: 2,
+  partsSkipped: 0,
+  bytesSent: 2 ** 21,
+  durationMs: 500,
+};
+const requests = (total: number) => ({ total, byResult: {} });
+const facts = {
+  source: '/videos/clip.mp4',
+  first: result,
+  second: { ...result, outcome: 'instant', durationMs: 80 } as const,
+  ours: 'a'.repeat(40),
+  theirs: 'a'.repeat(40),
+  requests: {
+    InitUpload: requests(2),
+    UploadPart: requests(2),
+    FinishUpload: requests(1),
+    other: requests(0),
+  },
+  totalMs: 3000,
+};
+
+test('the summary of a demo', () => {
+  expect(summary(facts)).toBe(`
+clip.mp4
+1st upload  completed in 0.50 s: 2.0 MiB in 2 parts, 4.0 MiB/s
+2nd upload  instant in 0.08 s: VOD had these 2.0 MiB, nothing was sent
+fileId      5285890784273533167
+url         http://127.0.0.1:1/files/1/f0.mp4
+SHA-1       ${'a'.repeat(40)}  of the file
+            ${'a'.repeat(40)}  of the bytes that the url gave back: the same
+requests    InitUpload 2, UploadPart 2, FinishUpload 1
+time        3.0 s in all
+`);
+});
+
+test('bytes that differ are not passed over', () => {
+  expect(summary({ ...facts, theirs: 'b'.repeat(40) })).toContain('gave back: NOT THE SAME');
+});
