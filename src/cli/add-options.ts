@@ -1,0 +1,27 @@
+import type { UploadOptions } from '../index.ts';
+import type { PartSize } from '../vod/protocol.ts';
+
+/** The options of `vod-upload add`, as commander hands them over. */
+export interface AddOptions {
+  readonly name?: string;
+  readonly type?: string;
+  readonly tag?: readonly string[];
+  readonly classId?: number;
+  readonly transcode?: boolean;
+  readonly screenshot?: boolean;
+  readonly watermark?: boolean;
+  readonly partSize?: PartSize;
+  readonly priority?: number;
+  /** Milliseconds. */
+  readonly delay?: number;
+  readonly key?: string;
+  readonly checkSource: boolean;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** The API's options for one of the files. */
+export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
+  const { tag, wait: _wait, json: _json, ...same } = options;
+  return { source, ...same, ...(tag !== undefined && { tags: tag }) };
+}

@@ -1,0 +1,119 @@
+import { type Config, loadConfig } from '../config.ts';
+import { UploaderError } from '../errors.ts';
+import type { Upload, UploadStatus } from '../index.ts';
+import type { UploadJob } from '../queue/upload-options.ts';
+import { resolveRoots } from '../source/roots.ts';
+import { deriveName } from '../upload/name.ts';
+import { type AddOptions, toUploadOptions } from './add-options.ts';
+import { checkAll } from './check.ts';
+import { type CliContext, EXIT } from './context.ts';
+import { withProducer } from './producer.ts';
+import { hasFailed, jsonLine, queuedRecord, recordOf, type UploadRecord } from './record.ts';
+import { printRefusals, refuseWrong } from './refuse.ts';
+import { labelOf, printEnd, printEnqueued } from './report.ts';
+import { waitForEnds } from './wait.ts';
+
+/** Enqueues all files or none. @returns the exit code */
+export async function addUploads(
+  files: readonly string[],
+  options: AddOptions,
+  context: CliContext,
+): Promise<number> {
+  const json = options.json ?? false;
+  /** Whatever keeps the files from the queue is told as JSON too. */
+  const told = async <T>(call: () => Promise<T>): Promise<T> => {
+    try {
+      return await call();
+    } catch (error) {
+      if (json) printRefusals(files, error, context);
+      throw error;
+    }
+  };
+  const { config, roots } = await told(() => prepare(files, options, context));
+  const many = files.map((file) => toUploadOptions(file, options));
+  const checked = await checkAll(many, roots);
+  const refusal = refuseWrong(checked, { json, context });
+  if (refusal !== undefined) return refusal;
+  const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
+  if (options.name === undefined) sayAltered(jobs, context);
+  return await withProducer(
+    config,
+    async (producer) => {
+      const uploads = await told(() => producer.addMany(many));
+      if (!options.wait) return await print(uploads, jobs, json, context);
+      return await waitAndPrint(uploads, jobs, options, context);
+    },
+    roots,
+  );
+}
+
+async function prepare(
+  files: readonly string[],
+  options: AddOptions,
+  { env }: CliContext,
+): Promise<{ config: Config; roots: readonly string[] | undefined }> {
+  for (const name of ['name', 'key'] as const) {
+    if (files.length > 1 && options[name] !== undefined) {
+      throw new UploaderError('INVALID_UPLOAD', `--${name} is for one file, and there are ${files.length}`);
+    }
+  }
+  const config = loadConfig(env);
+  // Without a look at the files their directories need not be there either.
+  const roots = options.checkSource ? await resolveRoots(config.sourceRoots, process.cwd()) : undefined;
+  return { config, roots };
+}
+
+function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {
+  for (const { data } of jobs) {
+    const { name, altered } = deriveName(data.source);
+    if (!altered) continue;
+    err.write(
+      `${labelOf(data)}: in VOD its name will be "${name}", because its own does not fit; --name sets another\n`,
+    );
+  }
+}
+
+async function print(
+  uploads: readonly Upload[],
+  jobs: readonly UploadJob[],
+  json: boolean,
+  context: CliContext,
+): Promise<number> {
+  const records: UploadRecord[] = [];
+  for (const [index, upload] of uploads.entries()) {
+    const data = jobs[index]?.data;
+    // One that was there already may have ended long ago.
+    const record =
+      upload.created && data !== undefined
+        ? queuedRecord(upload, data)
+        : recordOf(await upload.status(), false);
+    records.push(record);
+  }
+  printEnqueued(records, { json, context });
+  return records.some(hasFailed) ? EXIT.failed : EXIT.done;
+}
+
+async function waitAndPrint(
+  uploads: readonly Upload[],
+  jobs: readonly UploadJob[],
+  { json = false, delay = 0 }: AddOptions,
+  context: CliContext,
+): Promise<number> {
+  const ended: UploadRecord[] = [];
+  const waiting = uploads.map((upload, index) => ({
+    upload,
+    label: labelOf(jobs[index]?.data ?? { source: upload.id }),
+  }));
+  const onEnd = (status: UploadStatus, index: number): void => {
+    const record = recordOf(status, uploads[index]?.created);
+    ended[index] = record;
+    if (json) context.out.write(jsonLine(record));
+  };
+  try {
+    await waitForEnds(waiting, { json, context, delay, onEnd });
+  } finally {
+    // For people in the order of the files, when the bars are out of the way; also those that ended before a Ctrl-C.
+    for (const record of Object.values(ended)) printEnd(record, { json, context });
+  }
+  return ended.some(hasFailed) ? EXIT.failed : EXIT.done;
+}

@@ -1,0 +1,44 @@
+import { loadConfig } from '../config.ts';
+import type { UploadStatus } from '../index.ts';
+import { EXIT } from './context.ts';
+import { withProducer } from './producer.ts';
+import type { Definition } from './program.ts';
+import { jsonLine, recordOf } from './record.ts';
+import { labelOf } from './report.ts';
+import { existing } from './status.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload cancel u65f0c1d2e3b4a5968778695a
+  vod-upload list --state uploading --json | jq -r .id | xargs -n 1 vod-upload cancel
+
+What VOD has got of the file by then stays there for a while; vod-upload retry goes on from it.
+It exits with 1 when the upload had completed or failed before.`;
+
+/** `vod-upload cancel ID` */
+export function defineCancel({ command, action, context }: Definition): void {
+  command('cancel')
+    .description('end an upload, wherever it is')
+    .argument('<ID>', 'id of the upload')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(
+      action((id: string, { json }: { json?: boolean }) =>
+        withProducer(loadConfig(context.env), async (uploads) => {
+          const cancelled = await uploads.cancel(id);
+          const status = await (await existing(uploads, id)).status();
+          if (json) context.out.write(jsonLine(recordOf(status)));
+          else if (cancelled) context.out.write(describe(status));
+          if (!cancelled)
+            context.err.write(`vod-upload: ${id} is not cancelled: it has ${status.state} already\n`);
+          return cancelled ? EXIT.done : EXIT.failed;
+        }),
+      ),
+    );
+}
+
+function describe(status: UploadStatus): string {
+  const { id, state } = status;
+  if (state === 'cancelled') return `${id}  ${labelOf(status)}: cancelled\n`;
+  return `${id}  ${labelOf(status)}: marked; a worker ends it as soon as one looks at it\n`;
+}

@@ -1,0 +1,29 @@
+import type { UploadStatus } from '../index.ts';
+import { describeMeasure } from './display.ts';
+import { fields, formatBytes, formatDuration, formatTime, printable } from './format.ts';
+import { Pace } from './pace.ts';
+
+/** An upload at one moment, in lines of label and value. */
+export function describeStatus(status: UploadStatus): string {
+  const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
+    status;
+  const amounts = describeMeasure(new Pace(() => 0).measure(progress));
+  const outcome = result?.outcome === 'instant' ? `${state}; VOD had the file already` : state;
+  return fields([
+    ['id', id],
+    ['state', amounts === '' ? outcome : `${outcome}  ${amounts}`],
+    ['source', printable(source)],
+    ['name', `${printable(name)}.${type}`],
+    ['size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
+    ['key', key === undefined ? undefined : printable(key)],
+    ['attempt', attempt > 1 ? String(attempt) : undefined],
+    ['enqueued', formatTime(createdAt)],
+    ['ended', finishedAt && formatTime(finishedAt)],
+    ['took', result && formatDuration(result.durationMs)],
+    ['fileId', result?.fileId],
+    ['url', result && printable(result.url)],
+    ['SHA-1', result?.fileSha],
+    ['error', error && `${printable(error.message)} [${error.code}]`],
+    ['again', error && `vod-upload retry ${id}`],
+  ]);
+}

@@ -1,0 +1,40 @@
+import { CommanderError } from 'commander';
+import { UploaderError } from '../errors.ts';
+import { type CliContext, EXIT, Interrupted } from './context.ts';
+import { printable } from './format.ts';
+
+/** Codes of errors that only the user can mend; files that can't be uploaded (`SOURCE_…`) are among them. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'CONFIG',
+  'INVALID_UPLOAD',
+  'STAGES',
+  'NOT_FOUND',
+  'NOT_FAILED',
+  'EMULATOR_DATA',
+]);
+
+export function isUsageError(code: string): boolean {
+  return USAGE_CODES.has(code) || (code.startsWith('SOURCE_') && code !== 'SOURCE_READ_FAILED');
+}
+
+/** Tells the user what went wrong, in one line where one will do. @returns the exit code. */
+export function reportError(error: unknown, { env, err }: Pick<CliContext, 'env' | 'err'>): number {
+  // commander has printed its own message by now; asking for help or the version is no error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof Interrupted) {
+    err.write(`vod-upload: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const debug = /^(debug|trace)$/.test(env.LOG_LEVEL ?? '');
+  const stack = debug && error instanceof Error ? `${error.stack}\n` : '';
+  if (error instanceof UploaderError) {
+    const lines = error.message.split('\n').map(printable).join('\n');
+    err.write(`vod-upload: ${lines}\n${stack}`);
+    return isUsageError(error.code) ? EXIT.usage : EXIT.failed;
+  }
+  const message = printable(error instanceof Error ? error.message : String(error));
+  err.write(
+    `vod-upload: unexpected error: ${message}${debug ? '' : ' (LOG_LEVEL=debug shows where)'}\n${stack}`,
+  );
+  return EXIT.failed;
+}

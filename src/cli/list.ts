@@ -1,0 +1,63 @@
+import { loadConfig } from '../config.ts';
+import type { ListOptions, UploadStatus } from '../index.ts';
+import { EXIT } from './context.ts';
+import { formatBytes, formatTime, shortened } from './format.ts';
+import { parseWholeNumber } from './parse.ts';
+import { withProducer } from './producer.ts';
+import type { Definition } from './program.ts';
+import { jsonLine, recordOf } from './record.ts';
+import { labelOf } from './report.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload list
+  vod-upload list --state failed --limit 500
+  vod-upload list --state failed --json | jq -r .id | xargs -n 1 vod-upload retry
+
+States: queued, hashing, initializing, uploading, finishing, completed, failed, cancelled.`;
+
+/** `vod-upload list` */
+export function defineList({ command, action, context }: Definition): void {
+  command('list')
+    .description('list uploads, newest first')
+    .option('--state <state>', 'only those in this state')
+    .option('--limit <number>', 'at most so many, up to 1000; default 50', parseWholeNumber)
+    .option('--json', 'print one JSON object per upload and line')
+    .addHelpText('after', EXAMPLES)
+    .action(
+      action(async ({ json, ...options }: ListOptions & { json?: boolean }) => {
+        await withProducer(loadConfig(context.env), async (uploads) => {
+          const found = await uploads.list(options);
+          if (json) for (const status of found) context.out.write(jsonLine(recordOf(status)));
+          else if (found.length > 0) context.out.write(table(found));
+          else context.err.write('no uploads\n');
+        });
+        return EXIT.done;
+      }),
+    );
+}
+
+const NAME_WIDTH = 32;
+
+function table(found: readonly UploadStatus[]): string {
+  const rows = found.map((status) => [
+    status.id,
+    status.state,
+    doneOf(status),
+    status.progress.totalBytes > 0 ? formatBytes(status.progress.totalBytes) : '',
+    formatTime(status.createdAt),
+    shortened(labelOf(status), NAME_WIDTH),
+  ]);
+  const lines = [['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) => `${line.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}\n`)
+    .join('');
+}
+
+/** How much of its bytes VOD has; of a failed one, the code of its failure. */
+function doneOf({ state, progress, error }: UploadStatus): string {
+  if (state === 'failed' && error !== undefined) return error.code;
+  if (state === 'hashing') return '0 %';
+  return progress.totalBytes > 0 ? `${Math.floor((100 * progress.bytesSent) / progress.totalBytes)} %` : '';
+}

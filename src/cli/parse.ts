@@ -1,0 +1,78 @@
+import { InvalidArgumentError } from 'commander';
+import type { QuotaLimits } from '../emulator/quota.ts';
+import type { PartSize } from '../vod/protocol.ts';
+
+/*
+ * Values of options as people write them. Each function throws InvalidArgumentError with the rule that is broken;
+ * commander puts the option's name before it.
+ */
+
+const PART_SIZES: Readonly<Record<string, PartSize>> = {
+  '512k': 524_288,
+  '524288': 524_288,
+  '1m': 1_048_576,
+  '1024k': 1_048_576,
+  '1048576': 1_048_576,
+};
+
+/** `512k`, `1m` (also `512KiB`, `1MiB`) or the number of bytes: the two sizes that VOD takes. */
+export function parsePartSize(text: string): PartSize {
+  const size = PART_SIZES[text.toLowerCase().replace(/i?b$/, '')];
+  if (size === undefined) throw new InvalidArgumentError('It must be 512k or 1m.');
+  return size;
+}
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** `500ms`, `10s`, `5m`, `2h`, `1.5h`, `1d`; a plain number is seconds. @returns milliseconds. */
+export function parseDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  const ms = Math.round(Number(amount) * (MS_PER_UNIT[unit] ?? Number.NaN));
+  if (!Number.isSafeInteger(ms)) {
+    throw new InvalidArgumentError(
+      'It must be a time such as 500ms, 10s, 5m or 2h; a plain number is seconds.',
+    );
+  }
+  return ms;
+}
+
+export function parseWholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+export function parsePort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError('It must be a port from 0 to 65535; 0 is any free one.');
+  }
+  return Number(text);
+}
+
+const QUOTA_NAMES = ['init', 'part', 'finish'] as const;
+
+/** `100,10000,100` in the order init, part, finish, or by name, `part=600`; 0 or left out is no limit. */
+export function parseQuota(text: string): QuotaLimits {
+  const limits: Partial<Record<(typeof QUOTA_NAMES)[number], number>> = {};
+  for (const [index, entry] of text.split(',').entries()) {
+    const [, word = QUOTA_NAMES[index], number] = /^\s*(?:(\w+)=)?(\d{1,9})\s*$/.exec(entry) ?? [];
+    const name = QUOTA_NAMES.find((known) => known === word);
+    if (name === undefined || number === undefined || limits[name] !== undefined) {
+      throw new InvalidArgumentError(
+        'It must be like 100,10000,100 (init,part,finish) or init=100,part=10000.',
+      );
+    }
+    limits[name] = Number(number);
+  }
+  return limits;
+}
+
+/** For options that can be given more than once. */
+export function collect(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text];
+}

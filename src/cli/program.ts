@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { VERSION } from '../version.ts';
+import { defineAdd } from './add.ts';
+import { defineCancel } from './cancel.ts';
+import type { Action, CliContext } from './context.ts';
+import { defineDemo } from './demo.ts';
+import { defineEmulator } from './emulator.ts';
+import { defineList } from './list.ts';
+import { defineRetry } from './retry.ts';
+import { defineStatus } from './status.ts';
+import { defineWorker } from './worker.ts';
+
+/** What each command's definition gets. */
+export interface Definition {
+  readonly context: CliContext;
+  /** Starts a subcommand of the program. */
+  command(nameAndArguments: string): Command;
+  /** Makes of an action what commander wants, and keeps the exit code that it returns. */
+  action<Arguments extends readonly unknown[]>(
+    action: Action<Arguments>,
+  ): (...args: Arguments) => Promise<void>;
+}
+
+const EXAMPLES = `
+Examples:
+  vod-upload demo                                  see all of it work, on this machine alone
+  vod-upload worker                                carry out uploads
+  vod-upload add launch.mp4 --tag launch --wait    upload a video and watch it go
+  vod-upload status ID                             how far one is
+
+Exit codes:
+  0 done   1 an upload failed, or Redis is away   2 wrong usage or configuration   130 interrupted
+
+The environment sets the rest: REDIS_URL, QUEUE_PREFIX, SOURCE_ROOTS and, for workers, VOD_SECRET_ID,
+VOD_SECRET_KEY and more; .env.example lists every variable.`;
+
+/** The whole command line. Throws CommanderError instead of exiting. */
+export function createProgram(context: CliContext, setExitCode: (code: number) => void): Command {
+  const program = new Command('vod-upload')
+    .description('Uploads videos to Tencent Cloud VOD through a durable queue in Redis.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [COMMAND]', 'print the help of a command')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError(false)
+    .configureOutput({
+      writeOut: (text) => context.out.write(text),
+      writeErr: (text) => context.err.write(text),
+      outputError: (text, write) => write(`vod-upload: ${text.replace(/^error: /, '')}`),
+    })
+    .exitOverride();
+  const definition: Definition = {
+    context,
+    command: (nameAndArguments) => {
+      const command = program.command(nameAndArguments);
+      return command
+        .helpOption('-h, --help', 'print this help')
+        .showHelpAfterError(`(vod-upload ${command.name()} --help tells more)`);
+    },
+    action:
+      (action) =>
+      async (...args) =>
+        setExitCode(await action(...args)),
+  };
+  defineAdd(definition);
+  defineStatus(definition);
+  defineList(definition);
+  defineRetry(definition);
+  defineCancel(definition);
+  defineWorker(definition);
+  defineEmulator(definition);
+  defineDemo(definition);
+  return program;
+}

@@ -1,0 +1,69 @@
+import { basename } from 'node:path';
+import type { CliContext } from './context.ts';
+import { fields, formatBytes, formatDuration, printable } from './format.ts';
+import { hasFailed, jsonLine, type UploadRecord } from './record.ts';
+
+/** What the user calls an upload: its file's name. */
+export function labelOf({ source }: { readonly source: string }): string {
+  return printable(basename(source));
+}
+
+/** Tells how an upload ended: a failure on standard error, and a video, unless JSON tells of it, on standard output. */
+export function printEnd(
+  record: UploadRecord,
+  { json, context }: { json: boolean; context: CliContext },
+): void {
+  if (hasFailed(record)) context.err.write(`vod-upload: ${describeFailure(record)}\n`);
+  else if (!json) context.out.write(describeVideo(record));
+}
+
+/** Prints what was enqueued, without waiting for it. */
+export function printEnqueued(
+  records: readonly UploadRecord[],
+  { json, context }: { json: boolean; context: CliContext },
+): void {
+  const { out } = context;
+  for (const record of records) {
+    if (json) out.write(jsonLine(record));
+    if (hasFailed(record)) context.err.write(`vod-upload: ${describeFailure(record)}\n`);
+    else if (!json && record.fileId !== null) out.write(describeVideo(record));
+    else if (!json)
+      out.write(
+        `${record.id}  ${labelOf(record)}: ${record.created ? 'queued' : `there already, ${record.outcome}`}\n`,
+      );
+  }
+  const [first] = records.filter((record) => !hasFailed(record) && record.fileId === null);
+  if (!json && first !== undefined)
+    out.write(`follow ${records.length > 1 ? 'one' : 'it'}: vod-upload status ${first.id}\n`);
+}
+
+function describeVideo(record: UploadRecord): string {
+  const { outcome, durationMs, fileSize, bytesSent, partsSent, partsSkipped } = record;
+  const took = durationMs === null ? '' : ` in ${formatDuration(durationMs)}`;
+  const amount =
+    outcome === 'instant'
+      ? `${formatBytes(fileSize ?? 0)}; VOD had it, nothing was sent`
+      : `sent ${formatBytes(bytesSent ?? 0)} in ${partsSent} part${partsSent === 1 ? '' : 's'}` +
+        (partsSkipped ? `; VOD had ${partsSkipped} parts already` : '');
+  const video = fields(
+    [
+      ['fileId', record.fileId ?? undefined],
+      ['url', record.url === null ? undefined : printable(record.url)],
+      ['SHA-1', record.fileSha ?? undefined],
+    ],
+    '  ',
+  );
+  return `${labelOf(record)}: ${outcome}${took}, ${amount}\n${video}`;
+}
+
+function describeFailure(record: UploadRecord): string {
+  const { id, outcome, error } = record;
+  const reason = error === undefined ? '' : `: ${printable(error.message)} [${error.code}]`;
+  if (id === null) return `${labelOf(record)} was not enqueued${reason}`;
+  const hint = error?.retryable
+    ? `again: vod-upload retry ${id}`
+    : `when that is mended: vod-upload retry ${id}`;
+  return outcome === 'cancelled'
+    ? `${labelOf(record)} was cancelled (vod-upload retry ${id} takes it up again)`
+    : `${labelOf(record)} failed${reason}\n  ${hint}`;
+}

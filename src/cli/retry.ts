@@ -1,0 +1,50 @@
+import { loadConfig } from '../config.ts';
+import type { UploadStatus } from '../index.ts';
+import { type CliContext, EXIT } from './context.ts';
+import { withProducer } from './producer.ts';
+import type { Definition } from './program.ts';
+import { hasFailed, jsonLine, recordOf } from './record.ts';
+import { labelOf, printEnd } from './report.ts';
+import { waitForEnds } from './wait.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload retry u65f0c1d2e3b4a5968778695a
+  vod-upload retry u65f0c1d2e3b4a5968778695a --wait
+
+What VOD has of the file by now is not sent again.`;
+
+interface RetryOptions {
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `vod-upload retry ID` */
+export function defineRetry({ command, action, context }: Definition): void {
+  command('retry')
+    .description('set a failed or cancelled upload to work again')
+    .argument('<ID>', 'id of the upload')
+    .option('--wait', 'wait for the end and show the progress')
+    .option('--json', 'print one JSON object; with --wait when the upload ends')
+    .addHelpText('after', EXAMPLES)
+    .action(action((id, options) => retry(id, options, context)));
+}
+
+async function retry(id: string, { wait, json = false }: RetryOptions, context: CliContext): Promise<number> {
+  return await withProducer(loadConfig(context.env), async (uploads) => {
+    const upload = await uploads.retry(id);
+    const status = await upload.status();
+    if (!wait) {
+      context.out.write(json ? jsonLine(recordOf(status)) : `${id}  ${labelOf(status)}: set to work again\n`);
+      return EXIT.done;
+    }
+    let record = recordOf(status);
+    const onEnd = (last: UploadStatus): void => {
+      record = recordOf(last);
+    };
+    await waitForEnds([{ upload, label: labelOf(status) }], { json, context, onEnd });
+    if (json) context.out.write(jsonLine(record));
+    printEnd(record, { json, context });
+    return hasFailed(record) ? EXIT.failed : EXIT.done;
+  });
+}

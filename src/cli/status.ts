@@ -1,0 +1,40 @@
+import { loadConfig } from '../config.ts';
+import { UploaderError } from '../errors.ts';
+import type { Upload, VodUploads } from '../index.ts';
+import { EXIT } from './context.ts';
+import { describeStatus } from './describe-status.ts';
+import { withProducer } from './producer.ts';
+import type { Definition } from './program.ts';
+import { jsonLine, recordOf } from './record.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload status u65f0c1d2e3b4a5968778695a
+  vod-upload status u65f0c1d2e3b4a5968778695a --json | jq -r .outcome
+
+It exits with 0 when there is such an upload, however that went, and with 2 when there is none.`;
+
+/** `vod-upload status ID` */
+export function defineStatus({ command, action, context }: Definition): void {
+  command('status')
+    .description('print how far an upload is, or how it ended')
+    .argument('<ID>', 'id of the upload, as printed by add and list')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(
+      action(async (id: string, { json }: { json?: boolean }) => {
+        await withProducer(loadConfig(context.env), async (uploads) => {
+          const status = await (await existing(uploads, id)).status();
+          context.out.write(json ? jsonLine(recordOf(status)) : describeStatus(status));
+        });
+        return EXIT.done;
+      }),
+    );
+}
+
+/** @throws {UploaderError} `NOT_FOUND` */
+export async function existing(uploads: VodUploads, id: string): Promise<Upload> {
+  const upload = await uploads.get(id);
+  if (upload !== undefined) return upload;
+  throw new UploaderError('NOT_FOUND', `there is no upload ${id}; finished ones are kept for a limited time`);
+}

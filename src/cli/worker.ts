@@ -1,0 +1,29 @@
+import { loadConfig } from '../config.ts';
+import type { Definition } from './program.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload worker
+  vod-upload worker --stages upload,hash           near the disks
+  vod-upload worker --stages init,part,finish      where the network is good
+  LOG_FORMAT=pretty LOG_LEVEL=debug vod-upload worker
+
+It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE). SIGTERM and Ctrl-C let it end what it is at, for as
+long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once. Nothing is lost either way.`;
+
+/** `vod-upload worker` */
+export function defineWorker({ command, action, context }: Definition): void {
+  command('worker')
+    .description('carry out uploads until it is stopped')
+    .option('--stages <list>', 'only these stages of upload,hash,init,part,finish; default all')
+    .addHelpText('after', EXAMPLES)
+    .action(
+      action(async ({ stages }: { stages?: string }) => {
+        const config = loadConfig(context.env);
+        const { runWorker } = await import('../../workers/run.ts');
+        await runWorker(config, stages);
+        // It runs on, and exits by itself when a signal comes.
+        return await new Promise<never>(() => {});
+      }),
+    );
+}

@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
+import { ROOT } from '../support/process.ts';
+
+const CLI = join(ROOT, 'src', 'cli.ts');
+
+/** What a command has come to. */
+export interface Ended {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `vod-upload …` as a process of its own, at the head of a process group. */
+export class CliProcess {
+  stdout = '';
+  stderr = '';
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  readonly #news = new EventEmitter();
+
+  constructor(args: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }) {
+    const { PATH = '', HOME = '' } = process.env;
+    const env = { PATH, HOME, ...options.env };
+    this.child = spawn(process.execPath, [CLI, ...args], {
+      cwd: options.cwd,
+      env,
+      stdio: 'pipe',
+      detached: true,
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.#news.emit('news');
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#news.emit('news');
+    });
+    this.ended = once(this.child, 'close').then(([exitCode]) => {
+      this.#news.emit('news');
+      return { exitCode, stdout: this.stdout, stderr: this.stderr };
+    });
+  }
+
+  /** Resolves when it has written such a thing to either stream. @throws when it ends without. */
+  async wrote(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+      if (found !== null) return found;
+      const { exitCode, signalCode } = this.child;
+      if (exitCode !== null || signalCode !== null) {
+        throw new Error(`it ended without ${pattern}; it wrote:\n${this.stdout}${this.stderr}`);
+      }
+      await once(this.#news, 'news');
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Whether it or a process that it started is there. */
+  get groupIsAlive(): boolean {
+    try {
+      process.kill(-(this.child.pid as number), 0);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { startRedisServer } from '../../src/demo/redis-server.ts';
+import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { CliProcess } from './cli-process.ts';
+
+async function directory(): Promise<string> {
+  const dir = await realpath(await mkdtemp(join(tmpdir(), 'vod-demo-test-')));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** What a user may have set, and what would make each process of the demo fail if it reached it. */
+const HOSTILE = {
+  VOD_ENDPOINT: 'http://127.0.0.1:1/',
+  VOD_SECRET_ID: 'theirs',
+  VOD_SECRET_KEY_FILE: '/nowhere',
+  QUEUE_PREFIX: 'bad',
+  LOG_LEVEL: 'bad',
+  http_proxy: 'http://127.0.0.1:1',
+};
+
+/** The demo in a temporary directory of its own, so that what it leaves behind is seen. */
+async function demo(args: readonly string[] = [], more: Record<string, string> = {}) {
+  const temp = await directory();
+  const env = { TMPDIR: temp, ...HOSTILE, ...more };
+  const process = new CliProcess(['demo', ...args], { env, cwd: await directory() });
+  return {
+    process,
+    async expectNothingLeft(): Promise<void> {
+      expect(process.groupIsAlive).toBe(false);
+      expect(await readdir(temp)).toEqual([]);
+    },
+  };
+}
+
+test('it uploads a sample twice, shows both SHA-1s, and leaves nothing', async () => {
+  const { process, expectNothingLeft } = await demo();
+  const { exitCode, stdout, stderr } = await process.ended;
+  expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toMatch(/1st upload +completed in .*: 24\.0 MiB in 24 parts/);
+  expect(stdout).toMatch(/2nd upload +instant in /);
+  expect(stdout).toMatch(/fileId +\d{19}\n/);
+  expect(stdout).toMatch(/url +http:\/\/127\.0\.0\.1:\d+\/files\//);
+  expect(stdout).toMatch(
+    /SHA-1 +([0-9a-f]{40}) {2}of the file\n +\1 {2}of the bytes that the url gave back: the same\n/,
+  );
+  expect(stdout).toMatch(/requests +InitUpload 2, UploadPart 24, FinishUpload 1\n/);
+  await expectNothingLeft();
+});
+
+test('it takes a file of the user’s, and leaves it alone', async () => {
+  const file = await writeRandomFile(join(await directory(), 'mine.mp4'), 600_000, 7);
+  const fileSha = await sha1Of(file);
+  const { process, expectNothingLeft } = await demo([file]);
+  const { exitCode, stdout } = await process.ended;
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`${fileSha}  of the file`);
+  expect(stdout).toContain('UploadPart 1,');
+  expect(await sha1Of(file)).toBe(fileSha);
+  await expectNothingLeft();
+});
+
+test('a Redis of the user’s is used, and left as it was', async () => {
+  const redis = await startRedisServer();
+  onTestFinished(() => redis.stop());
+  const client = new Redis(redis.url);
+  onTestFinished(() => client.disconnect());
+  await client.set('theirs', '1');
+  const { process, expectNothingLeft } = await demo([], { REDIS_URL: redis.url });
+  expect((await process.ended).exitCode).toBe(0);
+  await expectNothingLeft();
+  expect(await client.keys('*')).toEqual(['theirs']);
+  expect(Number(/total_commands_processed:(\d+)/.exec(await client.info('stats'))?.[1])).toBeGreaterThan(100);
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle takes everything away', async (signal) => {
+  const { process, expectNothingLeft } = await demo();
+  await process.wrote(/sample\.mp4: (hashing|uploading)/);
+  process.signal(signal);
+  const { exitCode, stdout } = await process.ended;
+  expect({ exitCode, stdout }).toEqual({ exitCode: signal === 'SIGINT' ? 130 : 143, stdout: '' });
+  await expectNothingLeft();
+});
+
+test('a worker that dies ends it, with what the worker said last', async () => {
+  const file = await writeRandomFile(join(await directory(), 'long.mp4'), 100_000_000, 8);
+  const { process, expectNothingLeft } = await demo([file]);
+  await process.wrote(/long\.mp4: (queued|hashing)/);
+  const { stdout: processes } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
+  const worker = processes
+    .split('\n')
+    .map((line) => /^ *(\d+) +(\d+) .*cli\.ts worker$/.exec(line))
+    .find((found) => found?.[2] === String(process.child.pid));
+  globalThis.process.kill(Number(worker?.[1]), 'SIGKILL');
+  const { exitCode, stdout, stderr } = await process.ended;
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr).toMatch(/vod-upload: vod-upload worker ended \(SIGKILL\)\n +.*worker is ready/);
+  await expectNothingLeft();
+});
+
+test('a file that is not there is refused before anything starts', async () => {
+  const { process, expectNothingLeft } = await demo(['nope.mp4']);
+  const { exitCode, stderr } = await process.ended;
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/^vod-upload: .*nope\.mp4 does not exist/);
+  await expectNothingLeft();
+});
+
+test('without any Redis it says how to get one', async () => {
+  const { process, expectNothingLeft } = await demo([], { PATH: '/nowhere' });
+  const { exitCode, stderr } = await process.ended;
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/apt-get install redis-server.*dnf install valkey.*brew install redis.*REDIS_URL/s);
+  await expectNothingLeft();
+});

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { loadConfig, VARIABLES } from '../../../src/config.ts';
+
+const text = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8');
+const entries = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(
+  ([, name = '', value = '']) => [name, value] as const,
+);
+
+test('it names every variable, each once, and no other', () => {
+  expect(entries.map(([name]) => name).sort()).toEqual([...VARIABLES].sort());
+});
+
+test('every value in it is the default', () => {
+  expect(loadConfig(Object.fromEntries(entries))).toEqual(loadConfig({}));
+  expect(entries.filter(([, value]) => value !== '').length).toBeGreaterThan(10);
+});
+
+test('each has a comment above it, or above its group', () => {
+  for (const block of text.split('\n\n')) {
+    if (/^#?[A-Z_]+=/m.test(block)) expect(block).toMatch(/^# \S/);
+  }
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import {
+  fields,
+  formatBytes,
+  formatBytesOf,
+  formatClock,
+  formatDuration,
+  printable,
+  shortened,
+} from '../../../src/cli/format.ts';
+
+test.each([
+  [0, '0 bytes'],
+  [1, '1 byte'],
+  [1023, '1023 bytes'],
+  [1024, '1.0 KiB'],
+  [25_165_824, '24.0 MiB'],
+  [2 ** 40 * 3, '3.0 TiB'],
+  [2 ** 50 * 3, '3072.0 TiB'],
+])('%i is %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+test('a part of something is in the unit of the whole', () => {
+  expect(formatBytesOf(512 * 1024, 2 ** 21)).toBe('0.5 of 2.0 MiB');
+  expect(formatBytesOf(3, 100)).toBe('3 of 100 bytes');
+});
+
+test.each([
+  [80, '0.08 s'],
+  [994, '0.99 s'],
+  [999, '1.0 s'],
+  [4200, '4.2 s'],
+  [9960, '10 s'],
+  [59_400, '59 s'],
+  [59_600, '1:00'],
+  [3_787_000, '1:03:07'],
+])('%i ms is %s', (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+test('a clock never runs below zero', () => expect(formatClock(-5)).toBe('0:00'));
+
+test('control characters never reach the terminal', () => {
+  expect(printable('a\u001b[2Jb\nc\u009bd')).toBe('a?[2Jb?c?d');
+});
+
+test('shortened cuts at characters, not within them', () => {
+  expect(shortened('🎬🎬🎬🎬', 3)).toBe('🎬🎬…');
+  expect(shortened('abc', 3)).toBe('abc');
+});
+
+test('fields leaves out what is not there and aligns the rest', () => {
+  expect(
+    fields(
+      [
+        ['a', '1'],
+        ['bb', undefined],
+        ['ccc', '3'],
+      ],
+      ' ',
+    ),
+  ).toBe(' a    1\n ccc  3\n');
+});

@@ -1,0 +1,29 @@
+import { Writable } from 'node:stream';
+import type { CliContext, Output } from '../../../src/cli/context.ts';
+
+/** A stream that keeps what is written to it. */
+export class MemoryOutput extends Writable {
+  text = '';
+  readonly isTTY: boolean;
+  readonly columns = 100;
+  readonly rows: number;
+
+  constructor(terminal: { rows: number } | undefined = undefined) {
+    super({ decodeStrings: false });
+    this.isTTY = terminal !== undefined;
+    this.rows = terminal?.rows ?? 24;
+  }
+
+  override _write(text: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += text;
+    done();
+  }
+}
+
+export function memoryContext(
+  env: Record<string, string> = {},
+): CliContext & { readonly out: MemoryOutput; readonly err: MemoryOutput } {
+  const out: MemoryOutput & Output = new MemoryOutput();
+  const err: MemoryOutput & Output = new MemoryOutput();
+  return { env, out, err };
+}

@@ -1,0 +1,84 @@
+import { InvalidArgumentError } from 'commander';
+import { describe, expect, test } from 'vitest';
+import {
+  collect,
+  parseDuration,
+  parsePartSize,
+  parsePort,
+  parseQuota,
+  parseWholeNumber,
+} from '../../../src/cli/parse.ts';
+
+describe('parseDuration', () => {
+  test.each([
+    ['500ms', 500],
+    ['0', 0],
+    ['10', 10_000],
+    ['10s', 10_000],
+    ['5m', 300_000],
+    ['2h', 7_200_000],
+    ['1.5h', 5_400_000],
+    ['0.0004s', 0],
+    ['1d', 86_400_000],
+  ])('%s is %i ms', (text, ms) => expect(parseDuration(text)).toBe(ms));
+
+  test.each(['', 's', '-5s', '5 s', '5x', '1e3', '1:00', '.5s', 'Infinity', '99999999999999999999d'])(
+    'refuses %j and says what it takes',
+    (text) => {
+      expect(() => parseDuration(text)).toThrow(InvalidArgumentError);
+      expect(() => parseDuration(text)).toThrow(/10s, 5m or 2h/);
+    },
+  );
+});
+
+describe('parsePartSize', () => {
+  test.each([
+    ['512k', 524_288],
+    ['512K', 524_288],
+    ['512KiB', 524_288],
+    ['524288', 524_288],
+    ['1m', 1_048_576],
+    ['1M', 1_048_576],
+    ['1MiB', 1_048_576],
+    ['1MB', 1_048_576],
+    ['1024k', 1_048_576],
+    ['1048576', 1_048_576],
+  ])('%s is %i bytes', (text, bytes) => expect(parsePartSize(text)).toBe(bytes));
+
+  test.each(['', '2m', '1', '512', '524289', 'toString', '1mm'])('refuses %j', (text) => {
+    expect(() => parsePartSize(text)).toThrow(/512k or 1m/);
+  });
+});
+
+describe('parseQuota', () => {
+  test.each([
+    ['100,10000,100', { init: 100, part: 10_000, finish: 100 }],
+    ['100', { init: 100 }],
+    ['part=600', { part: 600 }],
+    ['init=100, part=10000,finish=0', { init: 100, part: 10_000, finish: 0 }],
+    ['finish=1,init=2', { finish: 1, init: 2 }],
+  ])('%s', (text, limits) => expect(parseQuota(text)).toEqual(limits));
+
+  test.each(['', '1,2,3,4', 'init=', 'parts=3', '-1', '1.5', 'init=1,init=2', 'x', '1,init=2'])(
+    'refuses %j',
+    (text) => expect(() => parseQuota(text)).toThrow(/init,part,finish/),
+  );
+});
+
+test('parsePort takes what can be a port', () => {
+  expect([parsePort('0'), parsePort('65535')]).toEqual([0, 65_535]);
+  for (const text of ['', '-1', '65536', '80a', '1e3']) expect(() => parsePort(text)).toThrow(/0 to 65535/);
+});
+
+test('parseWholeNumber takes digits only', () => {
+  expect(parseWholeNumber('07')).toBe(7);
+  for (const text of ['', '-1', '1.5', '1e3', '0x10', '9'.repeat(16)]) {
+    expect(() => parseWholeNumber(text)).toThrow(/whole number/);
+  }
+});
+
+test('collect keeps the order and leaves the former list alone', () => {
+  const one = collect('a');
+  expect(collect('b', one)).toEqual(['a', 'b']);
+  expect(one).toEqual(['a']);
+});

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { hasFailed, jsonLine, queuedRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
+import type { UploadStatus } from '../../../src/index.ts';
+import { Upload, type VodUploads } from '../../../src/queue/producer.ts';
+
+const fileSha = '0123456789abcdef0123456789abcdef01234567';
+const status: UploadStatus = {
+  id: 'u1',
+  state: 'completed',
+  source: '/videos/a.mp4',
+  name: 'a',
+  type: 'mp4',
+  createdAt: new Date(0),
+  finishedAt: new Date(1000),
+  attempt: 1,
+  progress: { stage: 'completed', bytesHashed: 10, bytesSent: 10, totalBytes: 10 },
+  result: {
+    outcome: 'instant',
+    fileId: '5285890784273533167',
+    url: 'http://x/f0.mp4',
+    fileSha,
+    fileSize: 10,
+    name: 'a',
+    type: 'mp4',
+    partsSent: 0,
+    partsSkipped: 1,
+    bytesSent: 0,
+    durationMs: 12,
+  },
+};
+const failure = { code: '-10001', message: 'invalid arg', retryable: false };
+
+test('a finished upload', () => {
+  expect(JSON.parse(jsonLine(recordOf(status, true)))).toEqual({
+    id: 'u1',
+    created: true,
+    outcome: 'instant',
+    source: '/videos/a.mp4',
+    name: 'a',
+    type: 'mp4',
+    attempt: 1,
+    createdAt: '1970-01-01T00:00:00.000Z',
+    finishedAt: '1970-01-01T00:00:01.000Z',
+    fileId: '5285890784273533167',
+    url: 'http://x/f0.mp4',
+    fileSha,
+    fileSize: 10,
+    partsSent: 0,
+    partsSkipped: 1,
+    bytesSent: 0,
+    durationMs: 12,
+  });
+});
+
+test('one under way: its state is its outcome so far, and the progress is told', () => {
+  const { result: _, finishedAt: __, ...running } = status;
+  const progress = { stage: 'uploading', bytesHashed: 10, bytesSent: 4, totalBytes: 10 } as const;
+  expect(recordOf({ ...running, state: 'uploading', progress })).toMatchObject({
+    outcome: 'uploading',
+    progress: { bytesHashed: 10, bytesSent: 4, totalBytes: 10 },
+    fileSize: 10,
+    fileId: null,
+    bytesSent: null,
+  });
+});
+
+test('a failed one has its error', () => {
+  const { result: _, ...failed } = status;
+  const record = recordOf({ ...failed, state: 'failed', error: failure });
+  expect(record).toMatchObject({ outcome: 'failed', fileId: null, error: failure });
+  expect(hasFailed(record)).toBe(true);
+});
+
+test('one that was just enqueued', () => {
+  const upload = new Upload({} as VodUploads, 'u2', true);
+  const data = {
+    schema: 1,
+    source: '/videos/b.mp4',
+    video: { name: 'b', type: 'mp4', partSize: 1_048_576 },
+    priority: 5,
+    nonce: 'n',
+  } as const;
+  const record = queuedRecord(upload, data);
+  expect(record).toMatchObject({ id: 'u2', created: true, outcome: 'queued', name: 'b', fileId: null });
+  expect(hasFailed(record)).toBe(false);
+});
+
+test('one that was not enqueued has every field all the same', () => {
+  const record = refusedRecord('/videos/c.mp4', failure);
+  expect(record).toMatchObject({ id: null, outcome: null, source: '/videos/c.mp4', error: failure });
+  const fields = [
+    'fileId',
+    'url',
+    'fileSha',
+    'fileSize',
+    'partsSent',
+    'partsSkipped',
+    'bytesSent',
+    'durationMs',
+  ];
+  for (const field of fields) expect(record).toHaveProperty(field, null);
+  expect(hasFailed(record)).toBe(true);
+});
+
+test('a record is one line, whatever is in it', () => {
+  const line = jsonLine(refusedRecord('/videos/a\nb.mp4', failure));
+  expect(line.indexOf('\n')).toBe(line.length - 1);
+});

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { Interrupted } from '../../../src/cli/context.ts';
+import { reportError } from '../../../src/cli/errors.ts';
+import { createProgram } from '../../../src/cli/program.ts';
+import { runCli } from '../../../src/cli/run.ts';
+import { ConfigError } from '../../../src/config.ts';
+import { UploaderError } from '../../../src/errors.ts';
+import { RedisUnavailableError } from '../../../src/queue/connection.ts';
+import { SourceError } from '../../../src/source/errors.ts';
+import { memoryContext } from './memory-output.ts';
+
+const COMMANDS = createProgram(memoryContext(), () => {}).commands.map((command) => command.name());
+
+describe('help', () => {
+  test('there are the commands that there should be', () => {
+    expect(COMMANDS).toEqual(['add', 'status', 'list', 'retry', 'cancel', 'worker', 'emulator', 'demo']);
+  });
+
+  test.each(COMMANDS)('%s --help has examples of itself', async (name) => {
+    const context = memoryContext();
+    expect(await runCli([name, '--help'], context)).toBe(0);
+    expect(context.out.text).toContain(`Usage: vod-upload ${name}`);
+    const examples = context.out.text.split('Examples:\n')[1] ?? '';
+    expect(examples).toContain(`vod-upload ${name}`);
+    expect(context.err.text).toBe('');
+  });
+
+  test('the examples hold options that there are', () => {
+    const program = createProgram(memoryContext(), () => {});
+    for (const command of program.commands) {
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      const [, examples = ''] = help.split('Examples:\n');
+      const known = new Set(command.options.flatMap(({ long }) => [long ?? '']).concat('--help'));
+      for (const line of examples
+        .split('\n')
+        .filter((text) => text.startsWith(`  vod-upload ${command.name()}`))) {
+        const own = line.split('|')[0] ?? '';
+        for (const [option] of own.matchAll(/--[a-z-]+/g)) expect(known, line).toContain(option);
+      }
+    }
+  });
+
+  test('the program itself: help, version, and what is wrong without a command', async () => {
+    const context = memoryContext();
+    expect(await runCli(['--help'], context)).toBe(0);
+    for (const name of COMMANDS) expect(context.out.text).toContain(`\n  ${name}`);
+    const version = memoryContext();
+    expect(await runCli(['--version'], version)).toBe(0);
+    expect(version.out.text).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const nothing = memoryContext();
+    expect(await runCli([], nothing)).toBe(2);
+    expect(nothing.err.text).toContain('Usage: vod-upload');
+    expect(nothing.out.text).toBe('');
+  });
+});
+
+describe('wrong usage exits with 2 and says what is wrong on standard error', () => {
+  test.each([
+    [['bogus'], "unknown command 'bogus'"],
+    [['add'], "missing required argument 'FILE'"],
+    [['add', 'a.mp4', '--bogus'], "unknown option '--bogus'"],
+    [['add', 'a.mp4', '--part-size', '3'], 'It must be 512k or 1m'],
+    [['add', 'a.mp4', '--delay', 'soon'], '10s, 5m or 2h'],
+    [['add', 'a.mp4', '--name'], 'argument missing'],
+    [['status'], "missing required argument 'ID'"],
+    [['status', 'a', 'b'], 'too many arguments'],
+    [['list', '--limit', 'x'], 'whole number'],
+    [['emulator', '--port', '70000'], '0 to 65535'],
+    [['emulator', '--quota', 'x'], 'init,part,finish'],
+    [['add', 'a.mp4', 'b.mp4', '--name', 'x'], '--name is for one file, and there are 2'],
+    [['add', 'a.mp4', 'b.mp4', '--key', 'x'], '--key is for one file, and there are 2'],
+    [['worker', '--stages', 'init,nope'], 'there is no stage "nope"'],
+  ])('%j', async (argv, words) => {
+    const context = memoryContext({ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' });
+    expect(await runCli(argv, context)).toBe(2);
+    expect(context.err.text).toMatch(/^vod-upload: /);
+    expect(context.err.text).toContain(words);
+    expect(context.out.text).toBe('');
+  });
+
+  test('a configuration that is wrong is named with all its problems', async () => {
+    const context = memoryContext({ REDIS_URL: 'x', LOG_LEVEL: 'loud' });
+    expect(await runCli(['list'], context)).toBe(2);
+    expect(context.err.text).toMatch(/REDIS_URL.*\n.*LOG_LEVEL/);
+  });
+});
+
+describe('reportError', () => {
+  test.each([
+    [new ConfigError(['X must be y']), 2],
+    [new SourceError('SOURCE_NOT_FOUND', 'x'), 2],
+    [new SourceError('SOURCE_OUTSIDE_ROOTS', 'x'), 2],
+    [new SourceError('SOURCE_READ_FAILED', 'x'), 1],
+    [new UploaderError('NOT_FOUND', 'x'), 2],
+    [new RedisUnavailableError('redis://h', 'is away'), 1],
+    [new UploaderError('emulator_listen', 'x'), 1],
+    [new Error('x'), 1],
+    [new Interrupted('SIGINT', 'x'), 130],
+    [new Interrupted('SIGTERM', 'x'), 143],
+  ])('%s: %i', (error, exitCode) => expect(reportError(error, memoryContext())).toBe(exitCode));
+
+  test('no stack, but a way to it', () => {
+    const quiet = memoryContext();
+    reportError(new TypeError('boom'), quiet);
+    expect(quiet.err.text).toBe('vod-upload: unexpected error: boom (LOG_LEVEL=debug shows where)\n');
+    const debug = memoryContext({ LOG_LEVEL: 'debug' });
+    reportError(new TypeError('boom'), debug);
+    expect(debug.err.text).toMatch(/boom\n(.|\n)*usage\.test\.ts/);
+  });
+
+  test('a message never steers the terminal', () => {
+    const context = memoryContext();
+    reportError(new UploaderError('X', 'a\u001b[2Jb'), context);
+    expect(context.err.text).toBe('vod-upload: a?[2Jb\n');
+  });
+});

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Interrupted } from '../../../src/cli/context.ts';
+import { waitForEnds } from '../../../src/cli/wait.ts';
+import type { UploadState, UploadStatus } from '../../../src/index.ts';
+import { memoryContext } from './memory-output.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** An upload that stays in this state until it is let go, and has completed then. */
+function uploadIn(state: UploadState, id = 'u1') {
+  const end = Promise.withResolvers<void>();
+  let now = state;
+  const progress = { bytesHashed: 0, bytesSent: 0, totalBytes: 0 };
+  const upload = {
+    id,
+    async *progress() {
+      yield { stage: now, ...progress };
+      await end.promise;
+      now = 'completed';
+    },
+    status: async () => ({ id, state: now }) as UploadStatus,
+  };
+  return { waiting: { upload, label: `${id}.mp4` }, letGo: () => end.resolve() };
+}
+
+test('after a while in the queue it asks whether a worker runs, once', async () => {
+  const context = memoryContext();
+  const { waiting, letGo } = uploadIn('queued');
+  const ended = vi.fn();
+  const all = waitForEnds([waiting], { json: false, context, onEnd: ended });
+  await vi.advanceTimersByTimeAsync(14_000);
+  expect(context.err.text).toBe('u1.mp4: queued\n');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(context.err.text.match(/is a worker running/g)).toHaveLength(1);
+  expect(ended).not.toHaveBeenCalled();
+  letGo();
+  await all;
+  expect(ended).toHaveBeenCalledExactlyOnceWith({ id: 'u1', state: 'completed' }, 0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test.each([
+  ['one that has begun', 'uploading', 0],
+  ['one that is to wait', 'queued', 3_600_000],
+  ['one that is to wait longer than any timer', 'queued', 2 ** 31],
+] as const)('it does not wonder about %s', async (_, state, delay) => {
+  const context = memoryContext();
+  const { waiting, letGo } = uploadIn(state);
+  const all = waitForEnds([waiting], { json: false, context, delay, onEnd: () => {} });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(context.err.text).not.toContain('worker');
+  letGo();
+  await all;
+});
+
+test('with JSON nothing but JSON is written', async () => {
+  const context = memoryContext();
+  const { waiting, letGo } = uploadIn('queued');
+  const all = waitForEnds([waiting], { json: true, context, onEnd: () => {} });
+  await vi.advanceTimersByTimeAsync(60_000);
+  letGo();
+  await all;
+  expect(context.out.text + context.err.text).toBe('');
+});
+
+test('an interruption names those that have not ended, and leaves no listener', async () => {
+  const context = memoryContext();
+  const [one, two] = [uploadIn('uploading', 'one'), uploadIn('uploading', 'two')];
+  const listeners = process.listenerCount('SIGINT');
+  const all = waitForEnds([one.waiting, two.waiting], { json: false, context, onEnd: () => {} });
+  const interrupted = expect(all).rejects.toSatisfy((error: Interrupted) => {
+    expect(error).toBeInstanceOf(Interrupted);
+    expect(error.exitCode).toBe(130);
+    expect(error.message).toContain('two.mp4 goes on in the workers');
+    expect(error.message).toContain('vod-upload status two');
+    expect(error.message).not.toContain('one');
+    return true;
+  });
+  one.letGo();
+  await vi.advanceTimersByTimeAsync(1);
+  process.listeners('SIGINT').at(-1)?.('SIGINT');
+  await interrupted;
+  expect(process.listenerCount('SIGINT')).toBe(listeners);
+});
