@@ -29,8 +29,8 @@ export interface Config {
     /** Requests per minute for the whole account; 0 = not limited by us. */
     readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
   };
-  /** Colon-separated directories that sources may be in; unset: the working directory. */
-  readonly sourceRoots?: string;
+  /** Directories that sources may be in; unset: the working directory. */
+  readonly sourceRoots?: readonly string[];
   readonly hashConcurrency: number;
   readonly partConcurrency: number;
   /** Attempts of one API call's job before its upload fails. */
@@ -158,7 +158,7 @@ export function loadConfig(env: Environment): Config {
         finish: v.VOD_QUOTA_FINISH_PER_MINUTE,
       },
     },
-    ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS }),
+    ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
     hashConcurrency: v.HASH_CONCURRENCY,
     partConcurrency: v.PART_CONCURRENCY,
     partAttempts: v.PART_ATTEMPTS,

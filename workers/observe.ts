@@ -58,7 +58,7 @@ export function observeChildren(worker: Worker, stage: Stage, { log, metrics }: 
   worker.on('failed', (job, error) => {
     if (job === undefined) return;
     const { code, message, retryable } = parseFailure(error.message);
-    const { uploadId, offset, run } = job.data;
+    const { uploadId, offset, run } = job.data ?? {};
     const fields = {
       stage,
       uploadId,

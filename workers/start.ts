@@ -1,7 +1,7 @@
 import { type Job, Worker } from 'bullmq';
 import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
-import { createMetrics, VERSION } from '../src/metrics.ts';
+import { createMetrics } from '../src/metrics.ts';
 import { startOpsServer } from '../src/ops/server.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
 import { withoutPassword, workerConnection } from '../src/queue/connection.ts';
@@ -15,6 +15,7 @@ import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
+import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';

@@ -10,9 +10,6 @@ export const QUEUES = {
 export type Stage = keyof typeof QUEUES;
 export const STAGES = Object.keys(QUEUES) as readonly Stage[];
 
-/** The stages whose jobs call VOD, and so are bound to the account's quota. */
-export type VodStage = 'init' | 'part' | 'finish';
-
 /**
  * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed
  * and is retried; `round` counts from 0 within an attempt and rises when VOD must be asked again what it has.

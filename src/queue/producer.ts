@@ -70,7 +70,7 @@ export class VodUploads {
     this.#queues = openQueues(this.#redis, prefix, { producer: true });
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
     this.#watch = new Watch(this.#url, prefix);
-    this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots.join(':'), process.cwd());
+    this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#roots?.catch(() => {});
   }
 

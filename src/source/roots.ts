@@ -5,14 +5,16 @@ import { SourceError } from './errors.ts';
 /**
  * The directories that uploads may come from, as absolute paths without symbolic links; resolve them once, at the
  * start. `/` allows every file.
- * @param value the variable SOURCE_ROOTS: directories joined by colons, relative ones seen from `cwd`; `cwd` alone
- *   when it is undefined or empty
+ * @param directories the entries of the variable SOURCE_ROOTS, relative ones seen from `cwd`; `cwd` alone when undefined
  * @throws {SourceError} SOURCE_ROOTS_INVALID, naming every entry that is not a directory
  */
-export async function resolveRoots(value: string | undefined, cwd: string): Promise<string[]> {
+export async function resolveRoots(
+  directories: readonly string[] | undefined,
+  cwd: string,
+): Promise<string[]> {
   const roots = new Set<string>();
   const problems: string[] = [];
-  for (const entry of value ? value.split(':') : [cwd]) {
+  for (const entry of directories ?? [cwd]) {
     const problem = await addRoot(roots, entry, cwd);
     if (problem !== undefined) problems.push(problem);
   }

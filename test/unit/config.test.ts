@@ -85,6 +85,15 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('splits SOURCE_ROOTS at its colons', () => {
+    expect(loadConfig({ SOURCE_ROOTS: '/srv/videos:clips:' }).sourceRoots).toEqual([
+      '/srv/videos',
+      'clips',
+      '',
+    ]);
+    expect(loadConfig({ SOURCE_ROOTS: '' }).sourceRoots).toBeUndefined();
+  });
+
   it('is frozen all through', () => {
     const config = loadConfig({}) as { vod: { region: string } };
     expect(() => {

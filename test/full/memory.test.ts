@@ -1,0 +1,45 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type WorkerProcess, World } from '../support/world.ts';
+
+const GIB = 2 ** 30;
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.create();
+});
+afterAll(() => world.close());
+
+async function sparse(name: string, size: number): Promise<string> {
+  const path = join(world.sources, name);
+  const file = await open(path, 'w');
+  await file.truncate(size);
+  await file.write(name, 0);
+  await file.close();
+  return path;
+}
+
+it('a worker’s memory grows neither with the size of a file nor with the backlog', async () => {
+  const peakAfter = async (worker: WorkerProcess, sources: string[]): Promise<number> => {
+    const uploads = await world.uploads.addMany(sources.map((source) => ({ source })));
+    await Promise.all(uploads.map((upload) => upload.result()));
+    const peak = await worker.peakMemory();
+    await worker.end('SIGTERM');
+    return peak;
+  };
+  const start = () => world.worker({ LOG_LEVEL: 'info' }).ready();
+  const one = await peakAfter(await start(), [await sparse('one.mkv', GIB)]);
+  const four = await peakAfter(await start(), [await sparse('four.mkv', 4 * GIB)]);
+  const small = await Promise.all(
+    [...Array(3000).keys()].map((index) => sparse(`small-${index}.mp4`, 20_000)),
+  );
+  const many = await peakAfter(await start(), small);
+  const megabytes = [one, four, many].map((bytes) => Math.round(bytes / 1e6));
+  process.stdout.write(
+    `peak MB of a worker: ${megabytes[0]} (1 GiB), ${megabytes[1]} (4 GiB), ${megabytes[2]} (3,000 files)\n`,
+  );
+  expect(four).toBeLessThan(one + 40e6);
+  expect(many).toBeLessThan(one + 40e6);
+});

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeRandomFile } from '../support/files.ts';
+import { LoggedProcess, ROOT } from '../support/process.ts';
+import { World } from '../support/world.ts';
+
+const run = promisify(execFile);
+
+let world: World;
+/** An application's folder with the built package in its node_modules. */
+let app: string;
+let installed: string;
+
+beforeAll(async () => {
+  world = await World.create();
+  app = await mkdtemp(join(tmpdir(), 'vod-app-'));
+  installed = join(app, 'node_modules', 'vod-upload-worker');
+  await mkdir(installed, { recursive: true });
+  await run(process.execPath, [
+    join(ROOT, 'node_modules/typescript/bin/tsc'),
+    ...['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')],
+  ]);
+  await cp(join(ROOT, 'package.json'), join(installed, 'package.json'));
+  await symlink(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
+});
+afterAll(async () => {
+  await world.close();
+  await rm(app, { recursive: true, force: true });
+});
+
+describe('the built package', () => {
+  it('runs a worker, and the README’s own example as an application', async () => {
+    const worker = world.worker({}, [], join(installed, 'dist/workers/main.js'));
+    await worker.ready();
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
+    const source = await writeRandomFile(join(world.sources, 'launch.mp4'), 3_000_000, 1);
+    const code = example
+      .replace("'redis://127.0.0.1:6379'", JSON.stringify(world.redisUrl))
+      .replace('connection:', `prefix: ${JSON.stringify(world.prefix)}, connection:`)
+      .replace('/srv/videos/launch.mp4', source);
+    await writeFile(
+      join(app, 'app.mts'),
+      `${code}\nconsole.log(JSON.stringify({ fileId, url, outcome }));\nawait uploads.close();\n`,
+    );
+    const application = new LoggedProcess([join(app, 'app.mts')], {});
+    expect((await application.exited).code).toBe(0);
+    const printed = JSON.parse(application.output) as Record<string, string>;
+    expect(printed).toMatchObject({ outcome: 'completed', fileId: expect.stringMatching(/^\d{19}$/) });
+    const bytes = Buffer.from(await (await fetch(printed.url ?? '')).arrayBuffer());
+    expect(bytes.equals(await readFile(source))).toBe(true);
+    expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  it('has a command line', async () => {
+    const cli = join(installed, 'dist/src/cli.js');
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect((await run(process.execPath, [cli, '--version'])).stdout.trim()).toBe(version);
+    expect(await readFile(cli, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+});

@@ -1,0 +1,192 @@
+import { appendFile, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Fault } from '../../src/emulator/server.ts';
+import { writeRandomFile } from '../support/files.ts';
+import { SECRET_KEY, World } from '../support/world.ts';
+
+const MIB = 1048576;
+
+let world: World;
+let seed = 1000;
+
+beforeAll(async () => {
+  world = await World.create();
+});
+afterEach(() => world.reset());
+afterAll(() => world.close());
+
+const source = (name: string, size: number): Promise<string> =>
+  writeRandomFile(join(world.sources, name), size, ++seed);
+const inject = (fault: Fault): void => void world.emulator.control.inject(fault);
+const stats = () => world.emulator.control.stats();
+const download = async (url: string): Promise<Buffer> => Buffer.from(await (await fetch(url)).arrayBuffer());
+
+describe('passing faults', () => {
+  // What hits FinishUpload after it took effect hits it once: InitUpload then tells that the video is there.
+  const passing: readonly {
+    readonly name: string;
+    readonly effect: Fault['effect'];
+    readonly hits: number;
+  }[] = [
+    { name: 'a code with canRetry 1', effect: { kind: 'code', code: -10005, canRetry: 1 }, hits: 6 },
+    { name: 'an HTML reply', effect: { kind: 'html' }, hits: 6 },
+    { name: 'HTTP 502', effect: { kind: 'http', status: 502 }, hits: 6 },
+    { name: 'an empty body', effect: { kind: 'empty' }, hits: 6 },
+    { name: 'half a reply', effect: { kind: 'truncated' }, hits: 5 },
+    { name: 'a reset before it took effect', effect: { kind: 'reset', when: 'before' }, hits: 6 },
+    { name: 'a reset after it took effect', effect: { kind: 'reset', when: 'after' }, hits: 5 },
+    { name: 'a replay error', effect: { kind: 'code', code: 4500, canRetry: 0 }, hits: 6 },
+    { name: 'maintenance', effect: { kind: 'code', code: 6200, canRetry: 0 }, hits: 6 },
+  ];
+  it.each(passing)(
+    '$name on every action is ridden out, and the video is stored once',
+    async ({ name, effect, hits }) => {
+      for (const action of ['InitUpload', 'UploadPart', 'FinishUpload'] as const)
+        inject({ action, effect, count: 2 });
+      await world.worker().ready();
+      const path = await source(`${name.replaceAll(/\W+/g, '-')}.mp4`, 3 * MIB + 7);
+      const result = await (await world.uploads.add({ source: path })).result();
+      expect(result).toMatchObject({ outcome: 'completed', partsSent: 4, bytesSent: 3 * MIB + 7 });
+      expect((await download(result.url)).equals(await readFile(path))).toBe(true);
+      expect(stats().files.find(({ fileId }) => fileId === result.fileId)?.finishes).toBe(1);
+      expect(stats().faultsUsed[effect.kind]).toBe(hits);
+    },
+  );
+
+  it('a quota code holds the queue, spends no attempt and counts as a retry for quota', async () => {
+    inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 });
+    const worker = await world.worker({ PART_ATTEMPTS: '1' }).ready();
+    const path = await source('quota.mp4', 100);
+    const result = await (await world.uploads.add({ source: path })).result();
+    expect(result.outcome).toBe('completed');
+    expect(stats().requests.InitUpload.total).toBe(2);
+    expect(await worker.metric('vod_retries_total', { stage: 'init', reason: 'quota' })).toBe(1);
+  });
+
+  it('gives up after the attempts that it has, as a failure that can be retried', async () => {
+    inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: -10004, canRetry: 1, message: 'cache is full' },
+      count: 3,
+    });
+    await world.worker({ PART_ATTEMPTS: '3' }).ready();
+    const upload = await world.uploads.add({ source: await source('unlucky.mp4', 10) });
+    await expect(upload.result()).rejects.toMatchObject({
+      code: '-10004',
+      retryable: true,
+      message: expect.stringContaining('cache is full'),
+    });
+    expect(stats().requests.UploadPart.total).toBe(3);
+  });
+});
+
+describe('permanent faults', () => {
+  it('canRetry 0 fails the upload at once, and its retry sends only the rest', async () => {
+    inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: -10006, canRetry: 0, message: 'bad size' },
+      offset: 5 * MIB,
+    });
+    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    const path = await source('fails.mp4', 12 * MIB);
+    const upload = await world.uploads.add({ source: path });
+    await expect(upload.result()).rejects.toMatchObject({
+      name: 'UploadFailedError',
+      code: '-10006',
+      retryable: false,
+      message: expect.stringMatching(/UploadPart.*bad size/),
+    });
+    expect(await upload.status()).toMatchObject({ state: 'failed', attempt: 1, error: { code: '-10006' } });
+    const { accepted } = stats().parts;
+    expect(accepted).toBe(5);
+    expect(stats().requests.UploadPart.total).toBe(6);
+
+    const retried = await world.uploads.retry(upload.id);
+    const result = await retried.result();
+    expect(result).toMatchObject({ outcome: 'completed', partsSent: 7, partsSkipped: 5, bytesSent: 7 * MIB });
+    expect(stats().parts).toMatchObject({ accepted: 12, duplicates: 0 });
+    expect((await download(result.url)).equals(await readFile(path))).toBe(true);
+    expect((await retried.status()).attempt).toBe(2);
+    await expect(world.uploads.retry(upload.id)).rejects.toMatchObject({ code: 'NOT_FAILED' });
+  });
+
+  it('a wrong key is refused with what to look at, and never written anywhere', async () => {
+    const wrong = 'not0the0key0but0still0secret';
+    const worker = await world.worker({ VOD_SECRET_KEY: wrong, LOG_LEVEL: 'trace' }).ready();
+    const upload = await world.uploads.add({ source: await source('secret.mp4', 10) });
+    await expect(upload.result()).rejects.toMatchObject({
+      code: '4100',
+      retryable: false,
+      message: expect.stringContaining('VOD_SECRET_KEY'),
+    });
+    await worker.end('SIGTERM');
+    const { Redis } = await import('ioredis');
+    const redis = new Redis(world.redisUrl);
+    const stored = await Promise.all((await redis.keys('*')).map((key) => redis.dump(key)));
+    redis.disconnect();
+    for (const secret of [wrong, SECRET_KEY]) {
+      expect(worker.output).not.toContain(secret);
+      expect(stored.join('')).not.toContain(secret);
+    }
+    expect(worker.output).toContain('4100');
+  });
+
+  it('a file that changes while it is sent fails that upload, and never becomes a video', async () => {
+    inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 50 }, share: 1 });
+    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    const path = await source('changes.mp4', 20 * MIB);
+    const upload = await world.uploads.add({ source: path });
+    for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) break;
+    await appendFile(path, 'more');
+    await expect(upload.result()).rejects.toMatchObject({
+      code: 'SOURCE_CHANGED',
+      message: expect.stringMatching(/changes\.mp4 changed.*size was 20971520/),
+    });
+    expect(stats().requests.FinishUpload.total).toBe(0);
+    // As it is now, it is another file, and goes through as that.
+    world.emulator.control.clearFaults();
+    const result = await (await world.uploads.retry(upload.id)).result();
+    expect((await download(result.url)).equals(await readFile(path))).toBe(true);
+  });
+
+  it('a file that is deleted while it is sent fails that upload', async () => {
+    inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 50 }, share: 1 });
+    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    const path = await source('deleted.mp4', 20 * MIB);
+    const upload = await world.uploads.add({ source: path });
+    for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) break;
+    await rm(path);
+    await expect(upload.result()).rejects.toMatchObject({ message: expect.stringContaining('deleted.mp4') });
+    expect((await upload.status()).error?.code).toMatch(/^SOURCE_(CHANGED|NOT_FOUND)$/);
+  });
+
+  it('FinishUpload that misses parts makes the upload ask again what VOD has', async () => {
+    inject({
+      action: 'FinishUpload',
+      effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },
+    });
+    await world.worker().ready();
+    const path = await source('misses.mp4', 3 * MIB);
+    const result = await (await world.uploads.add({ source: path })).result();
+    expect(result).toMatchObject({ outcome: 'completed', partsSent: 3 });
+    expect(stats().requests.InitUpload.total).toBe(2);
+    expect(stats().requests.FinishUpload.total).toBe(2);
+    expect(stats().parts.accepted).toBe(3);
+  });
+
+  it('FinishUpload that is always refused ends as a failure that says so', async () => {
+    inject({
+      action: 'FinishUpload',
+      effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },
+      share: 1,
+    });
+    await world.worker().ready();
+    const upload = await world.uploads.add({ source: await source('never.mp4', 10) });
+    await expect(upload.result()).rejects.toMatchObject({
+      code: 'FINISH_UNRESOLVED',
+      message: expect.stringContaining('2 parts missing'),
+    });
+    expect(stats().requests.FinishUpload.total).toBe(4);
+  });
+});

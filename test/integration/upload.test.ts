@@ -1,0 +1,250 @@
+import { copyFile, readFile, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { UploadProgress } from '../../src/index.ts';
+import { createVodClient } from '../../src/vod/client.ts';
+import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { SECRET_ID, SECRET_KEY, World } from '../support/world.ts';
+
+const MIB = 1048576;
+const MP4 = fileURLToPath(new URL('../fixtures/testsrc-720p-12s.mp4', import.meta.url));
+
+let world: World;
+let seed = 0;
+
+beforeAll(async () => {
+  world = await World.create();
+});
+afterEach(() => world.reset());
+afterAll(() => world.close());
+
+/** A new source of so many random bytes. */
+const source = (name: string, size: number): Promise<string> =>
+  writeRandomFile(join(world.sources, name), size, ++seed);
+const requests = () => {
+  const { InitUpload, UploadPart, FinishUpload } = world.emulator.control.stats().requests;
+  return [InitUpload.total, UploadPart.total, FinishUpload.total];
+};
+/** The bytes that VOD plays back. */
+const download = async (url: string): Promise<Buffer> => Buffer.from(await (await fetch(url)).arrayBuffer());
+const client = () =>
+  createVodClient({
+    endpoint: world.emulator.url,
+    credentials: { secretId: SECRET_ID, secretKey: SECRET_KEY },
+  });
+
+describe('an upload', () => {
+  it('carries a real video into VOD byte for byte, with all that was asked for', async () => {
+    await world.worker().ready();
+    const path = join(world.sources, 'launch.mp4');
+    await copyFile(MP4, path);
+    const upload = await world.uploads.add({
+      source: path,
+      tags: ['launch', 'ä+ö & ü'],
+      classId: 7,
+      transcode: true,
+      screenshot: true,
+      watermark: true,
+    });
+    expect(upload.created).toBe(true);
+    const seen: UploadProgress[] = [];
+    for await (const progress of upload.progress()) seen.push(progress);
+    const result = await upload.result();
+    expect(result).toMatchObject({
+      outcome: 'completed',
+      fileId: expect.stringMatching(/^\d{19}$/),
+      fileSha: await sha1Of(MP4),
+      fileSize: 5_907_693,
+      name: 'launch',
+      type: 'mp4',
+      partsSent: 6,
+      partsSkipped: 0,
+      bytesSent: 5_907_693,
+    });
+    expect(requests()).toEqual([1, 6, 1]);
+    expect((await download(result.url)).equals(await readFile(MP4))).toBe(true);
+    expect(world.emulator.control.stats().files.find(({ fileId }) => fileId === result.fileId)).toMatchObject(
+      {
+        name: 'launch',
+        tags: ['launch', 'ä+ö & ü'],
+        classId: 7,
+        isTranscode: true,
+        isScreenshot: true,
+        isWatermark: true,
+        finishes: 1,
+      },
+    );
+    const stages = seen.map(({ stage }) => stage);
+    expect(stages.at(-1)).toBe('completed');
+    expect(seen.at(-1)).toMatchObject({ bytesSent: 5_907_693, totalBytes: 5_907_693 });
+    const order = ['queued', 'hashing', 'initializing', 'uploading', 'finishing', 'completed'];
+    expect(stages).toEqual([...stages].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+  });
+
+  it('of a file that VOD knows sends nothing', async () => {
+    const worker = await world.worker().ready();
+    const path = await source('known.mp4', 2 * MIB + 5);
+    const first = await (await world.uploads.add({ source: path })).result();
+    world.emulator.control.resetStats();
+    const second = await (await world.uploads.add({ source: path, name: 'again' })).result();
+    expect(second).toMatchObject({
+      outcome: 'instant',
+      fileId: first.fileId,
+      url: first.url,
+      partsSent: 0,
+      partsSkipped: 3,
+      bytesSent: 0,
+    });
+    expect(requests()).toEqual([1, 0, 0]);
+    expect(await worker.metric('vod_uploads_total', { outcome: 'completed' })).toBe(1);
+    expect(await worker.metric('vod_uploads_total', { outcome: 'instant' })).toBe(1);
+    expect(await worker.metric('vod_upload_bytes_total', { disposition: 'sent' })).toBe(2 * MIB + 5);
+    expect(await worker.metric('vod_upload_bytes_total', { disposition: 'skipped_instant' })).toBe(
+      2 * MIB + 5,
+    );
+    expect(await worker.metric('vod_parts_total', { outcome: 'ok' })).toBe(3);
+    expect(
+      await worker.metric('vod_api_request_duration_seconds_count', { action: 'InitUpload', result: 'ok' }),
+    ).toBe(2);
+  });
+
+  it.each([
+    ['1 byte', 1, MIB, 1],
+    ['exactly two parts', 2 * MIB, MIB, 2],
+    ['one byte more than two parts', 2 * MIB + 1, MIB, 3],
+    ['512 KiB parts', MIB + 524288 + 1, 524288, 4],
+  ] as const)('works for %s', async (name, size, partSize, parts) => {
+    await world.worker().ready();
+    const path = await source(`${name.replaceAll(' ', '-')}.mp4`, size);
+    const result = await (await world.uploads.add({ source: path, partSize })).result();
+    expect(result).toMatchObject({ outcome: 'completed', partsSent: parts, bytesSent: size });
+    expect((await download(result.url)).equals(await readFile(path))).toBe(true);
+    expect(requests()).toEqual([1, parts, 1]);
+  });
+
+  it('sends only what VOD lacks, in the part size that VOD began with', async () => {
+    await world.worker().ready();
+    const path = await source('half.mp4', 5 * 524288 + 99);
+    const fileSha = await sha1Of(path);
+    const bytes = await readFile(path);
+    const vod = client();
+    const fileSize = bytes.length;
+    await vod.initUpload({ fileName: 'half', fileType: 'mp4', fileSha, fileSize, dataSize: 524288 });
+    for (const index of [1, 4]) {
+      const body = bytes.subarray(index * 524288, (index + 1) * 524288);
+      const dataMd5 = (await import('node:crypto')).createHash('md5').update(body).digest('hex');
+      await vod.uploadPart({ fileSha, offset: index * 524288, dataMd5, body });
+    }
+    vod.close();
+    world.emulator.control.resetStats();
+    const result = await (await world.uploads.add({ source: path, partSize: MIB })).result();
+    expect(result).toMatchObject({
+      outcome: 'completed',
+      partsSent: 4,
+      partsSkipped: 2,
+      bytesSent: fileSize - 2 * 524288,
+    });
+    expect(world.emulator.control.stats().parts).toMatchObject({ accepted: 4, duplicates: 0 });
+    expect((await download(result.url)).equals(bytes)).toBe(true);
+  });
+
+  it('interleaves with others: a clip does not wait for a film enqueued before it', async () => {
+    world.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 40 }, share: 1 });
+    await world.worker({ PART_CONCURRENCY: '2' }).ready();
+    const film = await source('film.mp4', 60 * MIB);
+    const clip = await source('clip.mp4', 3 * MIB);
+    const filmUpload = await world.uploads.add({ source: film });
+    for await (const { stage, bytesSent } of filmUpload.progress()) {
+      if (stage === 'uploading' && bytesSent > 2 * MIB) break;
+    }
+    await (await world.uploads.add({ source: clip })).result();
+    const { state, progress } = await filmUpload.status();
+    expect(state).toBe('uploading');
+    expect(progress.bytesSent).toBeLessThan(60 * MIB);
+    expect((await filmUpload.result()).partsSent).toBe(60);
+  });
+
+  it('leaves no more than a few KB in Redis, however many parts it had', async () => {
+    await world.worker({ PART_CONCURRENCY: '32' }).ready();
+    const path = join(world.sources, 'sparse.mp4');
+    await source('sparse.mp4', MIB);
+    await truncate(path, 300 * MIB);
+    const upload = await world.uploads.add({ source: path });
+    expect((await upload.result()).partsSent).toBe(300);
+    const { Redis } = await import('ioredis');
+    const redis = new Redis(world.redisUrl);
+    const keys = await redis.keys(`*${upload.id}*`);
+    let bytes = 0;
+    for (const key of keys) bytes += Number(await redis.memory('USAGE', key));
+    redis.disconnect();
+    expect(keys).toHaveLength(1);
+    expect(bytes).toBeLessThan(4096);
+  });
+});
+
+describe('the producer', () => {
+  it('finds the first upload of a key, and says so', async () => {
+    const path = await source('keyed.mp4', 10);
+    const first = await world.uploads.add({ source: path, key: 'order-42' });
+    const second = await world.uploads.add({ source: path, key: 'order-42' });
+    expect([first.created, second.created]).toEqual([true, false]);
+    expect(second.id).toBe(first.id);
+    const other = await source('other.mp4', 10);
+    await expect(world.uploads.add({ source: other, key: 'order-42' })).rejects.toThrow(
+      `key "order-42" belongs to upload ${first.id} of ${path}`,
+    );
+    await world.worker().ready();
+    expect((await second.result()).fileSha).toBe(await sha1Of(path));
+    expect((await world.uploads.add({ source: path, key: 'order-42' })).created).toBe(false);
+    expect(requests()).toEqual([1, 1, 1]);
+  });
+
+  it('enqueues many in bulk, lists them by state, and finds one by id', async () => {
+    const paths = await Promise.all(
+      [...Array(30).keys()].map((index) => source(`many-${index}.mp4`, 100 + index)),
+    );
+    const uploads = await world.uploads.addMany(paths.map((path) => ({ source: path })));
+    expect(new Set(uploads.map(({ id }) => id)).size).toBe(30);
+    expect(await world.uploads.list({ state: 'queued' })).toHaveLength(30);
+    expect(await world.uploads.list({ limit: 7 })).toHaveLength(7);
+    await world.worker().ready();
+    const results = await Promise.all(uploads.map((upload) => upload.result()));
+    expect(new Set(results.map(({ fileId }) => fileId)).size).toBe(30);
+    const completed = await world.uploads.list({ state: 'completed' });
+    expect(completed.map(({ id }) => id).sort()).toEqual(uploads.map(({ id }) => id).sort());
+    const [any] = uploads;
+    expect((await (await world.uploads.get(any?.id ?? ''))?.status())?.state).toBe('completed');
+    expect(await world.uploads.get('nonsense')).toBeUndefined();
+  });
+
+  it('enqueues none of many when one is wrong, and names it', async () => {
+    const path = await source('good.mp4', 10);
+    const missing = join(world.sources, 'missing.mp4');
+    await expect(world.uploads.addMany([{ source: path }, { source: missing }])).rejects.toThrow(
+      /^upload 1: .*missing\.mp4/,
+    );
+    expect(await world.uploads.list()).toEqual([]);
+  });
+
+  it('delays an upload', async () => {
+    await world.worker().ready();
+    const path = await source('later.mp4', 10);
+    const startedAt = Date.now();
+    const upload = await world.uploads.add({ source: path, delay: 700 });
+    expect((await upload.status()).state).toBe('queued');
+    const { durationMs } = await upload.result();
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(700);
+    expect(durationMs).toBeLessThan(Date.now() - startedAt - 600);
+  });
+
+  it('takes a path it cannot see, and the worker refuses it with the reason', async () => {
+    await world.worker().ready();
+    const upload = await world.uploads.add({ source: '/nowhere/film.mp4', checkSource: false });
+    await expect(upload.result()).rejects.toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+      uploadId: upload.id,
+      message: expect.stringContaining('/nowhere/film.mp4'),
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
+
+/** The checkout. */
+export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+
+/**
+ * A child process of the project's that writes JSON lines, and what it has written so far. Ends with the test that
+ * started it.
+ */
+export class LoggedProcess {
+  readonly child: ChildProcess;
+  readonly lines: LogLine[] = [];
+  /** Everything that was written, to either stream. */
+  output = '';
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly #news = new EventEmitter();
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    const { PATH = '', HOME = '' } = process.env;
+    this.child = spawn(process.execPath, args, { cwd: ROOT, env: { PATH, HOME, ...env }, stdio: 'pipe' });
+    this.exited = once(this.child, 'close').then(([code, signal]) => {
+      this.#news.emit('news');
+      return { code, signal };
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      let rest = '';
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) this.lines.push(parseLine(line));
+        this.#news.emit('news');
+      });
+    }
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Resolves with the first line, from the start on, that fits. @throws when the process ends without one. */
+  async line(fits: (line: LogLine) => boolean): Promise<LogLine> {
+    for (;;) {
+      const found = this.lines.find(fits);
+      if (found !== undefined) return found;
+      if (!this.running)
+        throw new Error(`the process ended without the line awaited; it wrote:\n${this.output}`);
+      await once(this.#news, 'news');
+    }
+  }
+
+  async end(
+    signal: NodeJS.Signals = 'SIGKILL',
+  ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    if (this.running) this.child.kill(signal);
+    return await this.exited;
+  }
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { msg: line };
+  }
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+
+import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
+import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/server.ts';
+import { VodUploads } from '../../src/index.ts';
+import { LoggedProcess } from './process.ts';
+
+export const SECRET_ID = 'AKIDtest0000planted0id';
+export const SECRET_KEY = 'planted0secret0key0for0tests';
+
+/** A worker process. */
+export class WorkerProcess extends LoggedProcess {
+  /** Resolves when it takes jobs. */
+  async ready(): Promise<this> {
+    await this.line(({ msg }) => msg === 'worker is ready');
+    return this;
+  }
+
+  /** A counter's or gauge's value, summed over the series that have all of these labels. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const { opsUrl } = await this.line(({ msg }) => msg === 'worker is ready');
+    const text = await (await fetch(`${opsUrl}/metrics`)).text();
+    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .filter((line) => wanted.every((label) => line.includes(label)))
+      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  /** Peak resident memory in bytes, as the kernel counts it. */
+  async peakMemory(): Promise<number> {
+    const { readFile } = await import('node:fs/promises');
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+}
+
+/**
+ * All that an upload needs, real and private to one test file: a Redis with AOF (or the one of REDIS_URL, with a key
+ * prefix of its own), an emulator of VOD, a directory for sources, worker processes, a producer.
+ */
+export class World {
+  readonly redisUrl: string;
+  /** Absent when REDIS_URL names one that isn't ours to kill. */
+  readonly redis: RedisServer | undefined;
+  readonly prefix = `{test-${randomBytes(5).toString('hex')}}`;
+  /** Sources live here; the workers' only root. */
+  readonly sources: string;
+  readonly uploads: VodUploads;
+  emulator: Emulator;
+  readonly #dir: string;
+  readonly #emulatorOptions: EmulatorOptions;
+  readonly #workers: WorkerProcess[] = [];
+
+  private constructor(parts: {
+    dir: string;
+    redisUrl: string;
+    redis: RedisServer | undefined;
+    emulator: Emulator;
+    emulatorOptions: EmulatorOptions;
+  }) {
+    this.#dir = parts.dir;
+    this.redisUrl = parts.redisUrl;
+    this.redis = parts.redis;
+    this.emulator = parts.emulator;
+    this.#emulatorOptions = parts.emulatorOptions;
+    this.sources = join(parts.dir, 'sources');
+    this.uploads = new VodUploads({
+      connection: this.redisUrl,
+      prefix: this.prefix,
+      sourceRoots: [this.sources],
+    });
+  }
+
+  static async create(options: Partial<EmulatorOptions> = {}): Promise<World> {
+    const dir = await mkdtemp(join(tmpdir(), 'vod-world-'));
+    await mkdir(join(dir, 'sources'));
+    const given = process.env.REDIS_URL;
+    const redis = given ? undefined : await startRedisServer();
+    const emulatorOptions = {
+      dataDir: join(dir, 'vod'),
+      secretId: SECRET_ID,
+      secretKey: SECRET_KEY,
+      ...options,
+    };
+    const emulator = await startEmulator(emulatorOptions);
+    return new World({ dir, redisUrl: redis?.url ?? given ?? '', redis, emulator, emulatorOptions });
+  }
+
+  /** What a worker of this world needs; backoffs, locks and stall checks are short, so that tests are. */
+  #workerEnvironment(): Record<string, string> {
+    return {
+      REDIS_URL: this.redisUrl,
+      QUEUE_PREFIX: this.prefix,
+      VOD_ENDPOINT: this.emulator.url,
+      VOD_SECRET_ID: SECRET_ID,
+      VOD_SECRET_KEY: SECRET_KEY,
+      VOD_QUOTA_INIT_PER_MINUTE: '0',
+      VOD_QUOTA_PART_PER_MINUTE: '0',
+      VOD_QUOTA_FINISH_PER_MINUTE: '0',
+      SOURCE_ROOTS: this.sources,
+      BACKOFF_BASE_MS: '20',
+      BACKOFF_MAX_MS: '200',
+      LOCK_DURATION_MS: '2000',
+      STALLED_INTERVAL_MS: '500',
+      SHUTDOWN_TIMEOUT_MS: '1000',
+      METRICS_PORT: '0',
+      LOG_LEVEL: 'debug',
+    };
+  }
+
+  /** Starts a worker process, of the sources unless another program is named. It ends with the test. */
+  worker(
+    env: Readonly<Record<string, string>> = {},
+    args: readonly string[] = [],
+    program = 'workers/main.ts',
+  ): WorkerProcess {
+    const worker = new WorkerProcess([program, ...args], { ...this.#workerEnvironment(), ...env });
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** The emulator gone and back, with what it had on disk. */
+  async restartEmulator(): Promise<void> {
+    const { port } = new URL(this.emulator.url);
+    await this.emulator.close();
+    this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
+  }
+
+  /** Between tests of a file: no worker, no fault, no count is left. */
+  async reset(): Promise<void> {
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.end()));
+    this.emulator.control.clearFaults();
+    this.emulator.control.resetStats();
+    const redis = new Redis(this.redisUrl);
+    const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}*`);
+    if (keys.length > 0) await redis.unlink(keys);
+    redis.disconnect();
+  }
+
+  async close(): Promise<void> {
+    await this.reset();
+    await this.uploads.close();
+    await this.emulator.close();
+    await this.redis?.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
