@@ -1,33 +1,25 @@
-import { type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { createMetrics, type Metrics } from '../src/metrics.ts';
 import { startOpsServer } from '../src/ops/server.ts';
-import { backoffDelayMs } from '../src/queue/backoff.ts';
 import { withoutPassword, workerConnection } from '../src/queue/connection.ts';
-import { Consumer, type ConsumerSettings, logWorkerError, workerOptions } from '../src/queue/consumer.ts';
-import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
+import type { StageConsumer } from '../src/queue/consumer.ts';
 import { setQuota } from '../src/queue/limits.ts';
-import { Marks } from '../src/queue/marks.ts';
-import { abortChannel, QUEUES, type Stage } from '../src/queue/names.ts';
-import { ProgressWriter } from '../src/queue/progress.ts';
+import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
-import { createReconciler } from '../src/queue/reconcile.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
-import { finishProcessor } from './finish.ts';
-import { hashProcessor } from './hash.ts';
-import { initProcessor } from './init.ts';
-import { observeChildren, observeUploads, retryObserver, vodObserver } from './observe.ts';
-import { partProcessor } from './part.ts';
+import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
-import { vodCall } from './vod-call.ts';
+import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
+
+/** Only these need the account's credentials. */
+const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
 
 export interface RunningWorker {
-  /** Where `/metrics`, `/healthz` and `/readyz` are; absent when no port was asked for. */
-  readonly opsUrl?: string;
   /**
    * Takes no more jobs, waits for those at work, and after `shutdownTimeoutMs` hands them back with no attempt spent.
    * @returns whether all of them had ended by themselves.
@@ -35,53 +27,45 @@ export interface RunningWorker {
   close(): Promise<boolean>;
 }
 
-/** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
-const UPLOAD_CONCURRENCY = 8;
-/** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
-const CONTROL_CONCURRENCY = 8;
-
-/** Builds a worker process's parts and sets them to work on the stages named. */
+/**
+ * Builds a worker process's parts and sets them to work on the stages named. Waits for Redis as long as it takes.
+ * @throws {ConfigError} when the credentials are missing
+ * @throws {SourceError} when a root is not a directory
+ */
 export async function startWorker(
   config: Config,
   options: { readonly stages: readonly Stage[]; readonly log: Logger },
 ): Promise<RunningWorker> {
   const { log } = options;
   const stages = new Set(options.stages);
-  const credentials = requireCredentials(config);
   requireProxySupport(config);
+  if (VOD_STAGES.some((stage) => stages.has(stage))) requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
   const metrics = createMetrics();
+  const redis = connect(config, { log, metrics });
   let draining = false;
-
-  const redisUrl = withoutPassword(config.redisUrl);
-  let complained = false;
-  const redis = workerConnection(config.redisUrl, (error) => {
-    metrics.redisConnected.set(0);
-    if (!complained) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
-    complained = true;
-  });
-  redis.on('ready', () => {
-    metrics.redisConnected.set(1);
-    log[complained ? 'warn' : 'debug']({ redisUrl }, 'redis is connected');
-    complained = false;
-  });
-
   const ops =
     config.metricsPort === undefined
       ? undefined
       : await startOpsServer({
           port: config.metricsPort,
           registry: metrics.registry,
-          unready: () =>
-            draining ? 'draining' : redis.status === 'ready' ? undefined : 'not connected to Redis',
+          unready: () => {
+            if (draining) return 'draining';
+            return redis.status === 'ready' ? undefined : 'not connected to Redis';
+          },
         });
 
   const queues = openQueues(redis, config.queuePrefix);
-  const marks = new Marks(queues.upload, redis, config.queuePrefix);
-  const progress = new ProgressWriter(queues.upload, redis);
+  const { init, part, finish } = config.vod.quotaPerMinute;
+  await Promise.all([
+    setQuota(queues.init, init),
+    setQuota(queues.part, part),
+    setQuota(queues.finish, finish),
+  ]);
   const vod = createVodClient({
     endpoint: config.vod.endpoint,
-    credentials,
+    credentials: () => requireCredentials(config),
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
     connections: config.partConcurrency + 2 * CONTROL_CONCURRENCY,
@@ -89,92 +73,26 @@ export async function startWorker(
     onRequest: vodObserver(metrics),
   });
   const hasher = createHasher({ threads: config.hashConcurrency });
-
-  const quota = config.vod.quotaPerMinute;
-  await Promise.all([
-    setQuota(queues.init, quota.init),
-    setQuota(queues.part, quota.part),
-    setQuota(queues.finish, quota.finish),
-  ]);
-
-  const settings: ConsumerSettings = {
-    connection: redis,
-    prefix: config.queuePrefix,
-    lockDurationMs: config.lockDurationMs,
-    stalledIntervalMs: config.stalledIntervalMs,
+  const { workers, consumers } = startStages(stages, {
+    config,
+    redis,
+    queues,
+    vod,
+    hasher,
+    roots,
+    metrics,
     log,
-    onRetry: retryObserver(metrics),
-  };
-  const backoff = (attempt: number): number =>
-    backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
-
-  const consumers: Consumer<{ readonly uploadId: string }>[] = [];
-  const consume = <Data extends { readonly uploadId: string }>(
-    stage: Exclude<Stage, 'upload'>,
-    concurrency: number,
-    parse: (value: unknown) => Data,
-    process: ConstructorParameters<typeof Consumer<Data>>[0]['process'],
-  ): void => {
-    if (!stages.has(stage)) return;
-    const consumer = new Consumer({
-      stage,
-      queue: queues[stage],
-      concurrency,
-      parse,
-      process,
-      backoff,
-      settings,
-    });
-    observeChildren(consumer.worker, stage, { log, metrics });
-    consumers.push(consumer as unknown as Consumer<{ readonly uploadId: string }>);
-  };
-  consume('hash', config.hashConcurrency, parseHashData, hashProcessor({ roots, hasher, progress, metrics }));
-  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call: vodCall }));
-  consume(
-    'part',
-    config.partConcurrency,
-    parsePartData,
-    partProcessor({ roots, vod, call: vodCall, marks, metrics }),
-  );
-  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call: vodCall }));
-  if (stages.has('part')) {
-    metrics.partSlots.set(config.partConcurrency);
-    for (const { worker } of consumers.filter(({ worker }) => worker.name === QUEUES.part)) {
-      worker.on('completed', (job: Job) => {
-        const data = parsePartData(job.data);
-        progress.partCompleted(data.uploadId, data.partSize, data.hashed.version.size);
-      });
-    }
-  }
-
-  const workers = consumers.map(({ worker }) => worker);
-  if (stages.has('upload')) {
-    const reconcile = createReconciler({ queues, redis, marks, childAttempts: config.partAttempts });
-    const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
-      ...workerOptions(settings),
-      concurrency: UPLOAD_CONCURRENCY,
-    });
-    worker.on('error', (error) => logWorkerError(log, 'upload', error));
-    observeUploads(worker, { log, metrics });
-    workers.push(worker);
-  }
-
-  // A message lost while this connection is away costs little: a stopped upload's jobs end by themselves.
-  const subscriber = redis.duplicate();
-  subscriber.on('error', () => {});
-  subscriber.on('message', (_channel, uploadId) => {
-    for (const consumer of consumers) consumer.stop(uploadId);
   });
-  await subscriber.subscribe(abortChannel(config.queuePrefix));
+  const subscriber = await subscribeToAborts(redis, config.queuePrefix, consumers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 
-  const opsUrl = ops?.url;
+  const { endpoint } = config.vod;
+  const redisUrl = withoutPassword(config.redisUrl);
   log.info(
-    { version: VERSION, stages: [...stages], redisUrl, endpoint: config.vod.endpoint, roots, opsUrl },
+    { version: VERSION, stages: [...stages], redisUrl, endpoint, roots, opsUrl: ops?.url },
     'worker is ready',
   );
   return {
-    ...(opsUrl !== undefined && { opsUrl }),
     async close() {
       draining = true;
       const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
@@ -187,6 +105,39 @@ export async function startWorker(
       return drained;
     },
   };
+}
+
+/** One connection for everything but blocking reads and subscriptions; says once when Redis goes and when it is back. */
+function connect(config: Config, { log, metrics }: { log: Logger; metrics: Metrics }): Redis {
+  const redisUrl = withoutPassword(config.redisUrl);
+  let away = false;
+  const redis = workerConnection(config.redisUrl, (error) => {
+    if (!away) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
+    away = true;
+  });
+  redis.on('close', () => metrics.redisConnected.set(0));
+  redis.on('ready', () => {
+    metrics.redisConnected.set(1);
+    if (away) log.warn({ redisUrl }, 'redis is back');
+    away = false;
+  });
+  return redis;
+}
+
+/** A message lost while Redis is away costs little: a stopped upload's jobs end by themselves. */
+async function subscribeToAborts(
+  redis: Redis,
+  prefix: string,
+  consumers: readonly StageConsumer[],
+): Promise<Redis> {
+  const subscriber = redis.duplicate();
+  // The other connection reports what goes wrong.
+  subscriber.on('error', () => {});
+  subscriber.on('message', (_channel, uploadId) => {
+    for (const consumer of consumers) consumer.stop(uploadId);
+  });
+  await subscriber.subscribe(abortChannel(prefix));
+  return subscriber;
 }
 
 /** Node's HTTP agents know proxies since 22.21 and 24.5; before, the variables would be ignored without a word. */

@@ -54,11 +54,20 @@ const REDIS_PAUSE_MS = 1000;
 const SHUTDOWN = Symbol('shutdown');
 const STOPPED = Symbol('stopped');
 
+/** What a worker process needs of a stage, whatever its jobs are. */
+export interface StageConsumer {
+  readonly worker: Worker;
+  /** Aborts what this process does for an upload. */
+  stop(uploadId: string): void;
+  /** Aborts everything; the jobs go back to their queue with no attempt spent. */
+  handBack(): void;
+}
+
 /**
  * A BullMQ worker for one stage of children. It turns what a processor throws into what BullMQ understands: a retry
  * with backoff, a failure at once, a hold of the queue, or a hand-back that spends no attempt.
  */
-export class Consumer<Data extends { readonly uploadId: string }> {
+export class Consumer<Data extends { readonly uploadId: string }> implements StageConsumer {
   readonly worker: Worker;
   readonly #active = new Map<string, { readonly uploadId: string; readonly controller: AbortController }>();
 
@@ -125,13 +134,11 @@ export class Consumer<Data extends { readonly uploadId: string }> {
     });
   }
 
-  /** Aborts what this process does for an upload. */
   stop(uploadId: string): void {
     for (const active of this.#active.values())
       if (active.uploadId === uploadId) active.controller.abort(STOPPED);
   }
 
-  /** Aborts everything; the jobs go back to their queue with no attempt spent. */
   handBack(): void {
     for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
   }

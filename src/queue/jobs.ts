@@ -37,24 +37,6 @@ const video = z.object({
   watermark: z.boolean().exactOptional(),
 });
 
-const uploadData = z.object({
-  schema: schemaVersion,
-  /** Absolute path. */
-  source: z.string().min(1),
-  video,
-  priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
-  key: z.string().exactOptional(),
-  /** Random; tells a producer whether its own `add` made this upload or found it. */
-  nonce: z.string(),
-  /** The newest SHA-1 known; not computed again while the file is the same version. */
-  hashed: hashed.exactOptional(),
-  /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
-  run: run.exactOptional(),
-  /** Written just before the upload completes, so that completing can be done again after a crash. */
-  result: z.lazy(() => uploadResult).exactOptional(),
-});
-export type UploadData = z.infer<typeof uploadData>;
-
 const uploadResult = z.object({
   /** completed: its bytes were sent, at least the last of them; instant: VOD had the whole file. */
   outcome: z.enum(['completed', 'instant']),
@@ -74,6 +56,24 @@ const uploadResult = z.object({
 });
 /** What a finished upload reports. Of `partsSent`, `partsSkipped`, `bytesSent` only the last run counts. */
 export type UploadResult = z.infer<typeof uploadResult>;
+
+const uploadData = z.object({
+  schema: schemaVersion,
+  /** Absolute path. */
+  source: z.string().min(1),
+  video,
+  priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
+  key: z.string().exactOptional(),
+  /** Random; tells a producer whether its own `add` made this upload or found it. */
+  nonce: z.string(),
+  /** The newest SHA-1 known; not computed again while the file is the same version. */
+  hashed: hashed.exactOptional(),
+  /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
+  run: run.exactOptional(),
+  /** Written just before the upload completes, so that completing can be done again after a crash. */
+  result: uploadResult.exactOptional(),
+});
+export type UploadData = z.infer<typeof uploadData>;
 
 /** What every child knows of its parent. */
 const child = z.object({ schema: schemaVersion, uploadId: z.string().min(1), run });

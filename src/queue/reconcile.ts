@@ -1,13 +1,14 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError } from './connection.ts';
 import { formatFailure, parseFailure } from './failure.ts';
 import {
   type FinishData,
   type HashData,
+  type Hashed,
   type InitData,
-  type InitValue,
   PART_SKIPPED,
   type PartData,
   parseFinishValue,
@@ -24,7 +25,7 @@ import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
 import type { Queues } from './queues.ts';
-import { type Facts, nextStep } from './steps.ts';
+import { type Facts, nextStep, type Step } from './steps.ts';
 
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
 const ADD_BULK = 500;
@@ -98,8 +99,7 @@ class Pass {
   /** Does the next thing. @returns the result when the upload is complete. */
   async #step(token: string): Promise<UploadResult | undefined> {
     const values = await this.#childValues();
-    const facts = await this.#facts(values);
-    const step = nextStep(facts);
+    const step = nextStep(await this.#facts(values));
     switch (step.kind) {
       case 'complete':
         await this.#forgetChildren(values);
@@ -122,20 +122,19 @@ class Pass {
         return;
       }
       case 'init': {
-        const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
-        if (this.#data.hashed?.fileSha !== hashed.fileSha) await this.#update({ hashed });
+        const { hashed } = step;
+        if (!sameHashed(this.#data.hashed, hashed)) await this.#update({ hashed });
         await this.#progress('initializing', 0);
         const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
         await this.#add('init', 'init', data);
         return;
       }
       case 'parts':
-        await this.#fanOut(facts, values, token);
+        await this.#fanOut(step, values, token);
         return;
       case 'finish': {
-        const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
-        await this.#progress('finishing', hashed.version.size);
-        const data: FinishData = { ...this.#child(), fileSha: hashed.fileSha };
+        await this.#progress('finishing', step.hashed.version.size);
+        const data: FinishData = { ...this.#child(), fileSha: step.hashed.fileSha };
         await this.#add('finish', 'finish', data);
         return;
       }
@@ -172,9 +171,8 @@ class Pass {
   }
 
   /** Adds the parts that VOD lacks and that are not done yet; waits its turn while the part queue is full. */
-  async #fanOut(facts: Facts, values: Values, token: string): Promise<void> {
-    const { partSize, missing } = facts.init as Extract<InitValue, { kind: 'send' }>;
-    const hashed = facts.hashed as NonNullable<typeof facts.hashed>;
+  async #fanOut({ hashed, init }: PartsStep, values: Values, token: string): Promise<void> {
+    const { partSize, missing } = init;
     const { size } = hashed.version;
     const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
     if (!admitsFanOut(waiting, countIndices(missing))) {
@@ -332,6 +330,12 @@ class Pass {
     const bytesHashed = stage === 'hashing' ? 0 : totalBytes;
     await this.#job.updateProgress({ stage, bytesHashed, bytesSent, totalBytes } satisfies StoredProgress);
   }
+}
+
+type PartsStep = Extract<Step, { kind: 'parts' }>;
+
+function sameHashed(a: Hashed | undefined, b: Hashed): boolean {
+  return a !== undefined && a.fileSha === b.fileSha && sameVersion(a.version, b.version);
 }
 
 function childIdOf(key: string): string {

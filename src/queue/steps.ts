@@ -19,12 +19,15 @@ export interface Facts {
   readonly round: number;
 }
 
+/** The answer of InitUpload that asks for parts. */
+export type SendValue = Extract<InitValue, { kind: 'send' }>;
+
 /** The one next thing to do for an upload. */
 export type Step =
   | { readonly kind: 'hash' }
-  | { readonly kind: 'init' }
-  | { readonly kind: 'parts' }
-  | { readonly kind: 'finish' }
+  | { readonly kind: 'init'; readonly hashed: Hashed }
+  | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
+  | { readonly kind: 'finish'; readonly hashed: Hashed }
   /** Ask VOD again what it has, in a new round. */
   | { readonly kind: 'replan' }
   | { readonly kind: 'complete'; readonly result: UploadResult }
@@ -45,7 +48,7 @@ export const MAX_ROUNDS = 3;
  * right answer. A video that VOD has is a success even when something else failed or somebody cancelled.
  */
 export function nextStep(facts: Facts): Step {
-  const { init, finish } = facts;
+  const { hashed, init, finish } = facts;
   if (facts.result !== undefined) return { kind: 'complete', result: facts.result };
   if (finish?.kind === 'finished') return { ...finish, kind: 'settle', outcome: 'completed' };
   if (init?.kind === 'exists') {
@@ -54,10 +57,10 @@ export function nextStep(facts: Facts): Step {
   }
   if (facts.cancelled) return { kind: 'fail', failure: CANCELLED };
   if (facts.failure !== undefined) return { kind: 'fail', failure: facts.failure };
-  if (facts.hashed === undefined) return { kind: 'hash' };
-  if (init === undefined) return { kind: 'init' };
-  if (facts.partsSent < facts.partsPlanned) return { kind: 'parts' };
-  if (finish === undefined) return { kind: 'finish' };
+  if (hashed === undefined) return { kind: 'hash' };
+  if (init === undefined) return { kind: 'init', hashed };
+  if (facts.partsSent < facts.partsPlanned) return { kind: 'parts', hashed, init };
+  if (finish === undefined) return { kind: 'finish', hashed };
   if (facts.round < MAX_ROUNDS) return { kind: 'replan' };
   return {
     kind: 'fail',

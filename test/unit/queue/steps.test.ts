@@ -15,10 +15,10 @@ const failure = { code: '4000', message: 'bad', retryable: false };
 describe('nextStep', () => {
   it('goes from hash to settle', () => {
     expect(nextStep(nothing)).toEqual({ kind: 'hash' });
-    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init' });
-    expect(nextStep(planned)).toEqual({ kind: 'parts' });
-    expect(nextStep({ ...planned, partsSent: 2 })).toEqual({ kind: 'parts' });
-    expect(nextStep({ ...planned, partsSent: 3 })).toEqual({ kind: 'finish' });
+    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init', hashed });
+    expect(nextStep(planned)).toEqual({ kind: 'parts', hashed, init: send });
+    expect(nextStep({ ...planned, partsSent: 2 }).kind).toBe('parts');
+    expect(nextStep({ ...planned, partsSent: 3 })).toEqual({ kind: 'finish', hashed });
     expect(nextStep({ ...planned, partsSent: 3, finish: finished })).toMatchObject({
       kind: 'settle',
       outcome: 'completed',
@@ -51,9 +51,9 @@ describe('nextStep', () => {
     const counts = fc.tuple(fc.nat(50), fc.nat(50)).filter(([sent, planned]) => sent < planned);
     fc.assert(
       fc.property(counts, fc.nat(MAX_ROUNDS), ([partsSent, partsPlanned], round) => {
-        expect(nextStep({ ...nothing, hashed, init: send, partsSent, partsPlanned, round })).toEqual({
-          kind: 'parts',
-        });
+        expect(nextStep({ ...nothing, hashed, init: send, partsSent, partsPlanned, round }).kind).toBe(
+          'parts',
+        );
       }),
     );
   });

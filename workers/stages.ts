@@ -1,0 +1,116 @@
+import { type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Config } from '../src/config.ts';
+import type { Logger } from '../src/log.ts';
+import type { Metrics } from '../src/metrics.ts';
+import { backoffDelayMs } from '../src/queue/backoff.ts';
+import {
+  type Attempt,
+  Consumer,
+  type ConsumerSettings,
+  logWorkerError,
+  type StageConsumer,
+  workerOptions,
+} from '../src/queue/consumer.ts';
+import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
+import { Marks } from '../src/queue/marks.ts';
+import { QUEUES, type Stage } from '../src/queue/names.ts';
+import { ProgressWriter } from '../src/queue/progress.ts';
+import type { Queues } from '../src/queue/queues.ts';
+import { createReconciler } from '../src/queue/reconcile.ts';
+import type { Hasher } from '../src/upload/hash.ts';
+import type { VodClient } from '../src/vod/client.ts';
+import { finishProcessor } from './finish.ts';
+import { hashProcessor } from './hash.ts';
+import { initProcessor } from './init.ts';
+import { observeChildren, observeUploads, retryObserver } from './observe.ts';
+import { partProcessor } from './part.ts';
+import { vodCall } from './vod-call.ts';
+
+/** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
+const UPLOAD_CONCURRENCY = 8;
+
+/** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
+export const CONTROL_CONCURRENCY = 8;
+
+export interface StageDependencies {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly queues: Queues;
+  readonly vod: VodClient;
+  readonly hasher: Hasher;
+  /** Directories that sources may be in. */
+  readonly roots: readonly string[];
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+export interface RunningStages {
+  readonly workers: readonly Worker[];
+  /** Of the workers, those whose jobs can be aborted. */
+  readonly consumers: readonly StageConsumer[];
+}
+
+/** Sets a BullMQ worker to work on each of the stages. */
+export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
+  const { config, redis, queues, vod, hasher, roots, metrics, log } = deps;
+  const marks = new Marks(queues.upload, redis, config.queuePrefix);
+  const progress = new ProgressWriter(queues.upload, redis);
+  const settings: ConsumerSettings = {
+    connection: redis,
+    prefix: config.queuePrefix,
+    lockDurationMs: config.lockDurationMs,
+    stalledIntervalMs: config.stalledIntervalMs,
+    log,
+    onRetry: retryObserver(metrics),
+  };
+  const backoff = (attempt: number): number =>
+    backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
+
+  const consumers: StageConsumer[] = [];
+  const consume = <Data extends { readonly uploadId: string }>(
+    stage: Exclude<Stage, 'upload'>,
+    concurrency: number,
+    parse: (value: unknown) => Data,
+    process: (data: Data, attempt: Attempt) => Promise<unknown>,
+  ): void => {
+    if (!stages.has(stage)) return;
+    const queue = queues[stage];
+    const consumer = new Consumer({ stage, queue, concurrency, parse, process, backoff, settings });
+    observeChildren(consumer.worker, stage, { log, metrics });
+    if (stage === 'part') reportProgress(consumer.worker, progress);
+    consumers.push(consumer);
+  };
+  const { hashConcurrency, partConcurrency } = config;
+  consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, progress, metrics }));
+  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call: vodCall }));
+  consume(
+    'part',
+    partConcurrency,
+    parsePartData,
+    partProcessor({ roots, vod, call: vodCall, marks, metrics }),
+  );
+  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call: vodCall }));
+  metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);
+
+  const workers = consumers.map(({ worker }) => worker);
+  if (stages.has('upload')) {
+    const reconcile = createReconciler({ queues, redis, marks, childAttempts: config.partAttempts });
+    const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
+      ...workerOptions(settings),
+      concurrency: UPLOAD_CONCURRENCY,
+    });
+    worker.on('error', (error) => logWorkerError(log, 'upload', error));
+    observeUploads(worker, { log, metrics });
+    workers.push(worker);
+  }
+  return { workers, consumers };
+}
+
+/** Only once BullMQ has taken a part for done does it count as such among its upload's children. */
+function reportProgress(worker: Worker, progress: ProgressWriter): void {
+  worker.on('completed', (job: Job) => {
+    const { uploadId, partSize, hashed } = parsePartData(job.data);
+    progress.partCompleted(uploadId, partSize, hashed.version.size);
+  });
+}
