@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UploaderError } from './errors.ts';
 import { LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
+import { redisUrlProblem } from './redis-url.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
 /** The environment was wrong. `problems` has one readable line each, all found in one pass. */
@@ -17,6 +19,10 @@ export class ConfigError extends UploaderError {
 /** Everything that can be set from outside, parsed and frozen. Variable names are in {@link VARIABLES}. */
 export interface Config {
   readonly redisUrl: string;
+  /** PEM certificates of the authorities to trust with rediss://; absent = those that Node trusts. */
+  readonly redisCa?: string;
+  /** Whether a worker refuses a Redis that can lose uploads; else it warns. */
+  readonly requireDurableRedis: boolean;
   /** Prefix of every Redis key; in braces so that all keys share one Redis Cluster slot. */
   readonly queuePrefix: string;
   readonly vod: {
@@ -26,8 +32,13 @@ export interface Config {
     /** Absent when neither the variable nor its file is set; {@link requireCredentials} insists. */
     readonly secretId?: string;
     readonly secretKey?: string;
+    /** Where they come from, when from files; a changed file is read again. */
+    readonly secretIdFile?: string;
+    readonly secretKeyFile?: string;
     /** Requests per minute for the whole account; 0 = not limited by us. */
     readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+    /** How long that minute is: 60,000, but for an emulator whose minutes are shorter. */
+    readonly quotaWindowMs: number;
   };
   /** Directories that sources may be in; unset: the working directory. */
   readonly sourceRoots?: readonly string[];
@@ -37,15 +48,24 @@ export interface Config {
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
+  /** While VOD is out, or refuses the account, each queue tries one job in this time. */
+  readonly probeMs: { readonly outage: number; readonly account: number };
   readonly shutdownTimeoutMs: number;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
+  /** How long finished uploads stay in Redis: until they are too old, or too many. */
+  readonly keep: { readonly completed: Retention; readonly failed: Retention };
   /** 0 = any free port; absent = no HTTP. */
   readonly metricsPort?: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
   readonly proxyEnv: Readonly<Record<string, string>>;
+}
+
+export interface Retention {
+  readonly ageSeconds: number;
+  readonly count: number;
 }
 
 const wholeNumber = (min: number, max: number) =>
@@ -63,15 +83,20 @@ const httpUrl = z.string().refine((value) => {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '';
 }, 'must be an http:// or https:// URL without credentials or query');
 
-const redisUrl = z
-  .string()
-  .refine(
-    (value) => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''),
-    'must be a redis:// or rediss:// URL',
-  );
+const redisUrl = z.string().check(({ value, issues }) => {
+  const problem = redisUrlProblem(value);
+  if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: value });
+});
+
+const flag = z
+  .enum(['0', '1'], 'must be 0 or 1')
+  .default('0')
+  .transform((value) => value === '1');
 
 const schema = z.object({
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
+  REDIS_CA_FILE: z.string().optional(),
+  REQUIRE_DURABLE_REDIS: flag,
   QUEUE_PREFIX: z
     .string()
     .regex(
@@ -92,20 +117,28 @@ const schema = z.object({
   VOD_QUOTA_INIT_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_PART_PER_MINUTE: integer(10_000, 0, 10_000_000),
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
+  VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
   PART_CONCURRENCY: integer(8, 1, 512),
   PART_ATTEMPTS: integer(60, 1, 1000),
   BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
   BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
+  OUTAGE_PROBE_MS: integer(2000, 10, 600_000),
+  ACCOUNT_PROBE_MS: integer(30_000, 10, 3_600_000),
   SHUTDOWN_TIMEOUT_MS: integer(25_000, 0, 3_600_000),
   LOCK_DURATION_MS: integer(60_000, 1000, 3_600_000),
   STALLED_INTERVAL_MS: integer(30_000, 100, 3_600_000),
+  KEEP_COMPLETED_DAYS: integer(7, 1, 3650),
+  KEEP_COMPLETED_COUNT: integer(10_000, 1, 10_000_000),
+  KEEP_FAILED_DAYS: integer(30, 1, 3650),
+  KEEP_FAILED_COUNT: integer(10_000, 1, 10_000_000),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').default('json'),
 });
 
+const DAY_SECONDS = 86_400;
 const SECRETS = ['VOD_SECRET_ID', 'VOD_SECRET_KEY'] as const;
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 
@@ -141,10 +174,19 @@ export function loadConfig(env: Environment): Config {
   } else if (parsed.data.BACKOFF_MAX_MS < parsed.data.BACKOFF_BASE_MS) {
     problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
   }
+  let redisCa: string | undefined;
+  if (set.REDIS_CA_FILE !== undefined) {
+    const read = readAuthorities(set.REDIS_CA_FILE);
+    if (!read.ok) problems.push(`REDIS_CA_FILE ${read.problem}`);
+    else if (set.REDIS_URL?.startsWith('rediss:')) redisCa = read.value;
+    else problems.push('REDIS_CA_FILE is set, but REDIS_URL is without TLS: it must begin with rediss://');
+  }
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
   return deepFreeze({
     redisUrl: v.REDIS_URL,
+    ...(redisCa !== undefined && { redisCa }),
+    requireDurableRedis: v.REQUIRE_DURABLE_REDIS,
     queuePrefix: v.QUEUE_PREFIX,
     vod: {
       endpoint: v.VOD_ENDPOINT,
@@ -152,11 +194,14 @@ export function loadConfig(env: Environment): Config {
       signatureMethod: v.VOD_SIGNATURE_METHOD,
       ...(v.VOD_SECRET_ID !== undefined && { secretId: v.VOD_SECRET_ID }),
       ...(v.VOD_SECRET_KEY !== undefined && { secretKey: v.VOD_SECRET_KEY }),
+      ...(set.VOD_SECRET_ID_FILE !== undefined && { secretIdFile: set.VOD_SECRET_ID_FILE }),
+      ...(set.VOD_SECRET_KEY_FILE !== undefined && { secretKeyFile: set.VOD_SECRET_KEY_FILE }),
       quotaPerMinute: {
         init: v.VOD_QUOTA_INIT_PER_MINUTE,
         part: v.VOD_QUOTA_PART_PER_MINUTE,
         finish: v.VOD_QUOTA_FINISH_PER_MINUTE,
       },
+      quotaWindowMs: v.VOD_QUOTA_WINDOW_MS,
     },
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
     hashConcurrency: v.HASH_CONCURRENCY,
@@ -164,9 +209,14 @@ export function loadConfig(env: Environment): Config {
     partAttempts: v.PART_ATTEMPTS,
     backoffBaseMs: v.BACKOFF_BASE_MS,
     backoffMaxMs: v.BACKOFF_MAX_MS,
+    probeMs: { outage: v.OUTAGE_PROBE_MS, account: v.ACCOUNT_PROBE_MS },
     shutdownTimeoutMs: v.SHUTDOWN_TIMEOUT_MS,
     lockDurationMs: v.LOCK_DURATION_MS,
     stalledIntervalMs: v.STALLED_INTERVAL_MS,
+    keep: {
+      completed: { ageSeconds: v.KEEP_COMPLETED_DAYS * DAY_SECONDS, count: v.KEEP_COMPLETED_COUNT },
+      failed: { ageSeconds: v.KEEP_FAILED_DAYS * DAY_SECONDS, count: v.KEEP_FAILED_COUNT },
+    },
     ...(v.METRICS_PORT !== undefined && { metricsPort: v.METRICS_PORT }),
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,
@@ -189,12 +239,28 @@ export function requireCredentials(config: Config): { secretId: string; secretKe
   return { secretId, secretKey };
 }
 
-function readSecret(path: string): { ok: true; value: string } | { ok: false; problem: string } {
+type FileRead =
+  | { readonly ok: true; readonly value: string }
+  | { readonly ok: false; readonly problem: string };
+
+function readSecret(path: string): FileRead {
   try {
     const value = readFileSync(path, 'utf8').trim();
     return value === '' ? { ok: false, problem: `names an empty file: ${path}` } : { ok: true, value };
   } catch (error) {
     return { ok: false, problem: `can't be read: ${path} (${(error as NodeJS.ErrnoException).code})` };
+  }
+}
+
+/** A wrong file would otherwise be told as a certificate that isn't trusted, at the first connection. */
+function readAuthorities(path: string): FileRead {
+  const read = readSecret(path);
+  if (!read.ok) return read;
+  try {
+    new X509Certificate(read.value);
+    return read;
+  } catch {
+    return { ok: false, problem: `does not hold certificates in PEM: ${path}` };
   }
 }
 

@@ -8,6 +8,7 @@
  */
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
+export type { Hold } from './queue/breaker.ts';
 export { RedisUnavailableError } from './queue/connection.ts';
 export type { Failure } from './queue/failure.ts';
 export type { UploadResult } from './queue/jobs.ts';

@@ -10,6 +10,16 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** Fields that must never be written, wherever they turn up. The second line of defence: nothing logs them on purpose. */
 const REDACTED = ['secretKey', 'secretId', 'Signature', 'SecretId', 'password'];
 
+/** What a signed URL, or the URL of a Redis or a proxy, gives away. */
+const SIGNED = /\b(Signature|SecretId)=[^&\s"'\\#]+/g;
+const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@"'\\]+@/gi;
+
+/** The third: takes the secrets out of URLs in a line that is about to be written. */
+export function redactUrls(line: string): string {
+  const unsigned = line.includes('=') ? line.replace(SIGNED, '$1=[redacted]') : line;
+  return unsigned.includes('@') ? unsigned.replace(USER_INFO, '$1[redacted]@') : unsigned;
+}
+
 /** A logger that writes JSON lines, or readable ones, to standard error, so that standard output stays the program's own. */
 export function createLogger(options: { level: LogLevel; format: LogFormat }): Logger {
   const settings = {
@@ -18,6 +28,7 @@ export function createLogger(options: { level: LogLevel; format: LogFormat }): L
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: [...REDACTED, ...REDACTED.map((name) => `*.${name}`)], censor: '[redacted]' },
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { streamWrite: redactUrls },
   };
   const stream =
     options.format === 'pretty'
@@ -30,4 +41,23 @@ export function createLogger(options: { level: LogLevel; format: LogFormat }): L
         })
       : pino.destination({ dest: 2, sync: true });
   return pino(settings, stream);
+}
+
+/** BullMQ prints this of each of its connections; the check at the start has told it once, with what to do. */
+const TOLD_ALREADY = /^IMPORTANT! Eviction policy is/;
+
+/**
+ * What libraries print with `console` becomes lines of the log, so that every line of a worker is one.
+ * BullMQ and ioredis do so at times.
+ */
+export function logConsole(log: Logger): void {
+  const print =
+    (level: 'debug' | 'warn') =>
+    (...words: unknown[]): void => {
+      const text = words.map((word) => (word instanceof Error ? word.message : String(word))).join(' ');
+      if (!TOLD_ALREADY.test(text)) log[level]({ text }, 'a library printed');
+    };
+  const quiet = print('debug');
+  const loud = print('warn');
+  Object.assign(globalThis.console, { debug: quiet, log: quiet, info: quiet, warn: loud, error: loud });
 }

@@ -69,6 +69,12 @@ export function createMetrics() {
       help: 'Parts that this worker sends at a time at most.',
       registers,
     }),
+    held: new Gauge({
+      name: 'vod_hold',
+      help: '1 while the queues that call VOD are held for this reason: outage, account.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
     redisConnected: new Gauge({
       name: 'vod_redis_connected',
       help: '1 while connected to Redis.',

@@ -18,9 +18,9 @@ export function finishProcessor(deps: {
       return { kind: 'finished', ...(await deps.call(() => deps.vod.finishUpload(fileSha, signal))) };
     } catch (error) {
       if (signal.aborted || !(error instanceof VodError)) throw error;
-      if (error.outcomeUnknown || error.kind === 'permanent') {
-        return { kind: 'unresolved', reason: formatFailure(failureOf(error)) };
-      }
+      const reason = formatFailure(failureOf(error));
+      if (error.outcomeUnknown) return { kind: 'unknown', reason };
+      if (error.kind === 'permanent') return { kind: 'refused', reason };
       throw error;
     }
   };

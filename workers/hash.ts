@@ -1,15 +1,17 @@
 import type { Metrics } from '../src/metrics.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
+import type { HashCache } from '../src/queue/hash-cache.ts';
 import type { HashData, Hashed } from '../src/queue/jobs.ts';
 import type { ProgressWriter } from '../src/queue/progress.ts';
 import { openFile } from '../src/source/file.ts';
 import { sameVersion } from '../src/source/version.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 
-/** SHA-1 of the whole file; skipped when it is known of this very version of the file. */
+/** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
 export function hashProcessor(deps: {
   readonly roots: readonly string[];
   readonly hasher: Hasher;
+  readonly cache: HashCache;
   readonly progress: ProgressWriter;
   readonly metrics: Metrics;
 }): (data: HashData, attempt: Attempt) => Promise<Hashed> {
@@ -17,6 +19,8 @@ export function hashProcessor(deps: {
     const source = await openFile(data.source, { roots: deps.roots });
     try {
       if (data.known !== undefined && sameVersion(data.known.version, source.version)) return data.known;
+      const cached = await deps.cache.find(data.source, source.version);
+      if (cached !== undefined) return cached;
       const startedAt = performance.now();
       const fileSha = await deps.hasher.hash(source, {
         signal,
@@ -24,7 +28,9 @@ export function hashProcessor(deps: {
       });
       deps.metrics.hashBytes.inc(source.size);
       deps.metrics.hashSeconds.inc((performance.now() - startedAt) / 1000);
-      return { fileSha, version: source.version };
+      const hashed = { fileSha, version: source.version };
+      await deps.cache.keep(data.source, hashed);
+      return hashed;
     } finally {
       await source.close();
     }

@@ -4,6 +4,7 @@ import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
+import type { Breaker } from '../src/queue/breaker.ts';
 import {
   type Attempt,
   Consumer,
@@ -12,12 +13,14 @@ import {
   type StageConsumer,
   workerOptions,
 } from '../src/queue/consumer.ts';
+import { HashCache } from '../src/queue/hash-cache.ts';
 import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
+import { Senders } from '../src/queue/senders.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
@@ -25,7 +28,7 @@ import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { observeChildren, observeUploads, retryObserver } from './observe.ts';
 import { partProcessor } from './part.ts';
-import { vodCall } from './vod-call.ts';
+import { createVodCall } from './vod-call.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
 const UPLOAD_CONCURRENCY = 8;
@@ -38,6 +41,7 @@ export interface StageDependencies {
   readonly redis: Redis;
   readonly queues: Queues;
   readonly vod: VodClient;
+  readonly breaker: Breaker;
   readonly hasher: Hasher;
   /** Directories that sources may be in. */
   readonly roots: readonly string[];
@@ -53,7 +57,7 @@ export interface RunningStages {
 
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
-  const { config, redis, queues, vod, hasher, roots, metrics, log } = deps;
+  const { config, redis, queues, vod, breaker, hasher, roots, metrics, log } = deps;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const settings: ConsumerSettings = {
@@ -63,6 +67,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     stalledIntervalMs: config.stalledIntervalMs,
     log,
     onRetry: retryObserver(metrics),
+    breaker,
   };
   const backoff = (attempt: number): number =>
     backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
@@ -82,29 +87,39 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     consumers.push(consumer);
   };
   const { hashConcurrency, partConcurrency } = config;
-  consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, progress, metrics }));
-  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call: vodCall }));
-  consume(
-    'part',
-    partConcurrency,
-    parsePartData,
-    partProcessor({ roots, vod, call: vodCall, marks, metrics }),
-  );
-  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call: vodCall }));
+  const cache = new HashCache(redis, config.queuePrefix);
+  const call = createVodCall(breaker);
+  consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, cache, progress, metrics }));
+  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
+  consume('part', partConcurrency, parsePartData, partProcessor({ roots, vod, call, marks, metrics }));
+  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
   metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);
 
   const workers = consumers.map(({ worker }) => worker);
   if (stages.has('upload')) {
-    const reconcile = createReconciler({ queues, redis, marks, childAttempts: config.partAttempts });
+    const reconcile = createReconciler({
+      queues,
+      redis,
+      marks,
+      senders: new Senders(queues.upload, redis, config.queuePrefix),
+      childAttempts: config.partAttempts,
+      backoff,
+    });
     const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
       ...workerOptions(settings),
       concurrency: UPLOAD_CONCURRENCY,
+      removeOnComplete: keepJobs(config.keep.completed),
+      removeOnFail: keepJobs(config.keep.failed),
     });
     worker.on('error', (error) => logWorkerError(log, 'upload', error));
     observeUploads(worker, { log, metrics });
     workers.push(worker);
   }
   return { workers, consumers };
+}
+
+function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: number; count: number } {
+  return { age: ageSeconds, count };
 }
 
 /** Only once BullMQ has taken a part for done does it count as such among its upload's children. */

@@ -1,13 +1,16 @@
 import type { Redis } from 'ioredis';
 import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
+import { createCredentialsReader } from '../src/credentials.ts';
 import type { Logger } from '../src/log.ts';
 import { createMetrics, type Metrics } from '../src/metrics.ts';
 import { startOpsServer } from '../src/ops/server.ts';
-import { withoutPassword, workerConnection } from '../src/queue/connection.ts';
+import { Breaker } from '../src/queue/breaker.ts';
+import { untilReady, workerConnection } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
-import { setQuota } from '../src/queue/limits.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
+import { checkRedis } from '../src/queue/redis-check.ts';
+import { withoutPassword } from '../src/redis-url.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { VERSION } from '../src/version.ts';
@@ -31,6 +34,8 @@ export interface RunningWorker {
  * Builds a worker process's parts and sets them to work on the stages named. Waits for Redis as long as it takes.
  * @throws {ConfigError} when the credentials are missing
  * @throws {SourceError} when a root is not a directory
+ * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
+ * @throws {UnfitRedisError} when Redis is too old, or can lose uploads and REQUIRE_DURABLE_REDIS is set
  */
 export async function startWorker(
   config: Config,
@@ -39,7 +44,8 @@ export async function startWorker(
   const { log } = options;
   const stages = new Set(options.stages);
   requireProxySupport(config);
-  if (VOD_STAGES.some((stage) => stages.has(stage))) requireCredentials(config);
+  const callsVod = VOD_STAGES.some((stage) => stages.has(stage));
+  const credentials = callsVod ? createCredentialsReader(config, { log }) : () => requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
   const metrics = createMetrics();
   const redis = connect(config, { log, metrics });
@@ -56,16 +62,33 @@ export async function startWorker(
           },
         });
 
+  try {
+    await untilReady(redis, config.redisUrl, { timeoutMs: Number.POSITIVE_INFINITY });
+    await checkRedis(redis, { required: config.requireDurableRedis, log });
+  } catch (error) {
+    // What is open would keep the process from ending.
+    redis.disconnect();
+    await ops?.close();
+    throw error;
+  }
   const queues = openQueues(redis, config.queuePrefix);
-  const { init, part, finish } = config.vod.quotaPerMinute;
-  await Promise.all([
-    setQuota(queues.init, init),
-    setQuota(queues.part, part),
-    setQuota(queues.finish, finish),
-  ]);
+  const breaker = await Breaker.start({
+    queues,
+    redis,
+    prefix: config.queuePrefix,
+    quotaPerMinute: config.vod.quotaPerMinute,
+    minuteMs: config.vod.quotaWindowMs,
+    probeMs: config.probeMs,
+    log,
+    onChange: (hold) => {
+      for (const reason of ['outage', 'account'] as const) {
+        metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
+      }
+    },
+  });
   const vod = createVodClient({
     endpoint: config.vod.endpoint,
-    credentials: () => requireCredentials(config),
+    credentials,
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
     connections: config.partConcurrency + 2 * CONTROL_CONCURRENCY,
@@ -78,6 +101,7 @@ export async function startWorker(
     redis,
     queues,
     vod,
+    breaker,
     hasher,
     roots,
     metrics,
@@ -98,6 +122,7 @@ export async function startWorker(
       const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
       await hasher.close();
       vod.close();
+      breaker.stop();
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();
@@ -111,7 +136,8 @@ export async function startWorker(
 function connect(config: Config, { log, metrics }: { log: Logger; metrics: Metrics }): Redis {
   const redisUrl = withoutPassword(config.redisUrl);
   let away = false;
-  const redis = workerConnection(config.redisUrl, (error) => {
+  const target = { url: config.redisUrl, ca: config.redisCa };
+  const redis = workerConnection(target, (error) => {
     if (!away) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
     away = true;
   });

@@ -1,14 +1,21 @@
+import type { Breaker } from '../src/queue/breaker.ts';
 import { QuotaHold } from '../src/queue/consumer.ts';
-import { VodError } from '../src/vod/errors.ts';
+import { VodError, VodTransportError } from '../src/vod/errors.ts';
 
-/** Makes a call to VOD; a refusal for quota becomes a hold of the whole queue. */
+/** Makes a call to VOD, and lets the breaker know when it was answered. A refusal for quota becomes a hold. */
 export type VodCall = <T>(call: () => Promise<T>) => Promise<T>;
 
-export const vodCall: VodCall = async (call) => {
-  try {
-    return await call();
-  } catch (error) {
-    if (error instanceof VodError && error.holdMs !== undefined) throw new QuotaHold(error.holdMs, error);
-    throw error;
-  }
-};
+export function createVodCall(breaker: Breaker): VodCall {
+  return async (call) => {
+    try {
+      const reply = await call();
+      await breaker.answered();
+      return reply;
+    } catch (error) {
+      if (!(error instanceof VodError)) throw error;
+      if (!(error instanceof VodTransportError) && error.kind !== 'account') await breaker.answered();
+      if (error.holdMs !== undefined) throw new QuotaHold(error.holdMs, error);
+      throw error;
+    }
+  };
+}

@@ -1,6 +1,6 @@
 import type { UploadStatus } from '../index.ts';
 import { describeMeasure } from './display.ts';
-import { fields, formatBytes, formatDuration, formatTime, printable } from './format.ts';
+import { describeHold, fields, formatBytes, formatDuration, formatTime, printable } from './format.ts';
 import { Pace } from './pace.ts';
 
 /** An upload at one moment, in lines of label and value. */
@@ -14,6 +14,7 @@ export function describeStatus(status: UploadStatus): string {
     ['state', amounts === '' ? outcome : `${outcome}  ${amounts}`],
     ['source', printable(source)],
     ['name', `${printable(name)}.${type}`],
+    ['waiting', progress.hold && describeHold(progress.hold)],
     ['size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
     ['key', key === undefined ? undefined : printable(key)],
     ['attempt', attempt > 1 ? String(attempt) : undefined],

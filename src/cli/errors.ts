@@ -11,6 +11,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'NOT_FOUND',
   'NOT_FAILED',
   'EMULATOR_DATA',
+  'REDIS_UNFIT',
 ]);
 
 export function isUsageError(code: string): boolean {

@@ -11,6 +11,7 @@ export async function withProducer<T>(
   const { VodUploads } = await import('../index.ts');
   const uploads = new VodUploads({
     connection: config.redisUrl,
+    ...(config.redisCa !== undefined && { ca: config.redisCa }),
     prefix: config.queuePrefix,
     ...(sourceRoots !== undefined && { sourceRoots }),
   });

@@ -1,7 +1,7 @@
-import type { Upload, UploadStatus } from '../index.ts';
+import type { Hold, Upload, UploadStatus } from '../index.ts';
 import { type CliContext, Interrupted } from './context.ts';
 import { createDisplay, type Display, SILENT } from './display.ts';
-import { printable } from './format.ts';
+import { describeHold, printable } from './format.ts';
 
 export interface Waiting {
   readonly upload: Pick<Upload, 'id' | 'progress' | 'status'>;
@@ -34,13 +34,21 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
       );
   const unfinished = new Set(waiting);
   const hint = hintAtWorkers(waiting, delay, display);
+  let heldSince: number | undefined;
+  const noteHold = (hold: Hold | undefined): void => {
+    if (hold !== undefined && hold.since !== heldSince) display.note(describeHold(hold));
+    heldSince = hold?.since;
+  };
   const interruption = Promise.withResolvers<never>();
   const onSignal = (signal: NodeJS.Signals): void =>
     interruption.reject(interrupted(signal, [...unfinished]));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const all = waiting.map(async (one, index) => {
-      for await (const progress of one.upload.progress()) display.update(index, progress);
+      for await (const progress of one.upload.progress()) {
+        display.update(index, progress);
+        noteHold(progress.hold);
+      }
       const status = await one.upload.status();
       unfinished.delete(one);
       onEnd(status, index);

@@ -9,6 +9,8 @@ import {
 } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
+import { VodError } from '../vod/errors.ts';
+import type { Breaker } from './breaker.ts';
 import { isRedisError } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { QUEUES, type Stage } from './names.ts';
@@ -42,13 +44,14 @@ export interface ConsumerSettings {
   readonly log: Logger;
   /** Called with the error of each attempt that failed and will be made again. */
   readonly onRetry: (stage: Stage, error: unknown) => void;
+  readonly breaker: Breaker;
 }
 
 /** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
 const MAX_STALLED_COUNT = 20;
 
-/** After trouble with Redis a job waits this long, so that it doesn't spin. */
-const REDIS_PAUSE_MS = 1000;
+/** A job that was interrupted waits about this long, so that it neither spins nor comes with all others at once. */
+const interruptionMs = (): number => 500 + Math.random() * 1000;
 
 /** Why a job is aborted. */
 const SHUTDOWN = Symbol('shutdown');
@@ -108,8 +111,10 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
-          if (isRedisError(error)) {
-            await job.moveToDelayed(Date.now() + REDIS_PAUSE_MS, token);
+          const interrupted = error instanceof VodError && (await settings.breaker.interrupted(jobId, error));
+          if (interrupted) settings.onRetry(stage, error);
+          if (interrupted || isRedisError(error)) {
+            await job.moveToDelayed(Date.now() + interruptionMs(), token);
             throw new DelayedError();
           }
           const failure = failureOf(error);

@@ -51,6 +51,8 @@ const uploadResult = z.object({
   partsSent: z.int(),
   partsSkipped: z.int(),
   bytesSent: bytes,
+  /** False for an instant upload: the video that VOD has keeps the name, tags and flags that it was given then. */
+  metadataApplied: z.boolean(),
   /** From when the upload was due (enqueued, plus its delay) to its end. */
   durationMs: z.int(),
 });
@@ -111,8 +113,10 @@ export type FinishData = z.infer<typeof finishData>;
 
 const finishValue = z.union([
   z.object({ kind: z.literal('finished'), fileId: z.string(), url: z.string() }),
-  /** Refused, or no reply: VOD must be asked what it has. `reason` is a formatted failure. */
-  z.object({ kind: z.literal('unresolved'), reason: z.string() }),
+  /** No reply that tells whether it took effect: VOD must be asked what it has. `reason` is a formatted failure. */
+  z.object({ kind: z.literal('unknown'), reason: z.string() }),
+  /** Refused for good, because parts are missing for instance: VOD must be asked as well. */
+  z.object({ kind: z.literal('refused'), reason: z.string() }),
 ]);
 export type FinishValue = z.infer<typeof finishValue>;
 
@@ -152,15 +156,11 @@ export function parseProgress(value: unknown): StoredProgress | undefined {
   return progress.safeParse(value).data;
 }
 
-const DAY_SECONDS = 86_400;
-
-/** Options of an upload job. It fails once per attempt and is retried by people only, so BullMQ gets no attempts. */
-export const UPLOAD_JOB_OPTIONS = {
-  attempts: 1,
-  stackTraceLimit: 1,
-  removeOnComplete: { age: 7 * DAY_SECONDS, count: 10_000 },
-  removeOnFail: { age: 30 * DAY_SECONDS, count: 10_000 },
-} as const satisfies JobsOptions;
+/**
+ * Options of an upload job. It fails once per attempt and is retried by people only, so BullMQ gets no attempts. How
+ * long it is kept is for the workers to say.
+ */
+export const UPLOAD_JOB_OPTIONS = { attempts: 1, stackTraceLimit: 1 } as const satisfies JobsOptions;
 
 /** Parts of all uploads of a level interleave by index, so that a clip does not wait for a film enqueued before it. */
 const PART_INDICES_PER_LEVEL = 2 ** 17;

@@ -17,19 +17,22 @@ const UNLIMITED: RateWindow = { max: 1_000_000_000, windowMs: 1000 };
  * spread the load; a window much shorter than a request's jitter is no longer safe. 100 a minute gives 2 per 1,225 ms
  * (98 usable), 10,000 gives 42 per 254 ms (9,921 or more usable).
  *
- * @param quotaPerMinute requests per minute; 0 = no limit
+ * @param quota requests in each sliding minute; 0 = no limit
+ * @param minuteMs how long the service's minute is
  */
-export function rateWindow(quotaPerMinute: number): RateWindow {
-  if (quotaPerMinute === 0) return UNLIMITED;
+export function rateWindow(quota: number, minuteMs = 60_000): RateWindow {
+  if (quota === 0) return UNLIMITED;
   // A lone job per window that is a minute long needs no headroom but for the jitter.
-  if (quotaPerMinute === 1) return { max: 1, windowMs: 61_000 };
-  const max = quotaPerMinute < 20 ? 1 : Math.max(2, Math.ceil(quotaPerMinute / 240));
-  return { max, windowMs: Math.ceil((60_000 * max) / (quotaPerMinute - max)) };
+  if (quota === 1) return { max: 1, windowMs: minuteMs + 1000 };
+  const max = quota < 20 ? 1 : Math.max(2, Math.ceil((quota * SHORTEST_WINDOW_MS) / minuteMs));
+  return { max, windowMs: Math.ceil((minuteMs * max) / (quota - max)) };
 }
 
+/** Requests of one window may be late by about this much without crowding those of the next. */
+const SHORTEST_WINDOW_MS = 250;
+
 /** Sets the limit that binds every worker of this queue, on every replica. */
-export async function setQuota(queue: Queue, quotaPerMinute: number): Promise<void> {
-  const { max, windowMs } = rateWindow(quotaPerMinute);
+export async function setLimit(queue: Queue, { max, windowMs }: RateWindow): Promise<void> {
   await queue.setGlobalRateLimit(max, windowMs);
 }
 

@@ -1,7 +1,9 @@
 import type { Job, JobState } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { UploaderError } from '../errors.ts';
+import { redisUrlProblem } from '../redis-url.ts';
 import { resolveRoots } from '../source/roots.ts';
+import { holdKey, parseHold } from './breaker.ts';
 import { isRedisError, producerConnection, RedisUnavailableError, untilReady } from './connection.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
@@ -22,6 +24,8 @@ import { Watch } from './watch.ts';
 export interface VodUploadsOptions {
   /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. */
   readonly connection: string;
+  /** With `rediss://`: PEM certificates of the authorities to trust; default those that Node trusts. */
+  readonly ca?: string;
   /** The workers' QUEUE_PREFIX; default `{vod}`. */
   readonly prefix?: string;
   /**
@@ -58,18 +62,20 @@ export class VodUploads {
   readonly #queues: Queues;
   readonly #marks: Marks;
   readonly #watch: Watch;
+  readonly #holdKey: string;
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
     const prefix = options.prefix ?? '{vod}';
     this.#url = options.connection;
-    if (!/^rediss?:$/.test(URL.parse(this.#url)?.protocol ?? '')) {
-      throw new UploaderError('CONFIG', 'connection must be a redis:// or rediss:// URL');
-    }
-    this.#redis = producerConnection(this.#url);
+    const problem = redisUrlProblem(this.#url);
+    if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
+    const target = { url: this.#url, ca: options.ca };
+    this.#redis = producerConnection(target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true });
+    this.#holdKey = holdKey(prefix);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
-    this.#watch = new Watch(this.#url, prefix);
+    this.#watch = new Watch(target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#roots?.catch(() => {});
   }
@@ -254,7 +260,8 @@ export class VodUploads {
           `there is no upload ${id}; finished ones are kept for a limited time`,
         );
       }
-      return { job, status: statusOf(job, state) };
+      const hold = parseHold(await this.#redis.get(this.#holdKey));
+      return { job, status: statusOf(job, state, hold) };
     });
   }
 

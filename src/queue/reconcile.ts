@@ -25,6 +25,7 @@ import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
 import type { Queues } from './queues.ts';
+import type { Senders } from './senders.ts';
 import { type Facts, nextStep, type Step } from './steps.ts';
 
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
@@ -34,6 +35,9 @@ const REMOVE_BULK = 100;
 /** How long an upload waits before it looks again whether it may fan out, or whether Redis is well. */
 const LOOK_AGAIN_MS = 500;
 
+/** An upload that waits for another of the same content is woken at its end; this is for when that end was lost. */
+const SENDER_LOST_MS = 15_000;
+
 /** A finished upload of more children than this has them struck from Redis; below, that is not worth a round trip. */
 const FORGET_CHILDREN_ABOVE = 16;
 
@@ -41,8 +45,11 @@ export interface ReconcilerOptions {
   readonly queues: Queues;
   readonly redis: Redis;
   readonly marks: Marks;
+  readonly senders: Senders;
   /** Attempts of each child. */
   readonly childAttempts: number;
+  /** Milliseconds to wait after so many failures. */
+  readonly backoff: (failures: number) => number;
   readonly clock?: () => number;
 }
 
@@ -101,19 +108,19 @@ class Pass {
     const values = await this.#childValues();
     const step = nextStep(await this.#facts(values));
     switch (step.kind) {
-      case 'complete':
-        await this.#forgetChildren(values);
-        return step.result;
       case 'settle': {
         const result = this.#result(step, values);
         await this.#update({ result });
         await this.#progress('finishing', result.fileSize);
-        await this.#forgetChildren(values);
-        return result;
+        return await this.#complete(result, values);
       }
+      case 'complete':
+        return await this.#complete(step.result, values);
       case 'fail':
         await this.#deps.marks.stop(this.#id, this.#run.attempt);
         await this.#removePending();
+        if (this.#data.hashed)
+          await this.#deps.senders.release(this.#data.hashed.fileSha, this.#id, 'failed');
         throw new UnrecoverableError(formatFailure(step.failure));
       case 'hash': {
         await this.#progress('hashing', 0);
@@ -125,6 +132,8 @@ class Pass {
         const { hashed } = step;
         if (!sameHashed(this.#data.hashed, hashed)) await this.#update({ hashed });
         await this.#progress('initializing', 0);
+        const sender = await this.#deps.senders.claim(hashed.fileSha, this.#id);
+        if (sender !== this.#id) return await this.#lookAgain(SENDER_LOST_MS, token);
         const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
         await this.#add('init', 'init', data);
         return;
@@ -141,7 +150,8 @@ class Pass {
       case 'replan':
         this.#run = { attempt: this.#run.attempt, round: this.#run.round + 1 };
         await this.#update({ run: this.#run });
-        return this.#step(token);
+        if (step.pause) await this.#lookAgain(this.#deps.backoff(this.#run.round), token);
+        return await this.#step(token);
     }
   }
 
@@ -162,6 +172,7 @@ class Pass {
       partsSent: this.#sentIndices(values, this.#run).length,
       partsPlanned: initValue?.kind === 'send' ? countIndices(initValue.missing) : 0,
       round,
+      refusals: this.#refusals(values),
       ...(this.#data.result !== undefined && { result: this.#data.result }),
       ...(failure !== undefined && { failure: parseFailure(failure) }),
       ...(hashed !== undefined && { hashed: parseHashed(hashed) }),
@@ -170,14 +181,36 @@ class Pass {
     };
   }
 
+  #refusals(values: Values): number {
+    const { attempt, round } = this.#run;
+    let refusals = 0;
+    for (let past = 0; past <= round; past++) {
+      const value = values.get(childId(this.#id, { attempt, round: past }, 'finish'));
+      if (value !== undefined && parseFinishValue(value).kind === 'refused') refusals++;
+    }
+    return refusals;
+  }
+
+  /** Nothing is left to do but to let go of what this upload holds; done again after a crash. */
+  async #complete(result: UploadResult, values: Values): Promise<UploadResult> {
+    await this.#deps.senders.release(result.fileSha, this.#id, 'done');
+    await this.#forgetChildren(values);
+    return result;
+  }
+
+  /** Ends this pass; the next one comes in so many milliseconds, or when somebody wakes the upload. */
+  async #lookAgain(afterMs: number, token: string): Promise<never> {
+    await this.#job.moveToDelayed(Date.now() + afterMs, token);
+    throw new DelayedError();
+  }
+
   /** Adds the parts that VOD lacks and that are not done yet; waits its turn while the part queue is full. */
   async #fanOut({ hashed, init }: PartsStep, values: Values, token: string): Promise<void> {
     const { partSize, missing } = init;
     const { size } = hashed.version;
     const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
     if (!admitsFanOut(waiting, countIndices(missing))) {
-      await this.#job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
-      throw new DelayedError();
+      await this.#lookAgain(LOOK_AGAIN_MS, token);
     }
     await this.#progress('uploading', size - bytesOf(missing, size, partSize));
     const done = new Set(this.#sentIndices(values, this.#run));
@@ -233,6 +266,7 @@ class Pass {
       partsSent,
       partsSkipped: parts - (missingAtFirst ?? 0),
       bytesSent,
+      metadataApplied: settled.outcome === 'completed',
       durationMs: Math.max(0, (this.#deps.clock ?? Date.now)() - dueMs),
     };
   }

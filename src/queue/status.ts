@@ -1,5 +1,6 @@
 import type { Job, JobState } from 'bullmq';
 import { UploaderError } from '../errors.ts';
+import type { Hold } from './breaker.ts';
 import { CANCELLED, type Failure, parseFailure } from './failure.ts';
 import { parseProgress, parseUploadData, parseUploadResult, type UploadResult } from './jobs.ts';
 
@@ -36,6 +37,8 @@ export interface UploadProgress {
   readonly bytesSent: number;
   /** Bytes of the file; 0 until it has been looked at. */
   readonly totalBytes: number;
+  /** Why uploads make no progress now, though nothing is wrong with them; absent when they do, and after the end. */
+  readonly hold?: Hold;
 }
 
 /** An upload as it is at one moment. */
@@ -69,7 +72,7 @@ export function isTerminal(state: UploadState): boolean {
 }
 
 /** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
-export function statusOf(job: Job, jobState: JobState | 'unknown'): UploadStatus {
+export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
   const data = parseUploadData(job.data);
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
@@ -90,6 +93,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown'): UploadStatus
       bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),
       bytesSent: result ? totalBytes : (stored?.bytesSent ?? 0),
       totalBytes,
+      ...(hold !== undefined && !isTerminal(state) && { hold }),
     },
     ...(data.key !== undefined && { key: data.key }),
     ...(job.finishedOn != null && { finishedAt: new Date(job.finishedOn) }),

@@ -17,6 +17,8 @@ export interface Facts {
   readonly finish?: FinishValue;
   /** See {@link Run}. */
   readonly round: number;
+  /** FinishUploads of this attempt that were refused. */
+  readonly refusals: number;
 }
 
 /** The answer of InitUpload that asks for parts. */
@@ -28,8 +30,8 @@ export type Step =
   | { readonly kind: 'init'; readonly hashed: Hashed }
   | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
   | { readonly kind: 'finish'; readonly hashed: Hashed }
-  /** Ask VOD again what it has, in a new round. */
-  | { readonly kind: 'replan' }
+  /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. */
+  | { readonly kind: 'replan'; readonly pause: boolean }
   | { readonly kind: 'complete'; readonly result: UploadResult }
   /** Complete with what InitUpload (instant) or FinishUpload told. */
   | {
@@ -40,8 +42,11 @@ export type Step =
     }
   | { readonly kind: 'fail'; readonly failure: Failure };
 
-/** Rounds after the first that an attempt may take to find out what became of its FinishUpload. */
-export const MAX_ROUNDS = 3;
+/** An attempt ends when FinishUpload is refused more often than this, though every part that VOD asked for is there. */
+export const MAX_REFUSALS = 3;
+
+/** … or when it has taken this many rounds, with pauses, to find out what became of its FinishUpload. */
+export const MAX_ROUNDS = 60;
 
 /**
  * Decides what comes next. Pure, and with no memory but the facts: whatever died in between, asking again gives the
@@ -61,12 +66,13 @@ export function nextStep(facts: Facts): Step {
   if (init === undefined) return { kind: 'init', hashed };
   if (facts.partsSent < facts.partsPlanned) return { kind: 'parts', hashed, init };
   if (finish === undefined) return { kind: 'finish', hashed };
-  if (facts.round < MAX_ROUNDS) return { kind: 'replan' };
+  if (facts.refusals <= MAX_REFUSALS && facts.round < MAX_ROUNDS)
+    return { kind: 'replan', pause: facts.round > 0 };
   return {
     kind: 'fail',
     failure: {
       code: 'FINISH_UNRESOLVED',
-      message: `FinishUpload did not succeed in ${MAX_ROUNDS + 1} rounds; the last said: ${finish.reason}`,
+      message: `FinishUpload did not succeed in ${facts.round + 1} rounds; the last said: ${finish.reason}`,
       retryable: true,
     },
   };

@@ -1,5 +1,5 @@
 import { QueueEvents } from 'bullmq';
-import { workerConnection } from './connection.ts';
+import { type RedisTarget, workerConnection } from './connection.ts';
 import { QUEUES } from './names.ts';
 
 /** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
@@ -7,13 +7,13 @@ const POLL_MS = 2000;
 
 /** Tells when an upload may have changed. One connection, opened when somebody first listens. */
 export class Watch {
-  readonly #url: string;
+  readonly #target: RedisTarget;
   readonly #prefix: string;
   readonly #listeners = new Map<string, Set<() => void>>();
   #close: (() => Promise<void>) | undefined;
 
-  constructor(url: string, prefix: string) {
-    this.#url = url;
+  constructor(target: RedisTarget, prefix: string) {
+    this.#target = target;
     this.#prefix = prefix;
   }
 
@@ -56,7 +56,7 @@ export class Watch {
 
   #open(): void {
     if (this.#close !== undefined) return;
-    const connection = workerConnection(this.#url, () => {});
+    const connection = workerConnection(this.#target, () => {});
     const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
     events.on('error', () => {});
     const tell = ({ jobId }: { jobId: string }): void => {

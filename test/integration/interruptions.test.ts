@@ -83,6 +83,28 @@ describe('a worker that dies', () => {
   });
 });
 
+describe('a worker that is frozen past its locks', () => {
+  it('loses its jobs to another, and does no harm when it comes to', async () => {
+    slowParts(150);
+    const frozen = await world.worker().ready();
+    const path = await source('frozen.mp4', 40 * MIB);
+    const upload = await world.uploads.add({ source: path });
+    await untilSending(upload);
+    frozen.child.kill('SIGSTOP');
+    const other = await world.worker().ready();
+    await expect
+      .poll(() => other.metric('vod_jobs_stalled_total', { queue: 'vod-part' }), { timeout: 20_000 })
+      .toBeGreaterThan(0);
+    frozen.child.kill('SIGCONT');
+    const result = await upload.result();
+    expect(result).toMatchObject({ outcome: 'completed', partsSent: 40 });
+    expect((await download(result.url)).equals(await readFile(path))).toBe(true);
+    expect((await upload.status()).attempt).toBe(1);
+    expect(stats().files.find(({ fileId }) => fileId === result.fileId)?.finishes).toBe(1);
+    expect(await frozen.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
+
 describe('stages on their own', () => {
   it('carry an upload through together', async () => {
     const workers = await Promise.all(
@@ -134,6 +156,40 @@ describe('cancel', () => {
     const result = await (await world.uploads.retry(upload.id)).result();
     expect(result.outcome).toBe('completed');
     expect(await world.uploads.cancel(upload.id)).toBe(false);
+  });
+
+  it.each([
+    ['InitUpload', 'initializing'],
+    ['FinishUpload', 'finishing'],
+  ] as const)('ends an upload whose %s gets no reply', async (action, stage) => {
+    world.emulator.control.inject({ action, effect: { kind: 'hang', when: 'before' }, share: 1 });
+    await world.worker().ready();
+    const upload = await world.uploads.add({ source: await source(`hangs-${stage}.mp4`, 100) });
+    await expect.poll(() => stats().requests[action].total, { timeout: 10_000 }).toBe(1);
+    expect((await upload.status()).state).toBe(stage);
+    const startedAt = performance.now();
+    expect(await world.uploads.cancel(upload.id)).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+    // The request itself is gone, too.
+    await expect
+      .poll(() => stats().requests[action].byResult.aborted ?? stats().requests[action].byResult.hang)
+      .toBe(1);
+  });
+
+  it('ends an upload that waits for another of the same content, and leaves that one alone', async () => {
+    slowParts(300);
+    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    const path = await source('shared.mp4', 8 * MIB);
+    const sender = await world.uploads.add({ source: path });
+    await untilSending(sender);
+    const waiter = await world.uploads.add({ source: path });
+    for await (const { stage } of waiter.progress()) if (stage === 'initializing') break;
+    const startedAt = performance.now();
+    expect(await world.uploads.cancel(waiter.id)).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    await expect(waiter.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect((await sender.result()).partsSent).toBe(8);
   });
 
   it('ends uploads that are queued, delayed or being hashed', async () => {

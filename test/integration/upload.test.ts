@@ -183,6 +183,39 @@ describe('an upload', () => {
   });
 });
 
+describe('uploads that have ended', () => {
+  it('are kept by count', async () => {
+    await world.worker({ KEEP_COMPLETED_COUNT: '2', KEEP_FAILED_COUNT: '1' }).ready();
+    for (const index of [1, 2, 3])
+      await (await world.uploads.add({ source: await source(`kept-${index}.mp4`, 10) })).result();
+    const nowhere = ['a', 'b'].map((name) => ({ source: `/nowhere/${name}.mp4`, checkSource: false }));
+    for (const upload of await world.uploads.addMany(nowhere)) await upload.result().catch(() => {});
+    const ended = await world.uploads.list();
+    expect(ended.map(({ state }) => state).sort()).toEqual(['completed', 'completed', 'failed']);
+    expect(
+      ended
+        .filter(({ state }) => state === 'completed')
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['kept-2', 'kept-3']);
+  });
+
+  it('are kept by age', async () => {
+    const worker = await world.worker({ KEEP_COMPLETED_DAYS: '1' }).ready();
+    const old = await world.uploads.add({ source: await source('old.mp4', 10) });
+    await old.result();
+    const { Redis } = await import('ioredis');
+    const redis = new Redis(world.redisUrl);
+    // As if it had ended two days ago.
+    await redis.zadd(`${world.prefix}:vod-upload:completed`, Date.now() - 2 * 86_400_000, old.id);
+    redis.disconnect();
+    const young = await world.uploads.add({ source: await source('young.mp4', 10) });
+    await young.result();
+    expect((await world.uploads.list()).map(({ id }) => id)).toEqual([young.id]);
+    expect(worker.running).toBe(true);
+  });
+});
+
 describe('the producer', () => {
   it('finds the first upload of a key, and says so', async () => {
     const path = await source('keyed.mp4', 10);

@@ -108,6 +108,8 @@ export class World {
       BACKOFF_MAX_MS: '200',
       LOCK_DURATION_MS: '2000',
       STALLED_INTERVAL_MS: '500',
+      OUTAGE_PROBE_MS: '200',
+      ACCOUNT_PROBE_MS: '300',
       SHUTDOWN_TIMEOUT_MS: '1000',
       METRICS_PORT: '0',
       LOG_LEVEL: 'debug',
@@ -125,10 +127,14 @@ export class World {
     return worker;
   }
 
-  /** The emulator gone and back, with what it had on disk. */
-  async restartEmulator(): Promise<void> {
-    const { port } = new URL(this.emulator.url);
+  /** VOD is gone, until {@link startEmulator}. */
+  async stopEmulator(): Promise<void> {
     await this.emulator.close();
+  }
+
+  /** The emulator again, on its port and with what it had on disk. */
+  async startEmulator(): Promise<void> {
+    const { port } = new URL(this.emulator.url);
     this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
   }
 

@@ -24,6 +24,7 @@ const status: UploadStatus = {
     type: 'mp4',
     partsSent: 0,
     partsSkipped: 1,
+    metadataApplied: false,
     bytesSent: 0,
     durationMs: 12,
   },
@@ -47,6 +48,7 @@ test('a finished upload', () => {
     fileSize: 10,
     partsSent: 0,
     partsSkipped: 1,
+    metadataApplied: false,
     bytesSent: 0,
     durationMs: 12,
   });

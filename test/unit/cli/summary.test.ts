@@ -13,6 +13,7 @@ const result: UploadResult = {
   partsSent: 2,
   partsSkipped: 0,
   bytesSent: 2 ** 21,
+  metadataApplied: true,
   durationMs: 500,
 };
 const requests = (total: number) => ({ total, byResult: {} });

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FinishValue, Hashed, InitValue } from '../../../src/queue/jobs.ts';
-import { type Facts, MAX_ROUNDS, nextStep } from '../../../src/queue/steps.ts';
+import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/queue/steps.ts';
 
 const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
 const send: InitValue = { kind: 'send', partSize: 1048576, missing: [[0, 2]] };
 const exists: InitValue = { kind: 'exists', fileId: '1', url: 'u' };
 const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
-const unresolved: FinishValue = { kind: 'unresolved', reason: 'no reply [TIMEOUT, retryable]' };
-const nothing: Facts = { cancelled: false, partsSent: 0, partsPlanned: 0, round: 0 };
+const unknown: FinishValue = { kind: 'unknown', reason: 'no reply [TIMEOUT, retryable]' };
+const refused: FinishValue = { kind: 'refused', reason: '2 parts missing [-10003]' };
+const nothing: Facts = { cancelled: false, partsSent: 0, partsPlanned: 0, round: 0, refusals: 0 };
 const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
 const failure = { code: '4000', message: 'bad', retryable: false };
 
@@ -37,14 +38,27 @@ describe('nextStep', () => {
     expect(nextStep({ ...nothing, hashed, init: exists, round: 1 })).toMatchObject({ outcome: 'completed' });
   });
 
-  it('asks VOD again after an unresolved finish, a bounded number of times', () => {
-    const facts = { ...planned, partsSent: 3, finish: unresolved };
-    for (let round = 0; round < MAX_ROUNDS; round++)
-      expect(nextStep({ ...facts, round })).toEqual({ kind: 'replan' });
-    expect(nextStep({ ...facts, round: MAX_ROUNDS })).toMatchObject({
+  it('asks VOD again after a finish that was refused, a few times', () => {
+    const facts = { ...planned, partsSent: 3, finish: refused };
+    for (let refusals = 1; refusals <= MAX_REFUSALS; refusals++) {
+      expect(nextStep({ ...facts, refusals, round: refusals - 1 }).kind).toBe('replan');
+    }
+    expect(nextStep({ ...facts, refusals: MAX_REFUSALS + 1, round: MAX_REFUSALS })).toMatchObject({
       kind: 'fail',
-      failure: { code: 'FINISH_UNRESOLVED', retryable: true, message: expect.stringContaining('no reply') },
+      failure: {
+        code: 'FINISH_UNRESOLVED',
+        retryable: true,
+        message: expect.stringContaining('2 parts missing'),
+      },
     });
+  });
+
+  it('asks VOD again after a finish without a reply, at once and then with pauses, for a long time', () => {
+    const facts = { ...planned, partsSent: 3, finish: unknown };
+    expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false });
+    expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true });
+    expect(nextStep({ ...facts, round: MAX_ROUNDS - 1 }).kind).toBe('replan');
+    expect(nextStep({ ...facts, round: MAX_ROUNDS }).kind).toBe('fail');
   });
 
   it('never finishes before every planned part is in', () => {

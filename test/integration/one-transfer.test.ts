@@ -1,0 +1,92 @@
+import { copyFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { writeRandomFile } from '../support/files.ts';
+import { World } from '../support/world.ts';
+
+const MIB = 1048576;
+
+let world: World;
+let seed = 3000;
+
+beforeAll(async () => {
+  world = await World.create();
+});
+afterEach(() => world.reset());
+afterAll(() => world.close());
+
+const source = (name: string, size: number): Promise<string> =>
+  writeRandomFile(join(world.sources, name), size, ++seed);
+const stats = () => world.emulator.control.stats();
+const slowParts = (ms: number): void =>
+  void world.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms }, share: 1 });
+
+/** The same content under several names. */
+async function copies(name: string, size: number, count: number): Promise<string[]> {
+  const first = await source(`${name}-0.mp4`, size);
+  const others = [...Array(count - 1).keys()].map(async (index) => {
+    const path = join(world.sources, `${name}-${index + 1}.mp4`);
+    await copyFile(first, path);
+    return path;
+  });
+  return [first, ...(await Promise.all(others))];
+}
+
+describe('uploads of the same content at the same time', () => {
+  it('share one transfer, on whatever replicas; the others are instant, and say that their name was not applied', async () => {
+    slowParts(50);
+    await Promise.all([world.worker().ready(), world.worker().ready()]);
+    const paths = await copies('same', 6 * MIB, 12);
+    const uploads = await world.uploads.addMany(paths.map((path) => ({ source: path })));
+    const results = await Promise.all(uploads.map((upload) => upload.result()));
+    expect(new Set(results.map(({ fileId }) => fileId)).size).toBe(1);
+    const outcomes = results.map(({ outcome }) => outcome).sort();
+    expect(outcomes).toEqual(['completed', ...Array(11).fill('instant')]);
+    for (const { outcome, metadataApplied } of results) expect(metadataApplied).toBe(outcome === 'completed');
+    expect(stats().parts).toMatchObject({ accepted: 6, duplicates: 0 });
+    expect(stats().files.find(({ fileId }) => fileId === results[0]?.fileId)?.finishes).toBe(1);
+    // Nothing polls its way there.
+    expect(Math.max(...results.map(({ durationMs }) => durationMs))).toBeLessThan(12_000);
+  });
+
+  it('are taken over by another when the one that sends fails', async () => {
+    world.emulator.control.inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: -10006, canRetry: 0 },
+      offset: 3 * MIB,
+    });
+    slowParts(100);
+    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    const [one = '', other = ''] = await copies('fails', 5 * MIB, 2);
+    const first = await world.uploads.add({ source: one });
+    for await (const { stage } of first.progress()) if (stage === 'uploading') break;
+    const second = await world.uploads.add({ source: other });
+    await expect(first.result()).rejects.toMatchObject({ code: '-10006' });
+    expect(await second.result()).toMatchObject({ outcome: 'completed', partsSent: 2, partsSkipped: 3 });
+    expect(stats().parts.duplicates).toBe(0);
+    expect(await (await world.uploads.retry(first.id)).result()).toMatchObject({ outcome: 'instant' });
+  });
+});
+
+describe('a file that has been hashed', () => {
+  it('is not hashed again by another upload, nor by a retry', async () => {
+    const worker = await world.worker().ready();
+    const path = await source('hashed.mp4', 9 * MIB);
+    await (await world.uploads.add({ source: path })).result();
+    expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
+    world.emulator.control.inject({
+      action: 'InitUpload',
+      effect: { kind: 'code', code: 4000, canRetry: 0 },
+    });
+    const again = await world.uploads.add({ source: path });
+    await expect(again.result()).rejects.toMatchObject({ code: '4000' });
+    await (await world.uploads.retry(again.id)).result();
+    expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
+    // A touch makes it another version, though the bytes are the same.
+    const { utimes } = await import('node:fs/promises');
+    await utimes(path, new Date(), new Date());
+    await (await world.uploads.add({ source: path })).result();
+    expect(await worker.metric('vod_hash_bytes_total')).toBe(18 * MIB);
+    expect((await readFile(path)).length).toBe(9 * MIB);
+  });
+});
