@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import type { Logger } from '../log.ts';
 import { type VodError, VodTransportError } from '../vod/errors.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';
@@ -11,15 +12,17 @@ import type { Queues } from './queues.ts';
  */
 export type HoldKind = 'outage' | 'account';
 
-/** What everybody can see while the queues are held. */
-export interface Hold {
-  readonly kind: HoldKind;
+const holdSchema = z.object({
+  kind: z.enum(['outage', 'account']),
   /** Milliseconds since 1970. */
-  readonly since: number;
+  since: z.int(),
   /** Of the error that began it. */
-  readonly code: string;
-  readonly message: string;
-}
+  code: z.string(),
+  message: z.string(),
+});
+
+/** What everybody can see while the queues are held. */
+export type Hold = Readonly<z.infer<typeof holdSchema>>;
 
 export interface BreakerSettings {
   readonly queues: Queues;
@@ -48,9 +51,13 @@ export function holdKey(prefix: string): string {
   return `${prefix}:vod-hold`;
 }
 
-/** @returns undefined when nothing is held */
+/** @returns undefined when nothing is held, or what is there is none of ours */
 export function parseHold(value: string | null): Hold | undefined {
-  return value === null ? undefined : (JSON.parse(value) as Hold);
+  try {
+    return holdSchema.safeParse(JSON.parse(value ?? 'null')).data;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -83,16 +90,20 @@ export class Breaker {
     return breaker;
   }
 
-  /** VOD answered, be it with a refusal that is only about the request. */
+  /**
+   * VOD answered, be it with a refusal that is only about the request. Never rejects: when Redis can't be told, the next
+   * answer tells it.
+   */
   async answered(): Promise<void> {
     this.#failuresInARow = 0;
     this.#answeredAt = this.#clock();
-    if (this.#hold !== undefined) await this.#close();
+    if (this.#hold !== undefined) await this.#close().catch(() => {});
   }
 
   /**
    * Takes notice of a failed call.
    * @returns whether the job was only interrupted, and so keeps its attempt
+   * @throws what Redis throws
    */
   async interrupted(jobId: string, error: VodError): Promise<boolean> {
     const kind = holdKindOf(error);

@@ -111,7 +111,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
-          const interrupted = error instanceof VodError && (await settings.breaker.interrupted(jobId, error));
+          const interrupted =
+            error instanceof VodError && (await settings.breaker.interrupted(jobId, error).catch(() => true));
           if (interrupted) settings.onRetry(stage, error);
           if (interrupted || isRedisError(error)) {
             await job.moveToDelayed(Date.now() + interruptionMs(), token);

@@ -28,7 +28,10 @@ return ARGV[1]`;
 
 /** @returns the uploads to wake: all that wait after a success, one of them after a failure. */
 const RELEASE = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {} end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  redis.call('SREM', KEYS[2], ARGV[1])
+  return {}
+end
 if ARGV[2] == 'done' then
   redis.call('SET', KEYS[1], 'done', 'PX', ARGV[3])
   local waiting = redis.call('SMEMBERS', KEYS[2])
@@ -64,7 +67,7 @@ export class Senders {
     return (await this.#redis.eval(CLAIM, keys.length, ...keys, uploadId, jobPrefix, KEEP_MS)) as string;
   }
 
-  /** Lets go of what {@link claim} gave, if it did, and wakes those that wait for it. */
+  /** Lets go of what {@link claim} gave, be it a place among those that wait, and wakes those that wait for it. */
   async release(fileSha: string, uploadId: string, outcome: 'done' | 'failed'): Promise<void> {
     const keys = this.#keys(fileSha);
     const waiting = await this.#redis.eval(RELEASE, keys.length, ...keys, uploadId, outcome, DONE_MS);
