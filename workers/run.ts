@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
-import { createLogger } from '../src/log.ts';
+import { createLogger, logConsole } from '../src/log.ts';
 import { STAGES, type Stage } from '../src/queue/names.ts';
 import { startWorker } from './start.ts';
 
@@ -28,6 +28,7 @@ export async function runWorker(config: Config, stageList: string | undefined): 
   // the peak and, with a network to wait for, nothing off the speed.
   setFlagsFromString('--optimize-for-size');
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
+  logConsole(log);
   const stages = parseStages(stageList);
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let stopping = false;

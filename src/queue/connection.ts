@@ -103,7 +103,9 @@ export async function untilReady(
     reject(new RedisUnavailableError(url, 'is no longer connected: the connection was closed'));
   const onTimeout = (): void => {
     const code = (lastError as NodeJS.ErrnoException | undefined)?.code ?? lastError?.message;
-    const detail = `did not answer within ${timeoutMs / 1000} s${code ? ` (${code})` : ''}`;
+    // A server without TLS waits for the rest of what looks to it like the beginning of a command.
+    const plain = url.startsWith('rediss:') ? ', or speaks no TLS (its URL then begins with redis://)' : '';
+    const detail = `did not answer within ${timeoutMs / 1000} s${code ? ` (${code})` : ''}${plain}`;
     reject(new RedisUnavailableError(url, detail, lastError));
   };
   const timer = Number.isFinite(timeoutMs) ? setTimeout(onTimeout, timeoutMs) : undefined;
@@ -124,9 +126,6 @@ function refusalOf(error: Error): string | undefined {
   }
   if (/CERT|ISSUER|_CA$|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH|ALTNAME/.test(code)) {
     return `has a certificate that is not trusted (${code}); REDIS_CA_FILE names the authority to trust`;
-  }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
-    return `speaks no TLS (${code}); without TLS its URL begins with redis://`;
   }
   return undefined;
 }

@@ -98,7 +98,7 @@ function fatalProblem(product: string, { version, replica }: RedisFacts): RedisP
 }
 
 /** Redis is not fit to keep uploads. */
-export class UnfitRedisError extends UploaderError {
+class UnfitRedisError extends UploaderError {
   constructor(problems: readonly RedisProblem[]) {
     const lines = problems.map(({ what, fix }) => `  - ${what} (${fix})`);
     super('REDIS_UNFIT', `This Redis can't be trusted with uploads:\n${lines.join('\n')}`);

@@ -1,4 +1,5 @@
 import { QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
 import { type RedisTarget, workerConnection } from './connection.ts';
 import { QUEUES } from './names.ts';
 
@@ -57,6 +58,14 @@ export class Watch {
   #open(): void {
     if (this.#close !== undefined) return;
     const connection = workerConnection(this.#target, () => {});
+    // BullMQ reads the events on a copy of its own, and to close it waits for that one's Redis, for ever if need be.
+    const copies: Redis[] = [];
+    const duplicate = connection.duplicate.bind(connection);
+    connection.duplicate = (override) => {
+      const copy = duplicate(override);
+      copies.push(copy);
+      return copy;
+    };
     const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
     events.on('error', () => {});
     const tell = ({ jobId }: { jobId: string }): void => {
@@ -65,8 +74,9 @@ export class Watch {
     for (const event of ['active', 'progress', 'completed', 'failed', 'waiting'] as const)
       events.on(event, tell);
     this.#close = async () => {
-      await events.close().catch(() => {});
-      connection.disconnect();
+      const closed = events.close().catch(() => {});
+      if (copies.every(({ status }) => status === 'ready')) await closed;
+      for (const one of [connection, ...copies]) one.disconnect();
     };
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig, requireCredentials } from '../../src/config.ts';
 
@@ -75,6 +76,51 @@ describe('loadConfig', () => {
     expect(problemsOf(() => loadConfig({ VOD_SECRET_ID: 'x', VOD_SECRET_ID_FILE: empty }))[0]).toContain(
       'both set',
     );
+  });
+
+  it('remembers the files of secrets, so that they can be read again', () => {
+    const path = join(dir, 'key-file');
+    writeFileSync(path, 'x');
+    const { vod } = loadConfig({ VOD_SECRET_ID: 'id', VOD_SECRET_KEY_FILE: path });
+    expect(vod.secretKeyFile).toBe(path);
+    expect(vod).not.toHaveProperty('secretIdFile');
+  });
+
+  it('keeps finished uploads for days and up to a number', () => {
+    expect(loadConfig({}).keep).toEqual({
+      completed: { ageSeconds: 604_800, count: 10_000 },
+      failed: { ageSeconds: 2_592_000, count: 10_000 },
+    });
+    const env = { KEEP_COMPLETED_DAYS: '1', KEEP_FAILED_COUNT: '5' };
+    expect(loadConfig(env).keep).toMatchObject({ completed: { ageSeconds: 86_400 }, failed: { count: 5 } });
+  });
+
+  it('takes 0 and 1 for a flag, and nothing else', () => {
+    expect(loadConfig({ REQUIRE_DURABLE_REDIS: '1' }).requireDurableRedis).toBe(true);
+    expect(loadConfig({ REQUIRE_DURABLE_REDIS: '0' }).requireDurableRedis).toBe(false);
+    expect(problemsOf(() => loadConfig({ REQUIRE_DURABLE_REDIS: 'true' }))).toEqual([
+      'REQUIRE_DURABLE_REDIS must be 0 or 1',
+    ]);
+  });
+
+  it('refuses authorities that are none, and such as would never be asked', () => {
+    const path = join(dir, 'ca.pem');
+    writeFileSync(path, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+    const problems = (url: string, file: string): readonly string[] =>
+      problemsOf(() => loadConfig({ REDIS_URL: url, REDIS_CA_FILE: file }));
+    expect(problems('rediss://h', path)).toEqual([
+      `REDIS_CA_FILE does not hold certificates in PEM: ${path}`,
+    ]);
+    expect(problems('rediss://h', join(dir, 'none'))[0]).toContain("REDIS_CA_FILE can't be read");
+    const [authority = ''] = rootCertificates;
+    writeFileSync(path, authority);
+    expect(loadConfig({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: path }).redisCa).toBe(authority.trim());
+    expect(problems('redis://h', path)[0]).toContain('REDIS_URL is without TLS');
+  });
+
+  it('never puts the password of Redis into its message', () => {
+    for (const url of ['redis://u:planted@h/abc', 'planted', 'http://u:planted@h', 'redis://planted:%zz@h'])
+      expect(problemsOf(() => loadConfig({ REDIS_URL: url })).join()).not.toContain('planted');
   });
 
   it('never puts a secret into its message', () => {

@@ -1,0 +1,231 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Job, Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { parseHashData, parsePartData, SCHEMA_VERSION } from '../../src/queue/jobs.ts';
+import { QUEUES, type Stage } from '../../src/queue/names.ts';
+import { writeRandomFile } from '../support/files.ts';
+import { type WorkerProcess, World } from '../support/world.ts';
+
+/*
+ * Somebody can write to Redis, and nothing else: what can that make a worker do?
+ */
+
+const MIB = 1048576;
+const CONFIDENTIAL = 'confidential, and none of VOD’s business';
+
+let world: World;
+let redis: Redis;
+let worker: WorkerProcess;
+let queues: Record<Stage, Queue>;
+/** Outside the roots. */
+let outside: string;
+/** Paths by which it, or worse, might be reached. */
+let paths: string[];
+
+beforeAll(async () => {
+  world = await World.create();
+  redis = new Redis(world.redisUrl, { maxRetriesPerRequest: null });
+  queues = Object.fromEntries(
+    Object.entries(QUEUES).map(([stage, name]) => [
+      stage,
+      new Queue(name, { connection: redis, prefix: world.prefix }),
+    ]),
+  ) as Record<Stage, Queue>;
+  outside = join(dirname(world.sources), 'confidential.txt');
+  await writeFile(outside, CONFIDENTIAL);
+  await symlink(outside, join(world.sources, 'link.mp4'));
+  await symlink(dirname(world.sources), join(world.sources, 'up'));
+  await mkdir(`${world.sources}-sibling`);
+  await writeFile(`${world.sources}-sibling/video.mp4`, CONFIDENTIAL);
+  paths = [
+    '/etc/passwd',
+    '/proc/self/environ',
+    '/proc/self/cwd/package.json',
+    outside,
+    join(world.sources, '../confidential.txt'),
+    `${world.sources}/./x/../../confidential.txt`,
+    '../confidential.txt',
+    join(world.sources, 'link.mp4'),
+    join(world.sources, 'up/confidential.txt'),
+    `${world.sources}-sibling/video.mp4`,
+    `${outside}\0.mp4`,
+    `file://${outside}`,
+    world.sources,
+    '/dev/zero',
+  ];
+  worker = await world.worker().ready();
+});
+afterEach(async () => {
+  // Whatever it was given: it is the same process, and it works.
+  expect(worker.running).toBe(true);
+  const path = await writeRandomFile(join(world.sources, 'honest.mp4'), 2 * MIB + 1, Math.random() * 1e6);
+  const result = await (await world.uploads.add({ source: path })).result();
+  expect(result.outcome).toBe('completed');
+  world.emulator.control.resetStats();
+});
+afterAll(async () => {
+  await Promise.all(Object.values(queues).map((queue) => queue.close()));
+  redis.disconnect();
+  await world.close();
+});
+
+async function ended(job: Job): Promise<string> {
+  await expect
+    .poll(() => job.getState(), { timeout: 30_000, message: JSON.stringify(job.data).slice(0, 200) })
+    .toMatch(/failed|completed/);
+  const { failedReason } = await reload(job);
+  return failedReason ?? '(it completed)';
+}
+
+async function reload(job: Job): Promise<Job> {
+  const found = await queues[stageOf(job)].getJob(job.id ?? '');
+  if (found === undefined) throw new Error(`job ${job.id} is gone`);
+  return found;
+}
+
+function stageOf(job: Job): Stage {
+  const entry = Object.entries(QUEUES).find(([, name]) => name === job.queueName);
+  return entry?.[0] as Stage;
+}
+
+/** An upload that seems to be under way, so that its forged children are not simply too late. */
+async function livingUpload(): Promise<string> {
+  const path = await writeRandomFile(join(world.sources, 'decoy.mp4'), 10, 5);
+  const upload = await world.uploads.add({ source: path, delay: 3_600_000 });
+  return upload.id;
+}
+
+const requests = (): number => {
+  const { InitUpload, UploadPart, FinishUpload } = world.emulator.control.stats().requests;
+  return InitUpload.total + UploadPart.total + FinishUpload.total;
+};
+
+test('a part of a file outside the roots is not read and not sent, however it is named', async () => {
+  const uploadId = await livingUpload();
+  for (const source of paths) {
+    // The forger knows the file, its times and its inode, and gets every field right.
+    const stats = await stat(source.replaceAll('\0', ''), { bigint: true }).catch(() => undefined);
+    const size = Math.max(1, Number(stats?.size ?? 5n));
+    const data = {
+      schema: SCHEMA_VERSION,
+      uploadId,
+      run: { attempt: 1, round: 0 },
+      source,
+      hashed: {
+        fileSha: createHash('sha1').update(source).digest('hex'),
+        version: { size, mtimeNs: String(stats?.mtimeNs ?? 1n), inode: String(stats?.ino ?? 1n) },
+      },
+      partSize: MIB,
+      offset: 0,
+      dataSize: Math.min(size, 20),
+    };
+    expect(() => parsePartData(data)).not.toThrow();
+    const job = await queues.part.add('forged', data);
+    expect(await ended(job), source).toMatch(/\[SOURCE_(OUTSIDE_ROOTS|NOT_FOUND|NOT_A_FILE)\]$/);
+  }
+  expect(requests()).toBe(0);
+});
+
+test('the same goes for hashes, and for whole uploads', async () => {
+  const uploadId = await livingUpload();
+  for (const source of paths) {
+    const data = { schema: SCHEMA_VERSION, uploadId, run: { attempt: 1, round: 0 }, source };
+    expect(() => parseHashData(data)).not.toThrow();
+    expect(await ended(await queues.hash.add('forged', data)), source).toMatch(/\[SOURCE_\w+\]$/);
+    const upload = await queues.upload.add('forged', {
+      schema: SCHEMA_VERSION,
+      source,
+      video: { name: 'x', type: 'mp4', partSize: MIB },
+      priority: 5,
+      nonce: 'n',
+    });
+    expect(await ended(upload), source).toMatch(/\[SOURCE_\w+\]$/);
+  }
+  expect(requests()).toBe(0);
+  // No reason that anybody can read holds what the file holds.
+  expect(worker.output).not.toContain(CONFIDENTIAL);
+});
+
+/** `[[[[…]]]]` */
+const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+
+test('data that is no sense is refused at once, in words', async () => {
+  const part = {
+    schema: SCHEMA_VERSION,
+    uploadId: 'u',
+    run: { attempt: 1, round: 0 },
+    source: join(world.sources, 'x'),
+    hashed: { fileSha: 'a'.repeat(40), version: { size: 10, mtimeNs: '1', inode: '1' } },
+    partSize: MIB,
+    offset: 0,
+    dataSize: 10,
+  };
+  const senseless: unknown[] = [
+    {},
+    [],
+    'text',
+    0,
+    null,
+    nested(1000),
+    { ...part, schema: 99 },
+    { ...part, dataSize: 2 ** 53 },
+    { ...part, dataSize: 1e308 },
+    { ...part, dataSize: -1 },
+    { ...part, dataSize: MIB + 1 },
+    { ...part, offset: -1 },
+    { ...part, offset: 1.5 },
+    { ...part, offset: '0' },
+    { ...part, partSize: 1 },
+    { ...part, source: 7 },
+    { ...part, source: ['/etc/passwd'] },
+    { ...part, hashed: { ...part.hashed, fileSha: '../../etc/passwd' } },
+    { ...part, hashed: { ...part.hashed, version: nested(500) } },
+    JSON.parse('{"__proto__":{"schema":1},"constructor":{"prototype":{}}}'),
+  ];
+  for (const stage of ['upload', 'hash', 'init', 'part', 'finish'] as const) {
+    for (const data of senseless) {
+      const job = await queues[stage].add('forged', data, { attempts: 1000, backoff: 1 });
+      const what = `${stage} ${JSON.stringify(data).slice(0, 100)}`;
+      const reason = await ended(job);
+      expect(reason, what).toMatch(/\[(INVALID_JOB|SOURCE_\w+)\]$|^\(it completed\)$/);
+      expect(reason.length, what).toBeLessThan(500);
+      // A part, or what looks enough like a hash, of an upload that doesn't exist is skipped, or refused by its file.
+      if (reason === '(it completed)') expect(stage, what).toBe('part');
+    }
+  }
+  expect(requests()).toBe(0);
+});
+
+test('bytes that are no JSON, at the heart of a job, cost that job only', async () => {
+  await queues.part.pause();
+  const broken = await Promise.all(
+    ['{broken', '[['.repeat(20_000), '\xff\x00', '"'.repeat(9)].map(async (text) => {
+      const job = await queues.part.add('forged', {});
+      await redis.hset(queues.part.toKey(job.id ?? ''), 'data', text);
+      return job.id ?? '';
+    }),
+  );
+  await queues.part.resume();
+  const path = await writeRandomFile(join(world.sources, 'meanwhile.mp4'), 3 * MIB, 123);
+  expect((await (await world.uploads.add({ source: path })).result()).outcome).toBe('completed');
+  // They come back when their locks have run out, until BullMQ gives them up; not in a busy loop.
+  const errors = () => worker.lines.filter(({ msg }) => msg === 'worker error').length;
+  const before = errors();
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  expect(errors() - before).toBeLessThan(30);
+  await redis.unlink(...broken.map((id) => queues.part.toKey(id)));
+});
+
+test('what else lies beside the jobs may be anything', async () => {
+  const { prefix } = world;
+  await redis.publish(`${prefix}:vod-abort`, '{"$":"\0'.repeat(1000));
+  await redis.publish(`${prefix}:vod-abort`, '');
+  await redis.set(`${prefix}:vod-hold`, '{broken', 'PX', 3000);
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(worker.running).toBe(true);
+  await redis.del(`${prefix}:vod-hold`);
+  expect(await readFile(outside, 'utf8')).toBe(CONFIDENTIAL);
+});

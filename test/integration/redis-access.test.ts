@@ -1,0 +1,210 @@
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { VodUploads } from '../../src/index.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { writeRandomFile } from '../support/files.ts';
+import { startRedis } from '../support/redis.ts';
+import { type WorkerProcess, World } from '../support/world.ts';
+
+const MIB = 1048576;
+/** Not an npm package's command: the machine's. */
+const REDIS_SERVER = 'redis-server';
+
+let world: World;
+let path: string;
+beforeAll(async () => {
+  world = await World.create();
+  path = await writeRandomFile(join(world.sources, 'access.mp4'), 3 * MIB, 77);
+});
+afterAll(() => world.close());
+
+function worker(env: Record<string, string>): WorkerProcess {
+  const started = world.worker(env);
+  onTestFinished(async () => void (await started.end()));
+  return started;
+}
+
+function producer(connection: string, ca?: string): VodUploads {
+  const uploads = new VodUploads({ connection, prefix: world.prefix, ...(ca !== undefined && { ca }) });
+  onTestFinished(() => uploads.close());
+  return uploads;
+}
+
+/** What is thrown, with everything that a debugger shows of it. */
+async function failure(promise: Promise<unknown>): Promise<{ message: string; all: string }> {
+  const error = await promise.then(
+    () => new Error('it succeeded'),
+    (thrown: Error) => thrown,
+  );
+  return {
+    message: error.message,
+    all: inspect(error, { depth: 20, showHidden: true, maxStringLength: null }),
+  };
+}
+
+/** A Redis may be built without TLS; then there is nothing to test here. */
+function tlsIsMissing(): string | undefined {
+  try {
+    execFileSync(REDIS_SERVER, ['--tls-port', '0', '--port', '-1'], { encoding: 'utf8', stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    return /Bad directive|without TLS/i.test(`${stdout}${stderr}`)
+      ? 'this redis-server has no TLS'
+      : undefined;
+  }
+}
+
+describe('rediss://', () => {
+  async function tlsRedis() {
+    const certificates = await makeCertificates();
+    const { ca, caFile, certFile, keyFile } = certificates;
+    const { port } = await startRedis({
+      port: '0',
+      'tls-port': '{port}',
+      'tls-cert-file': certFile,
+      'tls-key-file': keyFile,
+      'tls-ca-cert-file': caFile,
+      'tls-auth-clients': 'no',
+      appendonly: 'yes',
+      requirepass: 'over-tls',
+    });
+    return { url: `rediss://:over-tls@127.0.0.1:${port}`, port, ca, caFile };
+  }
+
+  test('an upload goes through, when the authority is named', async (context) => {
+    context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
+    const { url, ca, caFile } = await tlsRedis();
+    const running = worker({ REDIS_URL: url, REDIS_CA_FILE: caFile, LOG_LEVEL: 'trace' });
+    const uploads = producer(url, ca);
+    const upload = await uploads.add({ source: path });
+    expect(['completed', 'instant']).toContain((await upload.result()).outcome);
+    expect(running.output).not.toContain('over-tls');
+  });
+
+  test('a certificate that nobody vouches for is an error that says so, for workers and producers', async (context) => {
+    context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
+    const { url } = await tlsRedis();
+    const refused = worker({ REDIS_URL: url });
+    expect((await refused.exited).code).toBe(2);
+    expect(refused.output).toMatch(
+      /Redis at rediss:\/\/:\*\*\*@127\.0\.0\.1:\d+ has a certificate that is not trusted .*REDIS_CA_FILE/,
+    );
+    const { message } = await failure(producer(url).add({ source: path }));
+    expect(message).toContain('certificate that is not trusted');
+  });
+
+  test('another host’s certificate is refused though its authority is trusted', async (context) => {
+    context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
+    const { url, ca } = await tlsRedis();
+    const { message } = await failure(
+      producer(url.replace('127.0.0.1', 'localhost'), ca).add({ source: path }),
+    );
+    expect(message).toMatch(/certificate that is not trusted \(ERR_TLS_CERT_ALTNAME_INVALID\)/);
+  });
+
+  test('a Redis without TLS is told as such', async () => {
+    const { port } = await startRedis({});
+    const { message } = await failure(producer(`rediss://127.0.0.1:${port}`).add({ source: path }));
+    expect(message).toContain('speaks no TLS');
+  });
+});
+
+describe('users and passwords', () => {
+  /** The rights that docs/security.md tells to give. */
+  async function documentedRights(): Promise<string> {
+    const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
+    const [, rights = ''] = /ACL SETUSER uploads ([\s\S]*?)\n```/.exec(text) ?? [];
+    return rights.replaceAll(/\\?\s+/g, ' ').trim();
+  }
+
+  test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
+    const rights = (await documentedRights()).replaceAll('{vod}', world.prefix);
+    expect(rights).toContain('>PASSWORD');
+    const password = 'pass/word with @ and %';
+    const { port } = await startRedis({ appendonly: 'yes' });
+    const admin = new Redis({ port });
+    onTestFinished(() => admin.disconnect());
+    const words = rights.split(' ').map((word) => (word === '>PASSWORD' ? `>${password}` : word));
+    await admin.acl('SETUSER', 'uploads', ...words);
+    await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
+    const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
+    const running = await worker({ REDIS_URL: url, LOG_LEVEL: 'trace' }).ready();
+    const uploads = producer(url);
+    const upload = await uploads.add({ source: path, key: 'acl' });
+    expect(['completed', 'instant']).toContain((await upload.result()).outcome);
+
+    // Failing, retrying, cancelling and listing take rights of their own.
+    world.emulator.control.inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: -10006, canRetry: 0 },
+    });
+    const failing = await uploads.add({
+      source: await writeRandomFile(join(world.sources, 'fails.mp4'), 2 * MIB, 78),
+      priority: 1,
+    });
+    await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
+    expect((await (await uploads.retry(failing.id)).result()).outcome).toBe('completed');
+    world.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 200 }, share: 1 });
+    const cancelled = await uploads.add({
+      source: await writeRandomFile(join(world.sources, 'cancelled.mp4'), 40 * MIB, 79),
+    });
+    for await (const { bytesSent } of cancelled.progress()) if (bytesSent > 0) break;
+    expect(await uploads.cancel(cancelled.id)).toBe(true);
+    await uploads.add({ source: path, delay: 3_600_000 });
+    expect(await uploads.list()).toHaveLength(4);
+    await running.end('SIGTERM');
+    world.emulator.control.clearFaults();
+
+    const denied = (await admin.acl('LOG')) as unknown[];
+    const commands = denied.map((entry) => (entry as unknown[])[7]);
+    // CONFIG GET is asked for, and done without. LIB-NAME and so on are good manners of the client.
+    expect(commands.filter((command) => !/^config/.test(String(command)))).toEqual([]);
+    expect(running.output).not.toContain('NOPERM');
+    expect(running.output).not.toContain(password);
+    expect(running.output).not.toContain(encodeURIComponent(password));
+
+    const asUser = new Redis(url, { retryStrategy: () => null });
+    onTestFinished(() => asUser.disconnect());
+    for (const command of [
+      ['get', 'somebody-elses'],
+      ['keys', '*'],
+      ['scan', '0'],
+      ['flushall'],
+      ['flushdb'],
+      ['config', 'set', 'dir', '/tmp'],
+      ['acl', 'list'],
+      ['monitor'],
+      ['shutdown'],
+      ['script', 'flush'],
+      ['function', 'list'],
+      ['publish', 'somebody-elses', 'x'],
+    ] as const) {
+      await expect(asUser.call(...(command as [string])), command.join(' ')).rejects.toThrow(
+        /NOPERM|No permissions/i,
+      );
+    }
+  });
+
+  test('a wrong password says so at once, and no error shows it', async () => {
+    const { port } = await startRedis({ requirepass: 'right-password' });
+    const url = `redis://:wrong-password@127.0.0.1:${port}`;
+    const refused = worker({ REDIS_URL: url, LOG_LEVEL: 'trace' });
+    expect((await refused.exited).code).toBe(2);
+    expect(refused.output).toMatch(
+      /redis:\/\/:\*\*\*@127\.0\.0\.1:\d+ refuses these credentials \(WRONGPASS/,
+    );
+    expect(refused.output).not.toContain('wrong-password');
+    for (const connection of [url, `redis://127.0.0.1:${port}`]) {
+      const startedAt = performance.now();
+      const { message, all } = await failure(producer(connection).add({ source: path }));
+      expect(message).toContain('refuses these credentials');
+      expect(performance.now() - startedAt).toBeLessThan(3000);
+      expect(all).not.toContain('wrong-password');
+    }
+  });
+});

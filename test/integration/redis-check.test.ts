@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { startRedis } from '../support/redis.ts';
+import { type WorkerProcess, World } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.create();
+});
+afterAll(() => world.close());
+
+const LOSING = { 'maxmemory-policy': 'allkeys-lru', appendonly: 'no' };
+const SAFE = { 'maxmemory-policy': 'noeviction', appendonly: 'yes' };
+
+async function workerOn(
+  settings: Record<string, string>,
+  env: Record<string, string> = {},
+): Promise<WorkerProcess> {
+  const { port } = await startRedis(settings);
+  const worker = world.worker({ REDIS_URL: `redis://127.0.0.1:${port}`, ...env });
+  onTestFinished(async () => void (await worker.end()));
+  return worker;
+}
+
+/** Every line that it wrote, each of which must be JSON. */
+function linesOf(worker: WorkerProcess): Record<string, unknown>[] {
+  return worker.output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('a Redis that can lose uploads', () => {
+  test('is told once per problem, with what mends it, and in lines of the log only', async () => {
+    const worker = await (await workerOn(LOSING)).ready();
+    await worker.end('SIGTERM');
+    const warnings = linesOf(worker).filter(({ level }) => level === 'warn');
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        msg: 'redis can lose uploads',
+        problem: expect.stringContaining('allkeys-lru'),
+        fix: expect.stringContaining('noeviction'),
+      }),
+      expect.objectContaining({
+        msg: 'redis can lose uploads',
+        problem: expect.stringContaining('persistence is off'),
+        fix: expect.stringContaining('appendonly yes'),
+      }),
+    ]);
+    expect(warnings[0]?.redis).toMatch(/^(Redis|Valkey) \d/);
+  });
+
+  test.each(['workers/main.ts', 'src/cli.ts'])(
+    'ends the start with REQUIRE_DURABLE_REDIS=1 (%s)',
+    async (program) => {
+      const { port } = await startRedis(LOSING);
+      const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REQUIRE_DURABLE_REDIS: '1', LOG_LEVEL: 'info' };
+      const worker = world.worker(env, program === 'src/cli.ts' ? ['worker'] : [], program);
+      expect((await worker.exited).code).toBe(2);
+      expect(worker.output).toMatch(/can't be trusted with uploads:\n.*allkeys-lru.*\n.*persistence is off/);
+      expect(worker.output).not.toMatch(/ at .*\.ts:\d/);
+    },
+  );
+});
+
+test('one that keeps everything is not talked about, required or not', async () => {
+  const worker = await (await workerOn(SAFE, { REQUIRE_DURABLE_REDIS: '1' })).ready();
+  await worker.end('SIGTERM');
+  expect(linesOf(worker).filter(({ level }) => level === 'warn')).toEqual([]);
+});
+
+test('save points are persistence, too', async () => {
+  const worker = await (
+    await workerOn({ ...SAFE, appendonly: 'no', save: '3600 1' }, { REQUIRE_DURABLE_REDIS: '1' })
+  ).ready();
+  await worker.end('SIGTERM');
+});
+
+test('where CONFIG is forbidden, that persistence can’t be told is said at debug', async () => {
+  const worker = await (
+    await workerOn({ ...SAFE, appendonly: 'no', 'rename-command': 'CONFIG ' }, { REQUIRE_DURABLE_REDIS: '1' })
+  ).ready();
+  await worker.end('SIGTERM');
+  expect(linesOf(worker).map(({ msg }) => msg)).toContainEqual(expect.stringContaining('can not be told'));
+});

@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+/** Not an npm package's command: the machine's. */
+const OPENSSL = 'openssl';
+
+export interface Certificates {
+  /** PEM of the authority. */
+  readonly ca: string;
+  readonly caFile: string;
+  /** For 127.0.0.1, signed by the authority. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** An authority of its own and a server's certificate by it; gone with the test. */
+export async function makeCertificates(): Promise<Certificates> {
+  const dir = await mkdtemp(join(tmpdir(), 'vod-certificates-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const [caFile, caKeyFile, certFile, keyFile] = ['ca.pem', 'ca.key', 'cert.pem', 'cert.key'].map((name) =>
+    join(dir, name),
+  ) as [string, string, string, string];
+  const request = (subject: string, out: string, keyOut: string, more: readonly string[]): void => {
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    execFileSync(
+      OPENSSL,
+      ['req', '-x509', ...curve, '-subj', subject, '-out', out, '-keyout', keyOut, ...more],
+      { stdio: 'ignore' },
+    );
+  };
+  request('/CN=vod-test-authority', caFile, caKeyFile, ['-addext', 'keyUsage=keyCertSign']);
+  request('/CN=vod-test-redis', certFile, keyFile, [
+    ...['-CA', caFile, '-CAkey', caKeyFile],
+    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE'],
+  ]);
+  return { ca: await readFile(caFile, 'utf8'), caFile, certFile, keyFile };
+}
