@@ -17,6 +17,9 @@ export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
 const decimal = z.string().regex(/^\d{1,24}$/);
 const bytes = z.int().min(0);
+// Far above what producers let in; they keep a forged job from becoming a request of megabytes.
+const path = z.string().min(1).max(4096);
+const text = z.string().min(1).max(512);
 const partSize = z.union(PART_SIZES.map((size) => z.literal(size)));
 const fileVersion = z.object({ size: bytes.min(1), mtimeNs: decimal, inode: decimal });
 const hashed = z.object({ fileSha: sha1, version: fileVersion });
@@ -27,10 +30,10 @@ export type Hashed = z.infer<typeof hashed>;
 
 /** What InitUpload is told of the video, beside the file's SHA-1 and size. */
 const video = z.object({
-  name: z.string().min(1),
-  type: z.string().min(1),
+  name: text,
+  type: text,
   partSize,
-  tags: z.array(z.string()).exactOptional(),
+  tags: z.array(text).max(64).exactOptional(),
   classId: z.int().exactOptional(),
   transcode: z.boolean().exactOptional(),
   screenshot: z.boolean().exactOptional(),
@@ -62,12 +65,12 @@ export type UploadResult = z.infer<typeof uploadResult>;
 const uploadData = z.object({
   schema: schemaVersion,
   /** Absolute path. */
-  source: z.string().min(1),
+  source: path,
   video,
   priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
-  key: z.string().exactOptional(),
+  key: text.exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
-  nonce: z.string(),
+  nonce: text,
   /** The newest SHA-1 known; not computed again while the file is the same version. */
   hashed: hashed.exactOptional(),
   /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
@@ -78,9 +81,9 @@ const uploadData = z.object({
 export type UploadData = z.infer<typeof uploadData>;
 
 /** What every child knows of its parent. */
-const child = z.object({ schema: schemaVersion, uploadId: z.string().min(1), run });
+const child = z.object({ schema: schemaVersion, uploadId: text, run });
 
-const hashData = child.extend({ source: z.string().min(1), known: hashed.exactOptional() });
+const hashData = child.extend({ source: path, known: hashed.exactOptional() });
 export type HashData = z.infer<typeof hashData>;
 
 const initData = child.extend({ hashed, video });
@@ -95,7 +98,7 @@ const initValue = z.union([
 export type InitValue = z.infer<typeof initValue>;
 
 const partData = child.extend({
-  source: z.string().min(1),
+  source: path,
   hashed,
   /** Of the whole upload. */
   partSize,

@@ -69,7 +69,10 @@ const tag = z
 
 const flag = z.boolean('must be true or false').optional();
 const schema = z.strictObject({
-  source: z.string('must be the path of a file').min(1, 'must be the path of a file'),
+  source: z
+    .string('must be the path of a file')
+    .min(1, 'must be the path of a file')
+    .max(4096, 'must be at most 4096 characters'),
   name: z.string('must be a text').optional(),
   type: z.string('must be a text').optional(),
   tags: z.array(tag, 'must be a list of texts').max(32, 'must be at most 32').optional(),

@@ -1,0 +1,113 @@
+import type { ConnectionObserver } from '../support/proxy.ts';
+import { RespStream, wordsOf } from './resp.ts';
+
+export type Side = 'before' | 'after';
+
+/** Just before the n-th request of a process goes on to its target, or just after the reply to it has come back. */
+export interface KillPointOptions {
+  /** From 1; counted from `arm` on. */
+  readonly at: number;
+  readonly side: Side;
+  /** Ends the process. Nothing that it sent and that has not gone on ever does. */
+  readonly kill: () => void;
+}
+
+/** Counts the requests of one process over all of its connections, and kills it at one of them. */
+export class KillPoint {
+  /** Requests seen. */
+  count = 0;
+  /** What the process was killed at. */
+  struck: string | undefined;
+  readonly #options: KillPointOptions;
+  #armed = false;
+
+  constructor(options: KillPointOptions) {
+    this.#options = options;
+  }
+
+  arm(): void {
+    this.#armed = true;
+  }
+
+  /** For a proxy to Redis. */
+  redis(): ConnectionObserver {
+    const commands = new RespStream();
+    const replies = new RespStream();
+    /** What each reply that is to come answers. */
+    const asked: (string | undefined)[] = [];
+    return {
+      onUpstream: (bytes) => {
+        const passed: Buffer[] = [];
+        for (const command of commands.push(bytes)) {
+          const label = redisLabel(command);
+          const fatal = label !== undefined && this.#arrives(label);
+          if (this.struck !== undefined) break;
+          asked.push(fatal ? label : undefined);
+          passed.push(command);
+        }
+        return Buffer.concat(passed);
+      },
+      onDownstream: (bytes) => {
+        for (const _ of replies.push(bytes)) {
+          const label = asked.shift();
+          if (label !== undefined) this.#strike(label);
+        }
+        return bytes;
+      },
+    };
+  }
+
+  /** For a proxy to VOD: one request at a time on each connection. */
+  vod(): ConnectionObserver {
+    let asked: { readonly label: string; readonly fatal: boolean } | undefined;
+    let reply = '';
+    return {
+      onUpstream: (bytes) => {
+        if (this.struck !== undefined) return Buffer.alloc(0);
+        if (asked !== undefined) return bytes;
+        const label = vodAction(bytes) ?? 'unknown';
+        asked = { label, fatal: this.#arrives(label) };
+        return this.struck === undefined ? bytes : Buffer.alloc(0);
+      },
+      onDownstream: (bytes) => {
+        reply += bytes.toString('latin1');
+        const [head = '', body] = reply.split('\r\n\r\n', 2);
+        const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+        if (body === undefined || body.length < length) return bytes;
+        reply = '';
+        if (asked?.fatal) this.#strike(asked.label);
+        asked = undefined;
+        return bytes;
+      },
+    };
+  }
+
+  /** @returns whether the reply to this request is the moment. */
+  #arrives(label: string): boolean {
+    if (!this.#armed || this.struck !== undefined || ++this.count !== this.#options.at) return false;
+    if (this.#options.side === 'after') return true;
+    this.#strike(label);
+    return false;
+  }
+
+  #strike(label: string): void {
+    if (this.struck !== undefined) return;
+    this.struck = label;
+    this.#options.kill();
+  }
+}
+
+/** The action of the request that begins with these bytes. */
+export function vodAction(bytes: Buffer): string | undefined {
+  return /^(?:GET|POST) \S*[?&]Action=(\w+)/.exec(bytes.toString('latin1', 0, 4096))?.[1];
+}
+
+/** What a command is about; undefined for the regular look for stalled jobs, which is no step of an upload. */
+function redisLabel(command: Buffer): string | undefined {
+  const [name = '', ...words] = wordsOf(command);
+  // EVALSHA sha numkeys key …
+  const key = words.find((word) => word.startsWith('{')) ?? '';
+  const [, queue = '', ...rest] = key.split(':');
+  if (rest[0] === 'stalled') return undefined;
+  return `${name.toLowerCase()} ${queue}${rest.length > 0 ? `:${rest.join(':')}` : ''}`;
+}

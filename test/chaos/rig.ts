@@ -1,0 +1,260 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
+import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
+import { startProxy, type TcpProxy } from '../support/proxy.ts';
+import { SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
+import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
+
+/** A worker that was told to stop has handed everything back and is gone by then: see workers/shutdown.ts. */
+const STOP_MS = 15_000;
+/** A worker that has been ready for so long has all the connections that it keeps. */
+const WARM_MS = 3000;
+
+interface Slot {
+  readonly stages: string | undefined;
+  worker: WorkerProcess;
+  /** File descriptors when it was warm. */
+  descriptors: number | undefined;
+  /** Being ended, started or frozen: left alone by other troubles. */
+  busy: boolean;
+}
+
+/** All that takes part in a chaos run, real, behind proxies, and private to the run. */
+export class Rig {
+  readonly prefix: string;
+  readonly redis: RedisServer;
+  readonly emulator: Emulator;
+  readonly redisProxy: TcpProxy;
+  readonly vodProxy: TcpProxy;
+  readonly sources: string;
+  /** What processes did that they must not. */
+  readonly findings: string[] = [];
+  readonly #dir: string;
+  readonly #slots: Slot[] = [];
+  #closing = false;
+
+  private constructor(parts: {
+    dir: string;
+    redis: RedisServer;
+    emulator: Emulator;
+    redisProxy: TcpProxy;
+    vodProxy: TcpProxy;
+  }) {
+    this.prefix = `{chaos-${randomBytes(5).toString('hex')}}`;
+    this.#dir = parts.dir;
+    this.redis = parts.redis;
+    this.emulator = parts.emulator;
+    this.redisProxy = parts.redisProxy;
+    this.vodProxy = parts.vodProxy;
+    this.sources = join(parts.dir, 'sources');
+  }
+
+  static async create(): Promise<Rig> {
+    const dir = await mkdtemp(join(tmpdir(), 'vod-chaos-'));
+    await mkdir(join(dir, 'sources'));
+    const redis = await startRedisServer();
+    const emulator = await startEmulator({
+      dataDir: join(dir, 'vod'),
+      secretId: SECRET_ID,
+      secretKey: SECRET_KEY,
+    });
+    const redisProxy = await startProxy(redis.port);
+    const vodProxy = await startProxy(Number(new URL(emulator.url).port));
+    return new Rig({ dir, redis, emulator, redisProxy, vodProxy });
+  }
+
+  /** What workers and producers connect to. */
+  get redisUrl(): string {
+    return `redis://127.0.0.1:${this.redisProxy.port}`;
+  }
+
+  async startWorkers(): Promise<void> {
+    for (const stages of WORKER_SLOTS) {
+      this.#slots.push({ stages, worker: this.#spawn(stages), descriptors: undefined, busy: false });
+    }
+    await Promise.all(this.#slots.map((slot) => this.#warmUp(slot)));
+  }
+
+  /** Ends a slot's worker and starts another after a while. @returns false when something else goes on with it. */
+  async end(index: number, signal: 'SIGKILL' | 'SIGTERM', downMs: number): Promise<boolean> {
+    return await this.#alone(index, async (slot) => {
+      await this.#endWorker(slot, signal);
+      await pause(downMs);
+      if (this.#closing) return;
+      slot.worker = this.#spawn(slot.stages);
+      void this.#warmUp(slot).catch(() => {});
+    });
+  }
+
+  /** Stops a slot's worker from running, past its locks. */
+  async freeze(index: number, forMs: number): Promise<boolean> {
+    return await this.#alone(index, async ({ worker }) => {
+      worker.child.kill('SIGSTOP');
+      await pause(forMs);
+      worker.child.kill('SIGCONT');
+    });
+  }
+
+  async freezeRedis(forMs: number): Promise<void> {
+    const { pid } = this.redis;
+    process.kill(pid, 'SIGSTOP');
+    await pause(forMs);
+    process.kill(pid, 'SIGCONT');
+  }
+
+  async killRedis(forMs: number): Promise<void> {
+    await this.redis.kill();
+    await pause(forMs);
+    await this.redis.restart();
+  }
+
+  /** Workers that run although nobody told them to, or not although nobody ended them. */
+  async checkWorkers(): Promise<void> {
+    for (const { worker, stages } of this.#slots) {
+      if (!worker.running)
+        this.findings.push(`a worker (${stages ?? 'all stages'}) ended by itself: ${lastWords(worker)}`);
+    }
+  }
+
+  /** Descriptors that workers hold now and did not hold when they had just become warm. */
+  async checkDescriptors(withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const leaks: string[] = [];
+      for (const { worker, stages, descriptors } of this.#slots) {
+        const now = await descriptorsOf(worker.pid);
+        if (descriptors === undefined || now === undefined || now <= descriptors + DESCRIPTOR_TOLERANCE)
+          continue;
+        leaks.push(
+          `a worker (${stages ?? 'all stages'}) holds ${now} file descriptors, ${descriptors} at first`,
+        );
+      }
+      if (leaks.length === 0) return;
+      if (performance.now() > deadline) {
+        this.findings.push(...leaks);
+        return;
+      }
+      await pause(500);
+    }
+  }
+
+  /** SIGTERM to all workers; each must stop by itself. */
+  async stopWorkers(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#slots.map((slot) => this.#endWorker(slot, 'SIGTERM')));
+  }
+
+  /** Ends all, and removes what is on disk. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#slots.map(({ worker }) => worker.end('SIGKILL')));
+    await this.redisProxy.close();
+    await this.vodProxy.close();
+    await this.emulator.close();
+    const { pid } = this.redis;
+    await this.redis.stop();
+    for (const left of [...(await processesOf(this.prefix)), ...(isRunning(pid) ? [pid] : [])]) {
+      this.findings.push(`process ${left} is left`);
+    }
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  #spawn(stages: string | undefined): WorkerProcess {
+    const args = ['workers/main.ts', ...(stages === undefined ? [] : ['--stages', stages])];
+    return new WorkerProcess(args, {
+      REDIS_URL: this.redisUrl,
+      QUEUE_PREFIX: this.prefix,
+      VOD_ENDPOINT: this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`),
+      VOD_SECRET_ID: SECRET_ID,
+      VOD_SECRET_KEY: SECRET_KEY,
+      VOD_QUOTA_INIT_PER_MINUTE: '0',
+      VOD_QUOTA_PART_PER_MINUTE: '0',
+      VOD_QUOTA_FINISH_PER_MINUTE: '0',
+      SOURCE_ROOTS: this.sources,
+      BACKOFF_BASE_MS: '50',
+      BACKOFF_MAX_MS: '1000',
+      OUTAGE_PROBE_MS: '200',
+      ACCOUNT_PROBE_MS: '300',
+      LOCK_DURATION_MS: String(LOCK_MS),
+      STALLED_INTERVAL_MS: '300',
+      SHUTDOWN_TIMEOUT_MS: '500',
+      METRICS_PORT: '0',
+      NODE_COMPILE_CACHE: join(this.#dir, 'compiled'),
+    });
+  }
+
+  async #warmUp(slot: Slot): Promise<void> {
+    const { worker } = slot;
+    slot.descriptors = undefined;
+    await worker.ready();
+    await pause(WARM_MS);
+    const descriptors = await descriptorsOf(worker.pid);
+    if (slot.worker === worker) slot.descriptors = descriptors;
+  }
+
+  async #alone(index: number, act: (slot: Slot) => Promise<void>): Promise<boolean> {
+    const slot = this.#slots[index];
+    if (slot === undefined || slot.busy || this.#closing) return false;
+    slot.busy = true;
+    try {
+      await act(slot);
+    } finally {
+      slot.busy = false;
+    }
+    return true;
+  }
+
+  async #endWorker({ worker, stages }: Slot, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (!worker.running) return;
+    // A process that has yet to install its signal listeners ends by the signal, which is as well.
+    const ready = worker.lines.some(({ msg }) => msg === 'worker is ready');
+    const startedAt = performance.now();
+    const overdue = setTimeout(() => worker.child.kill('SIGKILL'), STOP_MS);
+    const { code, signal: by } = await worker.end(signal);
+    clearTimeout(overdue);
+    if (signal === 'SIGKILL' || !ready || code === 0) return;
+    const afterMs = Math.round(performance.now() - startedAt);
+    this.findings.push(
+      `a worker (${stages ?? 'all stages'}) ended ${afterMs} ms after SIGTERM by ${by ?? `code ${code}`}: ${lastWords(worker)}`,
+    );
+  }
+}
+
+/** Idle connections to VOD, which come and go, and files that are being read. */
+const DESCRIPTOR_TOLERANCE = 8;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const lastWords = (worker: WorkerProcess): string => worker.output.slice(-600);
+
+/** Sockets and files; threads that hash come late and hold others. */
+async function descriptorsOf(pid: number): Promise<number | undefined> {
+  const directory = `/proc/${pid}/fd`;
+  const names = await readdir(directory).catch(() => undefined);
+  const targets =
+    names && (await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => ''))));
+  return targets?.filter((target) => /^(socket:|\/)/.test(target)).length;
+}
+
+/** Processes whose environment has this text, this one apart. */
+async function processesOf(text: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
+    if (environment.includes(text)) found.push(Number(name));
+  }
+  return found;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { loadConfig } from '../../src/config.ts';
+import { VodUploads } from '../../src/index.ts';
+import { createLogger } from '../../src/log.ts';
+import { STAGES, type Stage } from '../../src/queue/names.ts';
+import { type RunningWorker, startWorker } from '../../workers/start.ts';
+import { writeRandomFile } from '../support/files.ts';
+import { startProxy } from '../support/proxy.ts';
+import { SECRET_ID, SECRET_KEY, type World } from '../support/world.ts';
+import { KillPoint, type Side, vodAction } from './kill-point.ts';
+
+/** Which requests of the process are counted: the commands to Redis of all stages but `part`, or its calls to VOD. */
+export type Wire = 'redis' | 'vod';
+
+/** A process is killed at the `at`-th request over `wire`, from 1. */
+export interface Case {
+  readonly wire: Wire;
+  readonly side: Side;
+  readonly at: number;
+}
+
+export interface CaseOutcome extends Case {
+  /** What it was killed at; undefined when the upload was complete before. */
+  readonly struck: string | undefined;
+  /** Whether as many requests were made at all. */
+  readonly reached: boolean;
+  /** What is not as without the kill; empty is good. */
+  readonly findings: readonly string[];
+}
+
+const PART_SIZE = 524_288;
+const FILE_SIZE = 2 * PART_SIZE + 7;
+const PARTS = 3;
+const CONTROL_STAGES: readonly Stage[] = ['upload', 'hash', 'init', 'finish'];
+/** An upload that takes longer after its worker died won't end. */
+const END_WITHIN_MS = 30_000;
+
+let serial = 0;
+
+/**
+ * One upload whose worker process dies at one moment and another worker takes over; the upload must come out as if
+ * nothing had happened.
+ */
+async function runCase(world: World, one: Case): Promise<CaseOutcome> {
+  const prefix = `{steps-${randomBytes(5).toString('hex')}}`;
+  const path = join(world.sources, `${prefix.slice(1, -1)}.mp4`);
+  await writeRandomFile(path, FILE_SIZE, ++serial * 7919 + one.at);
+  const point = new KillPoint({ ...one, kill: () => void victim.child.kill('SIGKILL') });
+  const calls = { InitUpload: 0, UploadPart: 0, FinishUpload: 0 };
+  const vodPort = Number(new URL(world.emulator.url).port);
+  const redisPort = Number(new URL(world.redisUrl).port);
+  const count = (bytes: Buffer): Buffer => {
+    const action = vodAction(bytes);
+    if (action !== undefined && action in calls) calls[action as keyof typeof calls]++;
+    return bytes;
+  };
+  const redisProxy = await startProxy(redisPort, () => (one.wire === 'redis' ? point.redis() : {}));
+  // What the victim sends goes through both.
+  const countedVod = await startProxy(vodPort, () => ({ onUpstream: count }));
+  const vodProxy = await startProxy(countedVod.port, () => (one.wire === 'vod' ? point.vod() : {}));
+  const env = {
+    REDIS_URL: world.redisUrl,
+    QUEUE_PREFIX: prefix,
+    VOD_ENDPOINT: endpoint(world, countedVod.port),
+    OUTAGE_PROBE_MS: '200',
+    LOCK_DURATION_MS: '1000',
+    STALLED_INTERVAL_MS: '150',
+    // Hundreds of processes start: not to compile the same for each.
+    NODE_COMPILE_CACHE: join(dirname(world.sources), 'compiled'),
+  };
+  const victim = world.worker(
+    {
+      ...env,
+      REDIS_URL: `redis://127.0.0.1:${redisProxy.port}`,
+      VOD_ENDPOINT: endpoint(world, vodProxy.port),
+    },
+    one.wire === 'redis' ? ['--stages', CONTROL_STAGES.join(',')] : [],
+  );
+  const uploads = new VodUploads({ connection: world.redisUrl, prefix, sourceRoots: [world.sources] });
+  const others: RunningWorker[] = [];
+  const start = async (stages: readonly Stage[]): Promise<void> => {
+    others.push(await startHere(world, env, stages));
+  };
+  const findings: string[] = [];
+  try {
+    if (one.wire === 'redis') await start(['part']);
+    await victim.ready();
+    point.arm();
+    const upload = await uploads.add({ source: path, partSize: PART_SIZE });
+    const ended = upload.result();
+    ended.catch(() => {});
+    await Promise.race([ended.catch(() => {}), victim.exited]);
+    if (point.struck !== undefined) await start(STAGES);
+    const result = await within(ended, END_WITHIN_MS);
+    if (result === undefined) {
+      findings.push(`did not end: ${JSON.stringify(await upload.status())}`);
+    } else {
+      const { attempt } = await upload.status();
+      const stored = world.emulator.control.stats().files.filter(({ fileSha }) => fileSha === result.fileSha);
+      const finishes = stored.reduce((sum, file) => sum + file.finishes, 0);
+      const received = Buffer.from(await (await fetch(result.url)).arrayBuffer());
+      expectSame(findings, {
+        outcome: [result.outcome, 'completed'],
+        'parts sent': [result.partsSent, PARTS],
+        attempt: [attempt, 1],
+        'videos stored': [finishes, 1],
+        'right bytes': [received.equals(await readFile(path)), true],
+      });
+    }
+    // A request is repeated at most for the one that was under way, all parts for those under way with it.
+    expectAtMost(findings, calls, { InitUpload: 2, UploadPart: 2 * PARTS, FinishUpload: 2 });
+  } catch (error) {
+    findings.push(String(error));
+  } finally {
+    await victim.end();
+    await Promise.all(others.map((worker) => worker.close()));
+    await uploads.close();
+    await Promise.all([redisProxy, vodProxy, countedVod].map((proxy) => proxy.close()));
+  }
+  return { ...one, struck: point.struck, reached: point.count >= one.at, findings };
+}
+
+/**
+ * Runs cases at 1, 1 + stride, 1 + 2 × stride … until the process makes fewer requests than that; some at a time.
+ * @param from the first, instead of 1
+ */
+export async function runMatrix(
+  world: World,
+  options: { wire: Wire; side: Side; from?: number; stride?: number; atATime?: number },
+): Promise<CaseOutcome[]> {
+  const { wire, side, from = 1, stride = 1, atATime = 6 } = options;
+  const outcomes: CaseOutcome[] = [];
+  let next = from;
+  let over = false;
+  const lane = async (): Promise<void> => {
+    while (!over) {
+      const at = next;
+      next += stride;
+      const outcome = await runCase(world, { wire, side, at });
+      if (!outcome.reached) over = true;
+      outcomes.push(outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, lane));
+  return outcomes.sort((a, b) => a.at - b.at);
+}
+
+/** The cases that are not as they must be, readable. */
+export function failuresOf(outcomes: readonly CaseOutcome[]): string[] {
+  return outcomes
+    .filter(({ findings }) => findings.length > 0)
+    .map(
+      ({ wire, side, at, struck, findings }) =>
+        `killed ${side} ${wire} request ${at} (${struck ?? 'never'}): ${findings.join('; ')}`,
+    );
+}
+
+/** A worker within this process, not behind a proxy. */
+async function startHere(
+  world: World,
+  env: Readonly<Record<string, string>>,
+  stages: readonly Stage[],
+): Promise<RunningWorker> {
+  const config = loadConfig({
+    VOD_SECRET_ID: SECRET_ID,
+    VOD_SECRET_KEY: SECRET_KEY,
+    VOD_QUOTA_INIT_PER_MINUTE: '0',
+    VOD_QUOTA_PART_PER_MINUTE: '0',
+    VOD_QUOTA_FINISH_PER_MINUTE: '0',
+    SOURCE_ROOTS: world.sources,
+    BACKOFF_BASE_MS: '20',
+    BACKOFF_MAX_MS: '200',
+    SHUTDOWN_TIMEOUT_MS: '1000',
+    ...env,
+  });
+  return await startWorker(config, { stages, log: createLogger({ level: 'silent', format: 'json' }) });
+}
+
+function endpoint(world: World, port: number): string {
+  return world.emulator.url.replace(/:\d+\//, `:${port}/`);
+}
+
+function expectSame(findings: string[], facts: Readonly<Record<string, readonly [unknown, unknown]>>): void {
+  for (const [name, [actual, expected]] of Object.entries(facts)) {
+    if (actual !== expected) findings.push(`${name}: ${actual} instead of ${expected}`);
+  }
+}
+
+function expectAtMost<Name extends string>(
+  findings: string[],
+  counts: Readonly<Record<Name, number>>,
+  bounds: Readonly<Record<Name, number>>,
+): void {
+  for (const name of Object.keys(bounds) as Name[]) {
+    if (counts[name] > bounds[name]) findings.push(`${counts[name]} ${name}, more than ${bounds[name]}`);
+  }
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { RedisUnavailableError, UploadFailedError, type UploadResult, VodUploads } from '../../src/index.ts';
+import type { UploadOptions } from '../../src/queue/upload-options.ts';
+import { PART_SIZES } from '../../src/vod/protocol.ts';
+import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { Random } from './random.ts';
+import type { Rig } from './rig.ts';
+
+/** A file to be uploaded, by one upload or by several. */
+export interface Source {
+  readonly path: string;
+  readonly sha1: string;
+  /** Bytes. */
+  readonly size: number;
+  /** VOD refuses one of its parts for good, as long as faults are on. */
+  readonly permanent: boolean;
+}
+
+/** An upload and what has come of it. */
+export interface Tracked {
+  readonly source: Source;
+  readonly id: string;
+  outcome: UploadResult['outcome'] | 'failed' | undefined;
+  result?: UploadResult;
+  error?: Error;
+}
+
+const PRODUCERS = 3;
+/** Each has so many uploads under way. */
+const UPLOADS_AT_A_TIME = 4;
+/** Time between the end of an upload and the adding of the next. */
+const PAUSE_MAX_MS = 700;
+const SHARE_WITH_KEY = 0.7;
+const SHARE_OF_DUPLICATES = 0.12;
+const SHARE_OF_PERMANENT = 0.04;
+const READD_PAUSE_MS = 200;
+/** The code that a part of a permanent one is refused with. */
+export const PERMANENT_CODE = '-10006';
+
+const MIB = 1048576;
+
+/** Producers that add uploads for as long as they are told to, some again and again when Redis was away. */
+export class Uploads {
+  readonly tracked: Tracked[] = [];
+  /** Adds that failed because Redis was away, and were done again. */
+  readds = 0;
+  readonly #rig: Rig;
+  readonly #producers: readonly VodUploads[];
+  readonly #seed: number;
+  #serial = 0;
+  #ended = 0;
+  #adding = true;
+  readonly #loops: Promise<void>[] = [];
+
+  constructor(rig: Rig, seed: number) {
+    this.#rig = rig;
+    this.#seed = seed;
+    this.#producers = Array.from(
+      { length: PRODUCERS },
+      () => new VodUploads({ connection: rig.redisUrl, prefix: rig.prefix, sourceRoots: [rig.sources] }),
+    );
+  }
+
+  /** Uploads that have ended, however. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  get pending(): readonly Tracked[] {
+    return this.tracked.filter(({ outcome }) => outcome === undefined);
+  }
+
+  start(): void {
+    for (const [index, producer] of this.#producers.entries()) {
+      for (let lane = 0; lane < UPLOADS_AT_A_TIME; lane++) {
+        const random = new Random(this.#seed + 1000 * (index + 1) + lane);
+        this.#loops.push(this.#addUntilStopped(producer, random));
+      }
+    }
+  }
+
+  /** No more are added; resolves when all have ended. */
+  async drain(): Promise<void> {
+    this.#adding = false;
+    await Promise.all(this.#loops);
+  }
+
+  /** Sets those that failed to work again, and waits for them. */
+  async retryFailed(): Promise<void> {
+    const [producer] = this.#producers;
+    const failed = this.tracked.filter(({ outcome }) => outcome === 'failed');
+    await Promise.all(
+      failed.map(async (tracked) => {
+        if (producer === undefined) return;
+        const upload = await producer.retry(tracked.id);
+        tracked.result = await upload.result();
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#adding = false;
+    await Promise.allSettled(this.#producers.map((producer) => producer.close()));
+  }
+
+  async #addUntilStopped(producer: VodUploads, random: Random): Promise<void> {
+    while (this.#adding) {
+      const source = await this.#source(random);
+      const twice = !source.permanent && random.chance(SHARE_OF_DUPLICATES);
+      await Promise.all(
+        (twice ? [source, source] : [source]).map((one) => this.#upload(producer, one, random)),
+      );
+      await pause(random.between(0, PAUSE_MAX_MS));
+    }
+  }
+
+  async #upload(producer: VodUploads, source: Source, random: Random): Promise<void> {
+    const serial = ++this.#serial;
+    const options: UploadOptions = {
+      source: source.path,
+      partSize: random.pick(PART_SIZES),
+      priority: random.between(1, 10),
+      tags: [`serial ${serial}`],
+      ...(random.chance(SHARE_WITH_KEY) && { key: `order ${serial}` }),
+      ...(random.chance(0.1) && { delay: random.between(1, 2000) }),
+    };
+    for (;;) {
+      let tracked: Tracked;
+      try {
+        const upload = await producer.add(options);
+        tracked = { source, id: upload.id, outcome: undefined };
+        this.tracked.push(tracked);
+        await this.#follow(tracked, upload.result());
+        return;
+      } catch (error) {
+        if (!(error instanceof RedisUnavailableError)) throw error;
+        // Perhaps it was taken; a key finds it then, and without one there are two uploads of one content.
+        this.readds++;
+        await pause(READD_PAUSE_MS);
+      }
+    }
+  }
+
+  async #follow(tracked: Tracked, result: Promise<UploadResult>): Promise<void> {
+    try {
+      tracked.result = await result;
+      tracked.outcome = tracked.result.outcome;
+    } catch (error) {
+      tracked.error = error as Error;
+      if (!(error instanceof UploadFailedError)) throw error;
+      tracked.outcome = 'failed';
+    }
+    this.#ended++;
+  }
+
+  /** 1 byte to 20 MiB: half of them clips, a tenth big. */
+  async #source(random: Random): Promise<Source> {
+    const serial = ++this.#serial;
+    const kind = random.next();
+    let size = random.between(1, 20 * MIB);
+    if (kind < 0.1) size = random.pick([1, 2, 524_287, 524_288, 524_289, MIB - 1, MIB, MIB + 1, 2 * MIB]);
+    else if (kind < 0.5) size = random.between(1, 300_000);
+    else if (kind < 0.9) size = random.between(300_000, 4 * MIB);
+    // Of the smallest files there are few different ones, so that others would be refused as well.
+    const permanent = size > 1000 && random.chance(SHARE_OF_PERMANENT);
+    const path = await writeRandomFile(join(this.#rig.sources, `${serial}.mp4`), size, this.#seed + serial);
+    const sha1 = await sha1Of(path);
+    if (permanent) this.#refuseForGood(sha1);
+    return { path, sha1, size, permanent };
+  }
+
+  #refuseForGood(fileSha: string): void {
+    this.#rig.emulator.control.inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: Number(PERMANENT_CODE), canRetry: 0, message: 'injected as permanent' },
+      share: 1,
+      offset: 0,
+      fileSha,
+    });
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { Redis } from 'ioredis';
+import type { EmulatorStats } from '../../src/emulator/stats.ts';
+import { UploadFailedError } from '../../src/index.ts';
+import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
+import { PERMANENT_CODE, type Source, type Tracked } from './uploads.ts';
+
+/** A finished upload of few children keeps their names, by intent: see FORGET_CHILDREN_ABOVE in src/queue/reconcile.ts. */
+const CHILDREN_KEPT = 16;
+const PENDING_STATES = ['waiting', 'active', 'delayed', 'prioritized', 'waiting-children'] as const;
+/** Keys of a queue that stay, whatever it holds. */
+const LASTING = new Set([
+  'meta',
+  'events',
+  'marker',
+  'completed',
+  'failed',
+  'id',
+  'pc',
+  'limiter',
+  'stalled-check',
+]);
+
+/** Every upload is completed, or failed because that was injected; and no interruption cost an attempt. */
+export function checkOutcomes(tracked: readonly Tracked[]): string[] {
+  const findings: string[] = [];
+  for (const { id, source, outcome, error } of tracked) {
+    if (outcome === undefined) findings.push(`upload ${id} of ${source.path} did not end`);
+    if (outcome !== 'failed') continue;
+    const injected = source.permanent && error instanceof UploadFailedError && error.code === PERMANENT_CODE;
+    if (!injected) findings.push(`upload ${id} of ${source.size} bytes failed: ${error?.message}`);
+  }
+  return findings;
+}
+
+/** Every video is in VOD once, and is its source byte for byte. */
+export async function checkVideos(
+  tracked: readonly Tracked[],
+  files: EmulatorStats['files'],
+): Promise<string[]> {
+  const findings: string[] = [];
+  const sources = new Map<string, Source>(tracked.map(({ source }) => [source.sha1, source]));
+  const bySha = Map.groupBy(files, ({ fileSha }) => fileSha);
+  for (const [sha1, stored] of bySha) {
+    const finishes = stored.reduce((sum, file) => sum + file.finishes, 0);
+    if (finishes !== 1) findings.push(`the video ${sha1} was stored ${finishes} times`);
+    if (!sources.has(sha1)) findings.push(`VOD has a video that nobody uploaded: ${sha1}`);
+  }
+  for (const { id, source, result } of tracked) {
+    if (result === undefined) continue;
+    const [file] = bySha.get(source.sha1) ?? [];
+    if (
+      file === undefined ||
+      file.fileId !== result.fileId ||
+      file.url !== result.url ||
+      result.fileSha !== source.sha1
+    )
+      findings.push(
+        `upload ${id} reports ${result.fileId} at ${result.url}, but VOD has ${file?.fileId} for it`,
+      );
+  }
+  for (const [sha1, [file]] of bySha) {
+    const source = sources.get(sha1);
+    if (file === undefined || source === undefined) continue;
+    const [stored, original] = await Promise.all([download(file.url), readFile(source.path)]);
+    if (!stored.equals(original) || createHash('sha1').update(stored).digest('hex') !== sha1)
+      findings.push(`the video ${sha1} at ${file.url} is not its source`);
+  }
+  return findings;
+}
+
+/** Resolves when no job waits or is at work; uploads are among them that nobody knows of, of adds that failed. */
+export async function untilQuiet(url: string, prefix: string, withinMs: number): Promise<void> {
+  await withQueues(url, prefix, async (queues) => {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const counts = await Promise.all(
+        Object.values(queues).map((queue) => queue.getJobCountByTypes(...PENDING_STATES)),
+      );
+      if (counts.every((count) => count === 0) || performance.now() > deadline) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+}
+
+/** In Redis is nothing but the record of ended uploads. */
+export async function checkRedis(
+  url: string,
+  prefix: string,
+  tracked: readonly Tracked[],
+): Promise<string[]> {
+  const findings: string[] = [];
+  await withQueues(url, prefix, async (queues, redis) => {
+    for (const queue of Object.values(queues)) {
+      const counts = await queue.getJobCounts(...PENDING_STATES);
+      for (const [state, count] of Object.entries(counts)) {
+        if (count > 0) findings.push(`${count} jobs are left ${state} in ${queue.name}`);
+      }
+    }
+    const known = new Set(tracked.map(({ id }) => id));
+    const jobs = await queues.upload.getJobs(['completed', 'failed'], 0, -1);
+    for (const job of jobs) {
+      // Added by a call that failed and that was done again without a key.
+      if (!known.has(job.id ?? '')) known.add(job.id ?? '');
+      if (job.failedReason && !job.failedReason.includes(`[${PERMANENT_CODE}`))
+        findings.push(`upload ${job.id} failed: ${job.failedReason}`);
+    }
+    for (const { id, source } of tracked) {
+      const job = jobs.find((one) => one.id === id);
+      if (job === undefined) findings.push(`upload ${id} is gone from Redis`);
+      // BullMQ counts an attempt when it ends: 2 are a failure and its retry.
+      else if (job.attemptsMade > (source.permanent ? 2 : 1))
+        findings.push(`upload ${id} took ${job.attemptsMade} attempts`);
+    }
+    const failedChildren = new Set<string>();
+    for (const queue of Object.values(queues)) {
+      for (const job of await queue.getFailed(0, -1)) failedChildren.add(queue.toKey(job.id ?? ''));
+    }
+    for await (const keys of redis.scanStream({ match: `${prefix.replace(/[{}]/g, '?')}:*`, count: 1000 })) {
+      for (const key of keys as string[]) {
+        if (await expires(redis, key)) continue;
+        const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
+        if (part === undefined && (LASTING.has(name) || failedChildren.has(key))) continue;
+        if (queue === 'vod-upload' && known.has(name)) {
+          if (part === undefined) continue;
+          // `failed`: why a child of an earlier attempt failed.
+          const kept = part === 'processed' || part === 'failed';
+          if (kept && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
+        }
+        findings.push(`the key ${key} is left`);
+      }
+    }
+  });
+  return findings;
+}
+
+/** Whether a key is a memory beside the queues that goes by itself: of a SHA-1, or of a content that VOD has. */
+async function expires(redis: Redis, key: string): Promise<boolean> {
+  const [, kind = ''] = key.split(':');
+  if (kind === 'vod-sha1') return (await redis.pttl(key)) > 0;
+  // Any other value would be an upload that has ended and still keeps others waiting.
+  return kind === 'vod-sender' && (await redis.pttl(key)) > 0 && (await redis.get(key)) === 'done';
+}
+
+/** What is known about uploads that don't end, for whoever looks into it. */
+export async function describeStuck(
+  url: string,
+  prefix: string,
+  stuck: readonly Tracked[],
+): Promise<string[]> {
+  const lines: string[] = [];
+  await withQueues(url, prefix, async (queues, redis) => {
+    for (const queue of Object.values(queues)) {
+      const counts = await queue.getJobCounts(...PENDING_STATES);
+      const some = Object.entries(counts).filter(([, count]) => count > 0);
+      const ttlMs = await queue.getRateLimitTtl();
+      lines.push(
+        `${queue.name}: ${some.map(([state, count]) => `${count} ${state}`).join(', ') || 'empty'}; held ${ttlMs} ms`,
+      );
+    }
+    for (const { id } of stuck.slice(0, 10)) {
+      const job = await queues.upload.getJob(id);
+      const state = await queues.upload.getJobState(id);
+      const children = await redis.smembers(`${queues.upload.toKey(id)}:dependencies`);
+      const states = await Promise.all(
+        children.slice(0, 5).map(async (key) => {
+          const [, queueName, childId = ''] = key.split(':');
+          const queue = Object.values(queues).find(({ name }) => name === queueName);
+          const child = await queue?.getJob(childId);
+          return `${childId} ${await queue?.getJobState(childId)} attempts ${child?.attemptsMade}/${child?.attemptsStarted} ${child?.failedReason ?? ''}`;
+        }),
+      );
+      lines.push(
+        `${id}: ${state}, ${JSON.stringify(job?.progress)}, run ${JSON.stringify(job?.data.run)}, ` +
+          `${children.length} children pending: ${states.join('; ')}`,
+      );
+    }
+  });
+  return lines;
+}
+
+async function download(url: string): Promise<Buffer> {
+  return Buffer.from(await (await fetch(url)).arrayBuffer());
+}
+
+async function withQueues(
+  url: string,
+  prefix: string,
+  act: (queues: Queues, redis: Redis) => Promise<void>,
+): Promise<void> {
+  const redis = new Redis(url, { maxRetriesPerRequest: null });
+  redis.on('error', () => {});
+  const queues = openQueues(redis, prefix);
+  try {
+    await act(queues, redis);
+  } finally {
+    await closeQueues(queues);
+    redis.disconnect();
+  }
+}
