@@ -61,7 +61,7 @@ export function decide(names: readonly string[], machine: Machine): Decision {
 
 function instructions(missing: readonly SystemPackage[], { isRoot }: Machine): string {
   const sudo = isRoot ? '' : 'sudo ';
-  const all = (manager: 'apt' | 'dnf' | 'brew'): string => missing.map((one) => one[manager]).join(' ');
+  const all = (tool: 'apt' | 'dnf' | 'brew'): string => missing.map((one) => one[tool]).join(' ');
   const variables = missing.flatMap(({ variable }) => (variable === undefined ? [] : [variable]));
   return [
     `not found on PATH: ${missing.map(({ programs }) => programs.join(' or ')).join(', ')}. Install with one of`,

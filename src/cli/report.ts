@@ -42,7 +42,7 @@ function describeVideo(record: UploadRecord): string {
   const took = durationMs === null ? '' : ` in ${formatDuration(durationMs)}`;
   const amount =
     outcome === 'instant'
-      ? `${formatBytes(fileSize ?? 0)}; VOD had it, nothing was sent`
+      ? `${formatBytes(fileSize ?? 0)}; VOD had it, nothing was sent; it keeps the name and tags that it had there`
       : `sent ${formatBytes(bytesSent ?? 0)} in ${partsSent} part${partsSent === 1 ? '' : 's'}` +
         (partsSkipped ? `; VOD had ${partsSkipped} parts already` : '');
   const video = fields(

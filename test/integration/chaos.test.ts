@@ -3,7 +3,7 @@ import { runChaos } from '../chaos/chaos.ts';
 import { nameOf, schedule, WORKER_SLOTS } from '../chaos/schedule.ts';
 import { formatReport } from '../chaos/table.ts';
 
-const DURATION_MS = 30_000;
+const DURATION_MS = 60_000;
 
 describe('the schedule of a chaos run', () => {
   it('is the same for the same seed and duration, and another for another seed', () => {

@@ -1,31 +1,17 @@
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { writeRandomFile } from '../support/files.ts';
-import { World } from '../support/world.ts';
+import { describe, expect, it } from 'vitest';
+import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
 
-let world: World;
-let seed = 3000;
-
-beforeAll(async () => {
-  world = await World.create();
-});
-afterEach(() => world.reset());
-afterAll(() => world.close());
-
-const source = (name: string, size: number): Promise<string> =>
-  writeRandomFile(join(world.sources, name), size, ++seed);
-const stats = () => world.emulator.control.stats();
-const slowParts = (ms: number): void =>
-  void world.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms }, share: 1 });
+const { world, source, inject, stats, slowParts } = useWorld();
 
 /** The same content under several names. */
 async function copies(name: string, size: number, count: number): Promise<string[]> {
   const first = await source(`${name}-0.mp4`, size);
   const others = [...Array(count - 1).keys()].map(async (index) => {
-    const path = join(world.sources, `${name}-${index + 1}.mp4`);
+    const path = join(world().sources, `${name}-${index + 1}.mp4`);
     await copyFile(first, path);
     return path;
   });
@@ -35,9 +21,9 @@ async function copies(name: string, size: number, count: number): Promise<string
 describe('uploads of the same content at the same time', () => {
   it('share one transfer, on whatever replicas; the others are instant, and say that their name was not applied', async () => {
     slowParts(50);
-    await Promise.all([world.worker().ready(), world.worker().ready()]);
+    await Promise.all([world().worker().ready(), world().worker().ready()]);
     const paths = await copies('same', 6 * MIB, 12);
-    const uploads = await world.uploads.addMany(paths.map((path) => ({ source: path })));
+    const uploads = await world().uploads.addMany(paths.map((path) => ({ source: path })));
     const results = await Promise.all(uploads.map((upload) => upload.result()));
     expect(new Set(results.map(({ fileId }) => fileId)).size).toBe(1);
     const outcomes = results.map(({ outcome }) => outcome).sort();
@@ -50,17 +36,17 @@ describe('uploads of the same content at the same time', () => {
   });
 
   it('are taken over by another when the one that sends fails', async () => {
-    world.emulator.control.inject({
+    inject({
       action: 'UploadPart',
       effect: { kind: 'code', code: -10006, canRetry: 0 },
       offset: 3 * MIB,
     });
     slowParts(100);
-    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const [one = '', other = ''] = await copies('fails', 5 * MIB, 2);
-    const first = await world.uploads.add({ source: one });
+    const first = await world().uploads.add({ source: one });
     for await (const { stage } of first.progress()) if (stage === 'uploading') break;
-    const second = await world.uploads.add({ source: other });
+    const second = await world().uploads.add({ source: other });
     await expect(first.result()).rejects.toMatchObject({ code: '-10006' });
     const { outcome, partsSent, partsSkipped } = await second.result();
     expect(outcome).toBe('completed');
@@ -68,28 +54,28 @@ describe('uploads of the same content at the same time', () => {
     expect(partsSkipped).toBeGreaterThanOrEqual(3);
     expect(partsSent).toBe(5 - partsSkipped);
     expect(stats().parts.duplicates).toBeLessThanOrEqual(1);
-    expect(await (await world.uploads.retry(first.id)).result()).toMatchObject({ outcome: 'instant' });
+    expect(await (await world().uploads.retry(first.id)).result()).toMatchObject({ outcome: 'instant' });
   });
 });
 
 describe('a file that has been hashed', () => {
   it('is not hashed again by another upload, nor by a retry', async () => {
-    const worker = await world.worker().ready();
+    const worker = await world().worker().ready();
     const path = await source('hashed.mp4', 9 * MIB);
-    await (await world.uploads.add({ source: path })).result();
+    await (await world().uploads.add({ source: path })).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
-    world.emulator.control.inject({
+    inject({
       action: 'InitUpload',
       effect: { kind: 'code', code: 4000, canRetry: 0 },
     });
-    const again = await world.uploads.add({ source: path });
+    const again = await world().uploads.add({ source: path });
     await expect(again.result()).rejects.toMatchObject({ code: '4000' });
-    await (await world.uploads.retry(again.id)).result();
+    await (await world().uploads.retry(again.id)).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
     // A touch makes it another version, though the bytes are the same.
     const { utimes } = await import('node:fs/promises');
     await utimes(path, new Date(), new Date());
-    await (await world.uploads.add({ source: path })).result();
+    await (await world().uploads.add({ source: path })).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(18 * MIB);
     expect((await readFile(path)).length).toBe(9 * MIB);
   });

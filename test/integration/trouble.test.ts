@@ -1,26 +1,12 @@
 import { appendFile, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/emulator/server.ts';
-import { writeRandomFile } from '../support/files.ts';
-import { SECRET_KEY, World } from '../support/world.ts';
+import { useWorld } from '../support/use-world.ts';
+import { SECRET_KEY } from '../support/world.ts';
 
 const MIB = 1048576;
 
-let world: World;
-let seed = 1000;
-
-beforeAll(async () => {
-  world = await World.create();
-});
-afterEach(() => world.reset());
-afterAll(() => world.close());
-
-const source = (name: string, size: number): Promise<string> =>
-  writeRandomFile(join(world.sources, name), size, ++seed);
-const inject = (fault: Fault): void => void world.emulator.control.inject(fault);
-const stats = () => world.emulator.control.stats();
-const download = async (url: string): Promise<Buffer> => Buffer.from(await (await fetch(url)).arrayBuffer());
+const { world, source, inject, stats, download } = useWorld();
 
 describe('passing faults', () => {
   // What hits FinishUpload after it took effect hits it once: InitUpload then tells that the video is there.
@@ -44,9 +30,9 @@ describe('passing faults', () => {
     async ({ name, effect, hits }) => {
       for (const action of ['InitUpload', 'UploadPart', 'FinishUpload'] as const)
         inject({ action, effect, count: 2 });
-      await world.worker().ready();
+      await world().worker().ready();
       const path = await source(`${name.replaceAll(/\W+/g, '-')}.mp4`, 3 * MIB + 7);
-      const result = await (await world.uploads.add({ source: path })).result();
+      const result = await (await world().uploads.add({ source: path })).result();
       expect(result).toMatchObject({ outcome: 'completed', partsSent: 4, bytesSent: 3 * MIB + 7 });
       expect((await download(result.url)).equals(await readFile(path))).toBe(true);
       expect(stats().files.find(({ fileId }) => fileId === result.fileId)?.finishes).toBe(1);
@@ -56,9 +42,9 @@ describe('passing faults', () => {
 
   it('a quota code holds the queue, spends no attempt and counts as a retry for quota', async () => {
     inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 });
-    const worker = await world.worker({ PART_ATTEMPTS: '1' }).ready();
+    const worker = await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const path = await source('quota.mp4', 100);
-    const result = await (await world.uploads.add({ source: path })).result();
+    const result = await (await world().uploads.add({ source: path })).result();
     expect(result.outcome).toBe('completed');
     expect(stats().requests.InitUpload.total).toBe(2);
     expect(await worker.metric('vod_retries_total', { stage: 'init', reason: 'quota' })).toBe(1);
@@ -70,8 +56,8 @@ describe('passing faults', () => {
       effect: { kind: 'code', code: -10004, canRetry: 1, message: 'cache is full' },
       count: 3,
     });
-    await world.worker({ PART_ATTEMPTS: '3' }).ready();
-    const upload = await world.uploads.add({ source: await source('unlucky.mp4', 10) });
+    await world().worker({ PART_ATTEMPTS: '3' }).ready();
+    const upload = await world().uploads.add({ source: await source('unlucky.mp4', 10) });
     await expect(upload.result()).rejects.toMatchObject({
       code: '-10004',
       retryable: true,
@@ -88,9 +74,9 @@ describe('permanent faults', () => {
       effect: { kind: 'code', code: -10006, canRetry: 0, message: 'bad size' },
       offset: 5 * MIB,
     });
-    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('fails.mp4', 12 * MIB);
-    const upload = await world.uploads.add({ source: path });
+    const upload = await world().uploads.add({ source: path });
     await expect(upload.result()).rejects.toMatchObject({
       name: 'UploadFailedError',
       code: '-10006',
@@ -101,7 +87,7 @@ describe('permanent faults', () => {
     // One at a time goes out; the one after the refused part may have begun before the upload was stopped.
     expect(stats().requests.UploadPart.total).toBeLessThanOrEqual(7);
 
-    const retried = await world.uploads.retry(upload.id);
+    const retried = await world().uploads.retry(upload.id);
     const result = await retried.result();
     expect(result.outcome).toBe('completed');
     expect(result.partsSkipped).toBeGreaterThanOrEqual(5);
@@ -109,13 +95,13 @@ describe('permanent faults', () => {
     expect(stats().parts.duplicates).toBeLessThanOrEqual(1);
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
     expect((await retried.status()).attempt).toBe(2);
-    await expect(world.uploads.retry(upload.id)).rejects.toMatchObject({ code: 'NOT_FAILED' });
+    await expect(world().uploads.retry(upload.id)).rejects.toMatchObject({ code: 'NOT_FAILED' });
   });
 
   it('a wrong key is refused with what to look at, and never written anywhere', async () => {
     const wrong = 'not0the0key0but0still0secret';
-    const worker = await world.worker({ VOD_SECRET_KEY: wrong, LOG_LEVEL: 'trace' }).ready();
-    const upload = await world.uploads.add({ source: await source('secret.mp4', 10) });
+    const worker = await world().worker({ VOD_SECRET_KEY: wrong, LOG_LEVEL: 'trace' }).ready();
+    const upload = await world().uploads.add({ source: await source('secret.mp4', 10) });
     // It is the account's trouble, not the upload's: see the tests of holds.
     await worker.line(({ msg }) => String(msg).startsWith('account refused'));
     expect((await upload.status()).progress.hold).toMatchObject({
@@ -124,7 +110,7 @@ describe('permanent faults', () => {
     });
     await worker.end('SIGTERM');
     const { Redis } = await import('ioredis');
-    const redis = new Redis(world.redisUrl);
+    const redis = new Redis(world().redisUrl);
     const stored = await Promise.all((await redis.keys('*')).map((key) => redis.dump(key)));
     redis.disconnect();
     for (const secret of [wrong, SECRET_KEY]) {
@@ -136,9 +122,9 @@ describe('permanent faults', () => {
 
   it('a file that changes while it is sent fails that upload, and never becomes a video', async () => {
     inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 50 }, share: 1 });
-    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('changes.mp4', 20 * MIB);
-    const upload = await world.uploads.add({ source: path });
+    const upload = await world().uploads.add({ source: path });
     for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) break;
     await appendFile(path, 'more');
     await expect(upload.result()).rejects.toMatchObject({
@@ -147,16 +133,16 @@ describe('permanent faults', () => {
     });
     expect(stats().requests.FinishUpload.total).toBe(0);
     // As it is now, it is another file, and goes through as that.
-    world.emulator.control.clearFaults();
-    const result = await (await world.uploads.retry(upload.id)).result();
+    world().emulator.control.clearFaults();
+    const result = await (await world().uploads.retry(upload.id)).result();
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
   });
 
   it('a file that is deleted while it is sent fails that upload', async () => {
     inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 50 }, share: 1 });
-    await world.worker({ PART_CONCURRENCY: '1' }).ready();
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('deleted.mp4', 20 * MIB);
-    const upload = await world.uploads.add({ source: path });
+    const upload = await world().uploads.add({ source: path });
     for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) break;
     await rm(path);
     await expect(upload.result()).rejects.toMatchObject({ message: expect.stringContaining('deleted.mp4') });
@@ -168,9 +154,9 @@ describe('permanent faults', () => {
       action: 'FinishUpload',
       effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },
     });
-    await world.worker().ready();
+    await world().worker().ready();
     const path = await source('misses.mp4', 3 * MIB);
-    const result = await (await world.uploads.add({ source: path })).result();
+    const result = await (await world().uploads.add({ source: path })).result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 3 });
     expect(stats().requests.InitUpload.total).toBe(2);
     expect(stats().requests.FinishUpload.total).toBe(2);
@@ -183,8 +169,8 @@ describe('permanent faults', () => {
       effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },
       share: 1,
     });
-    await world.worker().ready();
-    const upload = await world.uploads.add({ source: await source('never.mp4', 10) });
+    await world().worker().ready();
+    const upload = await world().uploads.add({ source: await source('never.mp4', 10) });
     await expect(upload.result()).rejects.toMatchObject({
       code: 'FINISH_UNRESOLVED',
       message: expect.stringContaining('2 parts missing'),

@@ -1,45 +1,34 @@
 import { copyFile, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { UploadProgress } from '../../src/index.ts';
 import { createVodClient } from '../../src/vod/client.ts';
-import { sha1Of, writeRandomFile } from '../support/files.ts';
-import { SECRET_ID, SECRET_KEY, World } from '../support/world.ts';
+import { sha1Of } from '../support/files.ts';
+import { useWorld } from '../support/use-world.ts';
+import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
 
 const MIB = 1048576;
 const MP4 = fileURLToPath(new URL('../fixtures/testsrc-720p-12s.mp4', import.meta.url));
 
-let world: World;
-let seed = 0;
+const { world, source, inject, stats, download } = useWorld();
 
-beforeAll(async () => {
-  world = await World.create();
-});
-afterEach(() => world.reset());
-afterAll(() => world.close());
-
-/** A new source of so many random bytes. */
-const source = (name: string, size: number): Promise<string> =>
-  writeRandomFile(join(world.sources, name), size, ++seed);
 const requests = () => {
-  const { InitUpload, UploadPart, FinishUpload } = world.emulator.control.stats().requests;
+  const { InitUpload, UploadPart, FinishUpload } = stats().requests;
   return [InitUpload.total, UploadPart.total, FinishUpload.total];
 };
-/** The bytes that VOD plays back. */
-const download = async (url: string): Promise<Buffer> => Buffer.from(await (await fetch(url)).arrayBuffer());
 const client = () =>
   createVodClient({
-    endpoint: world.emulator.url,
+    endpoint: world().emulator.url,
     credentials: { secretId: SECRET_ID, secretKey: SECRET_KEY },
   });
 
 describe('an upload', () => {
   it('carries a real video into VOD byte for byte, with all that was asked for', async () => {
-    await world.worker().ready();
-    const path = join(world.sources, 'launch.mp4');
+    await world().worker().ready();
+    const path = join(world().sources, 'launch.mp4');
     await copyFile(MP4, path);
-    const upload = await world.uploads.add({
+    const upload = await world().uploads.add({
       source: path,
       tags: ['launch', 'ä+ö & ü'],
       classId: 7,
@@ -64,17 +53,15 @@ describe('an upload', () => {
     });
     expect(requests()).toEqual([1, 6, 1]);
     expect((await download(result.url)).equals(await readFile(MP4))).toBe(true);
-    expect(world.emulator.control.stats().files.find(({ fileId }) => fileId === result.fileId)).toMatchObject(
-      {
-        name: 'launch',
-        tags: ['launch', 'ä+ö & ü'],
-        classId: 7,
-        isTranscode: true,
-        isScreenshot: true,
-        isWatermark: true,
-        finishes: 1,
-      },
-    );
+    expect(stats().files.find(({ fileId }) => fileId === result.fileId)).toMatchObject({
+      name: 'launch',
+      tags: ['launch', 'ä+ö & ü'],
+      classId: 7,
+      isTranscode: true,
+      isScreenshot: true,
+      isWatermark: true,
+      finishes: 1,
+    });
     const stages = seen.map(({ stage }) => stage);
     expect(stages.at(-1)).toBe('completed');
     expect(seen.at(-1)).toMatchObject({ bytesSent: 5_907_693, totalBytes: 5_907_693 });
@@ -83,11 +70,11 @@ describe('an upload', () => {
   });
 
   it('of a file that VOD knows sends nothing', async () => {
-    const worker = await world.worker().ready();
+    const worker = await world().worker().ready();
     const path = await source('known.mp4', 2 * MIB + 5);
-    const first = await (await world.uploads.add({ source: path })).result();
-    world.emulator.control.resetStats();
-    const second = await (await world.uploads.add({ source: path, name: 'again' })).result();
+    const first = await (await world().uploads.add({ source: path })).result();
+    world().emulator.control.resetStats();
+    const second = await (await world().uploads.add({ source: path, name: 'again' })).result();
     expect(second).toMatchObject({
       outcome: 'instant',
       fileId: first.fileId,
@@ -115,16 +102,16 @@ describe('an upload', () => {
     ['one byte more than two parts', 2 * MIB + 1, MIB, 3],
     ['512 KiB parts', MIB + 524288 + 1, 524288, 4],
   ] as const)('works for %s', async (name, size, partSize, parts) => {
-    await world.worker().ready();
+    await world().worker().ready();
     const path = await source(`${name.replaceAll(' ', '-')}.mp4`, size);
-    const result = await (await world.uploads.add({ source: path, partSize })).result();
+    const result = await (await world().uploads.add({ source: path, partSize })).result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: parts, bytesSent: size });
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
     expect(requests()).toEqual([1, parts, 1]);
   });
 
   it('sends only what VOD lacks, in the part size that VOD began with', async () => {
-    await world.worker().ready();
+    await world().worker().ready();
     const path = await source('half.mp4', 5 * 524288 + 99);
     const fileSha = await sha1Of(path);
     const bytes = await readFile(path);
@@ -137,28 +124,28 @@ describe('an upload', () => {
       await vod.uploadPart({ fileSha, offset: index * 524288, dataMd5, body });
     }
     vod.close();
-    world.emulator.control.resetStats();
-    const result = await (await world.uploads.add({ source: path, partSize: MIB })).result();
+    world().emulator.control.resetStats();
+    const result = await (await world().uploads.add({ source: path, partSize: MIB })).result();
     expect(result).toMatchObject({
       outcome: 'completed',
       partsSent: 4,
       partsSkipped: 2,
       bytesSent: fileSize - 2 * 524288,
     });
-    expect(world.emulator.control.stats().parts).toMatchObject({ accepted: 4, duplicates: 0 });
+    expect(stats().parts).toMatchObject({ accepted: 4, duplicates: 0 });
     expect((await download(result.url)).equals(bytes)).toBe(true);
   });
 
   it('interleaves with others: a clip does not wait for a film enqueued before it', async () => {
-    world.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 40 }, share: 1 });
-    await world.worker({ PART_CONCURRENCY: '2' }).ready();
+    inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 40 }, share: 1 });
+    await world().worker({ PART_CONCURRENCY: '2' }).ready();
     const film = await source('film.mp4', 60 * MIB);
     const clip = await source('clip.mp4', 3 * MIB);
-    const filmUpload = await world.uploads.add({ source: film });
+    const filmUpload = await world().uploads.add({ source: film });
     for await (const { stage, bytesSent } of filmUpload.progress()) {
       if (stage === 'uploading' && bytesSent > 2 * MIB) break;
     }
-    await (await world.uploads.add({ source: clip })).result();
+    await (await world().uploads.add({ source: clip })).result();
     const { state, progress } = await filmUpload.status();
     expect(state).toBe('uploading');
     expect(progress.bytesSent).toBeLessThan(60 * MIB);
@@ -166,14 +153,14 @@ describe('an upload', () => {
   });
 
   it('leaves no more than a few KB in Redis, however many parts it had', async () => {
-    await world.worker({ PART_CONCURRENCY: '32' }).ready();
-    const path = join(world.sources, 'sparse.mp4');
+    await world().worker({ PART_CONCURRENCY: '32' }).ready();
+    const path = join(world().sources, 'sparse.mp4');
     await source('sparse.mp4', MIB);
     await truncate(path, 300 * MIB);
-    const upload = await world.uploads.add({ source: path });
+    const upload = await world().uploads.add({ source: path });
     expect((await upload.result()).partsSent).toBe(300);
     const { Redis } = await import('ioredis');
-    const redis = new Redis(world.redisUrl);
+    const redis = new Redis(world().redisUrl);
     const keys = await redis.keys(`*${upload.id}*`);
     let bytes = 0;
     for (const key of keys) bytes += Number(await redis.memory('USAGE', key));
@@ -185,12 +172,12 @@ describe('an upload', () => {
 
 describe('uploads that have ended', () => {
   it('are kept by count', async () => {
-    await world.worker({ KEEP_COMPLETED_COUNT: '2', KEEP_FAILED_COUNT: '1' }).ready();
+    await world().worker({ KEEP_COMPLETED_COUNT: '2', KEEP_FAILED_COUNT: '1' }).ready();
     for (const index of [1, 2, 3])
-      await (await world.uploads.add({ source: await source(`kept-${index}.mp4`, 10) })).result();
+      await (await world().uploads.add({ source: await source(`kept-${index}.mp4`, 10) })).result();
     const nowhere = ['a', 'b'].map((name) => ({ source: `/nowhere/${name}.mp4`, checkSource: false }));
-    for (const upload of await world.uploads.addMany(nowhere)) await upload.result().catch(() => {});
-    const ended = await world.uploads.list();
+    for (const upload of await world().uploads.addMany(nowhere)) await upload.result().catch(() => {});
+    const ended = await world().uploads.list();
     expect(ended.map(({ state }) => state).sort()).toEqual(['completed', 'completed', 'failed']);
     expect(
       ended
@@ -201,17 +188,17 @@ describe('uploads that have ended', () => {
   });
 
   it('are kept by age', async () => {
-    const worker = await world.worker({ KEEP_COMPLETED_DAYS: '1' }).ready();
-    const old = await world.uploads.add({ source: await source('old.mp4', 10) });
+    const worker = await world().worker({ KEEP_COMPLETED_DAYS: '1' }).ready();
+    const old = await world().uploads.add({ source: await source('old.mp4', 10) });
     await old.result();
     const { Redis } = await import('ioredis');
-    const redis = new Redis(world.redisUrl);
+    const redis = new Redis(world().redisUrl);
     // As if it had ended two days ago.
-    await redis.zadd(`${world.prefix}:vod-upload:completed`, Date.now() - 2 * 86_400_000, old.id);
+    await redis.zadd(`${world().prefix}:vod-upload:completed`, Date.now() - 2 * 86_400_000, old.id);
     redis.disconnect();
-    const young = await world.uploads.add({ source: await source('young.mp4', 10) });
+    const young = await world().uploads.add({ source: await source('young.mp4', 10) });
     await young.result();
-    expect((await world.uploads.list()).map(({ id }) => id)).toEqual([young.id]);
+    expect((await world().uploads.list()).map(({ id }) => id)).toEqual([young.id]);
     expect(worker.running).toBe(true);
   });
 });
@@ -219,17 +206,17 @@ describe('uploads that have ended', () => {
 describe('the producer', () => {
   it('finds the first upload of a key, and says so', async () => {
     const path = await source('keyed.mp4', 10);
-    const first = await world.uploads.add({ source: path, key: 'order-42' });
-    const second = await world.uploads.add({ source: path, key: 'order-42' });
+    const first = await world().uploads.add({ source: path, key: 'order-42' });
+    const second = await world().uploads.add({ source: path, key: 'order-42' });
     expect([first.created, second.created]).toEqual([true, false]);
     expect(second.id).toBe(first.id);
     const other = await source('other.mp4', 10);
-    await expect(world.uploads.add({ source: other, key: 'order-42' })).rejects.toThrow(
+    await expect(world().uploads.add({ source: other, key: 'order-42' })).rejects.toThrow(
       `key "order-42" belongs to upload ${first.id} of ${path}`,
     );
-    await world.worker().ready();
+    await world().worker().ready();
     expect((await second.result()).fileSha).toBe(await sha1Of(path));
-    expect((await world.uploads.add({ source: path, key: 'order-42' })).created).toBe(false);
+    expect((await world().uploads.add({ source: path, key: 'order-42' })).created).toBe(false);
     expect(requests()).toEqual([1, 1, 1]);
   });
 
@@ -237,34 +224,34 @@ describe('the producer', () => {
     const paths = await Promise.all(
       [...Array(30).keys()].map((index) => source(`many-${index}.mp4`, 100 + index)),
     );
-    const uploads = await world.uploads.addMany(paths.map((path) => ({ source: path })));
+    const uploads = await world().uploads.addMany(paths.map((path) => ({ source: path })));
     expect(new Set(uploads.map(({ id }) => id)).size).toBe(30);
-    expect(await world.uploads.list({ state: 'queued' })).toHaveLength(30);
-    expect(await world.uploads.list({ limit: 7 })).toHaveLength(7);
-    await world.worker().ready();
+    expect(await world().uploads.list({ state: 'queued' })).toHaveLength(30);
+    expect(await world().uploads.list({ limit: 7 })).toHaveLength(7);
+    await world().worker().ready();
     const results = await Promise.all(uploads.map((upload) => upload.result()));
     expect(new Set(results.map(({ fileId }) => fileId)).size).toBe(30);
-    const completed = await world.uploads.list({ state: 'completed' });
+    const completed = await world().uploads.list({ state: 'completed' });
     expect(completed.map(({ id }) => id).sort()).toEqual(uploads.map(({ id }) => id).sort());
     const [any] = uploads;
-    expect((await (await world.uploads.get(any?.id ?? ''))?.status())?.state).toBe('completed');
-    expect(await world.uploads.get('nonsense')).toBeUndefined();
+    expect((await (await world().uploads.get(any?.id ?? ''))?.status())?.state).toBe('completed');
+    expect(await world().uploads.get('nonsense')).toBeUndefined();
   });
 
   it('enqueues none of many when one is wrong, and names it', async () => {
     const path = await source('good.mp4', 10);
-    const missing = join(world.sources, 'missing.mp4');
-    await expect(world.uploads.addMany([{ source: path }, { source: missing }])).rejects.toThrow(
+    const missing = join(world().sources, 'missing.mp4');
+    await expect(world().uploads.addMany([{ source: path }, { source: missing }])).rejects.toThrow(
       /^upload 1: .*missing\.mp4/,
     );
-    expect(await world.uploads.list()).toEqual([]);
+    expect(await world().uploads.list()).toEqual([]);
   });
 
   it('delays an upload', async () => {
-    await world.worker().ready();
+    await world().worker().ready();
     const path = await source('later.mp4', 10);
     const startedAt = Date.now();
-    const upload = await world.uploads.add({ source: path, delay: 700 });
+    const upload = await world().uploads.add({ source: path, delay: 700 });
     expect((await upload.status()).state).toBe('queued');
     const { durationMs } = await upload.result();
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(700);
@@ -272,8 +259,8 @@ describe('the producer', () => {
   });
 
   it('takes a path it cannot see, and the worker refuses it with the reason', async () => {
-    await world.worker().ready();
-    const upload = await world.uploads.add({ source: '/nowhere/film.mp4', checkSource: false });
+    await world().worker().ready();
+    const upload = await world().uploads.add({ source: '/nowhere/film.mp4', checkSource: false });
     await expect(upload.result()).rejects.toMatchObject({
       code: 'SOURCE_NOT_FOUND',
       uploadId: upload.id,
