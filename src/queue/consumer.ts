@@ -17,10 +17,6 @@ import { QUEUES, type Stage } from './names.ts';
 
 /** What a processor gets beside its job's data. */
 export interface Attempt {
-  /** Id of the job, and of its upload when it is one. */
-  readonly jobId: string;
-  /** From 1; interruptions don't count. */
-  readonly number: number;
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
   /** Aborted when the upload is cancelled or has failed, when the worker shuts down, and when the job's lock was lost. */
@@ -93,12 +89,7 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
         const { signal } = controller;
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
         try {
-          return await options.process(data, {
-            jobId,
-            number: job.attemptsMade + 1,
-            restarted: job.attemptsStarted > 1,
-            signal,
-          });
+          return await options.process(data, { restarted: job.attemptsStarted > 1, signal });
         } catch (error) {
           if (signal.reason === SHUTDOWN) {
             await job.moveToWait(token);
