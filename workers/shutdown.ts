@@ -24,7 +24,8 @@ export async function closeGracefully(options: {
   return false;
 }
 
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+/** @returns whether the promise fulfilled within so many milliseconds. */
+export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>((resolve) => {
     timer = setTimeout(resolve, ms, false);

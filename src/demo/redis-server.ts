@@ -131,7 +131,8 @@ async function startAny(port: number, { dir, appendonly, signal }: StartOptions)
   );
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

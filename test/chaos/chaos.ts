@@ -1,4 +1,5 @@
 import type { EmulatorStats } from '../../src/emulator/stats.ts';
+import { within } from '../../workers/shutdown.ts';
 import { Recoveries } from './recoveries.ts';
 import { Rig } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
@@ -219,18 +220,6 @@ function outcomes(tracked: readonly Tracked[]): Omit<ChaosReport['uploads'], 'ad
     instant: count('instant'),
     failed: count('failed'),
   };
-}
-
-async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([promise.then(() => true as const), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,25 +1,15 @@
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Child, startChild } from '../../src/demo/child.ts';
+import { freePort } from '../../src/demo/redis-server.ts';
 
 /** A redis-server with settings of the test's choice; it ends with the test. */
 export interface CustomRedis {
   readonly port: number;
   readonly dir: string;
   readonly child: Child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port */
