@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UploaderError } from './errors.ts';
-import { LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { redisUrlProblem } from './redis-url.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
@@ -55,12 +55,35 @@ export interface Config {
   readonly stalledIntervalMs: number;
   /** How long finished uploads stay in Redis: until they are too old, or too many. */
   readonly keep: { readonly completed: Retention; readonly failed: Retention };
-  /** 0 = any free port; absent = no HTTP. */
-  readonly metricsPort?: number;
+  /** Where a worker serves its metrics and health. */
+  readonly metrics: {
+    readonly host: string;
+    /** 0 = any free port; absent = the usual one, or any free one when that is taken. */
+    readonly port?: number;
+  };
+  /** Where `vod-upload ops` serves its pages. */
+  readonly ops: {
+    readonly host: string;
+    /** 0 = any free port. */
+    readonly port: number;
+    /** Who may look and press buttons; empty = everybody who gets there. */
+    readonly users: readonly OpsUser[];
+    /** Whether nobody may press buttons. */
+    readonly readOnly: boolean;
+  };
+  /** The revision of the sources that this was built from. */
+  readonly revision: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  /** Names of fields whose values are not logged. */
+  readonly logRedact: readonly string[];
   /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
   readonly proxyEnv: Readonly<Record<string, string>>;
+}
+
+export interface OpsUser {
+  readonly name: string;
+  readonly password: string;
 }
 
 export interface Retention {
@@ -92,6 +115,41 @@ const flag = z
   .enum(['0', '1'], 'must be 0 or 1')
   .default('0')
   .transform((value) => value === '1');
+
+const host = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9.:-]+$/,
+    'must be the name or address of an interface, such as 127.0.0.1, 0.0.0.0 or ::',
+  );
+
+/** `alice:her password`, separated by commas or, in a file, by lines. */
+const opsUsers = z
+  .string()
+  .transform((value) =>
+    value
+      .split(/[,\n]/)
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ''),
+  )
+  .refine(
+    (entries) => entries.every((entry) => /^[^:]+:.+$/.test(entry)),
+    'must be like name:password, with commas or line ends between users',
+  )
+  .transform((entries) =>
+    entries.map((entry) => {
+      const at = entry.indexOf(':');
+      return { name: entry.slice(0, at), password: entry.slice(at + 1) };
+    }),
+  );
+
+const fieldNames = z
+  .string()
+  .transform((value) => value.split(',').map((name) => name.trim()))
+  .refine(
+    (names) => names.every((name) => /^[A-Za-z_]\w*$/.test(name)),
+    'must be names of fields, such as source,url',
+  );
 
 const schema = z.object({
   REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
@@ -133,13 +191,23 @@ const schema = z.object({
   KEEP_COMPLETED_COUNT: integer(10_000, 1, 10_000_000),
   KEEP_FAILED_DAYS: integer(30, 1, 3650),
   KEEP_FAILED_COUNT: integer(10_000, 1, 10_000_000),
+  METRICS_HOST: host.default('0.0.0.0'),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  OPS_HOST: host.default('127.0.0.1'),
+  OPS_PORT: integer(9323, 0, 65_535),
+  OPS_USERS: opsUsers.default([]),
+  OPS_READ_ONLY: flag,
+  BUILD_REVISION: z
+    .string()
+    .regex(/^[\w.+-]{1,64}$/, 'must be a revision such as 3f2c1ab')
+    .default('unknown'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  LOG_FORMAT: z.enum(['json', 'pretty'], 'must be json or pretty').default('json'),
+  LOG_FORMAT: z.enum(LOG_FORMATS, `must be one of ${LOG_FORMATS.join(', ')}`).default('auto'),
+  LOG_REDACT: fieldNames.default([]),
 });
 
 const DAY_SECONDS = 86_400;
-const SECRETS = ['VOD_SECRET_ID', 'VOD_SECRET_KEY'] as const;
+const SECRETS = ['VOD_SECRET_ID', 'VOD_SECRET_KEY', 'OPS_USERS'] as const;
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /** Every variable that {@link loadConfig} reads, proxies apart; `.env.example` is held to this list. */
@@ -217,9 +285,15 @@ export function loadConfig(env: Environment): Config {
       completed: { ageSeconds: v.KEEP_COMPLETED_DAYS * DAY_SECONDS, count: v.KEEP_COMPLETED_COUNT },
       failed: { ageSeconds: v.KEEP_FAILED_DAYS * DAY_SECONDS, count: v.KEEP_FAILED_COUNT },
     },
-    ...(v.METRICS_PORT !== undefined && { metricsPort: v.METRICS_PORT }),
+    metrics: {
+      host: v.METRICS_HOST,
+      ...(v.METRICS_PORT !== undefined && { port: v.METRICS_PORT }),
+    },
+    ops: { host: v.OPS_HOST, port: v.OPS_PORT, users: v.OPS_USERS, readOnly: v.OPS_READ_ONLY },
+    revision: v.BUILD_REVISION,
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,
+    logRedact: v.LOG_REDACT,
     proxyEnv: Object.fromEntries(
       PROXY_VARIABLES.flatMap((name) => {
         const value = env[name];

@@ -8,9 +8,9 @@
  */
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
-export type { Hold } from './queue/breaker.ts';
 export { RedisUnavailableError } from './queue/connection.ts';
 export type { Failure } from './queue/failure.ts';
+export type { Hold } from './queue/hold.ts';
 export type { UploadResult } from './queue/jobs.ts';
 export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
 export {

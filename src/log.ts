@@ -3,7 +3,9 @@ import { default as pretty } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-export type LogFormat = 'json' | 'pretty';
+export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
+/** `auto`: pretty on a terminal, JSON elsewhere. */
+export type LogFormat = (typeof LOG_FORMATS)[number];
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -20,26 +22,34 @@ export function redactUrls(line: string): string {
   return unsigned.includes('@') ? unsigned.replace(USER_INFO, '$1[redacted]@') : unsigned;
 }
 
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  /** Names of more fields whose values are not written. */
+  readonly redact?: readonly string[];
+}
+
 /** A logger that writes JSON lines, or readable ones, to standard error, so that standard output stays the program's own. */
-export function createLogger(options: { level: LogLevel; format: LogFormat }): Logger {
+export function createLogger(options: LogOptions): Logger {
+  const hidden = [...REDACTED, ...(options.redact ?? [])];
+  const readable = options.format === 'pretty' || (options.format === 'auto' && process.stderr.isTTY);
   const settings = {
     level: options.level,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: [...REDACTED, ...REDACTED.map((name) => `*.${name}`)], censor: '[redacted]' },
+    redact: { paths: [...hidden, ...hidden.map((name) => `*.${name}`)], censor: '[redacted]' },
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: redactUrls },
   };
-  const stream =
-    options.format === 'pretty'
-      ? pretty({
-          destination: 2,
-          sync: true,
-          ignore: 'pid',
-          singleLine: true,
-          translateTime: 'SYS:HH:MM:ss.l',
-        })
-      : pino.destination({ dest: 2, sync: true });
+  const stream = readable
+    ? pretty({
+        destination: 2,
+        sync: true,
+        ignore: 'pid',
+        singleLine: true,
+        translateTime: 'SYS:HH:MM:ss.l',
+      })
+    : pino.destination({ dest: 2, sync: true });
   return pino(settings, stream);
 }
 

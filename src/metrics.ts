@@ -1,12 +1,51 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { VERSION } from './version.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { BULLMQ_VERSION, VERSION } from './version.ts';
 
-/** A worker's metrics, in a registry of their own. Labels never grow with uploads or files. */
-export function createMetrics() {
+/*
+ * Every metric of the project, by process. Names, units and labels follow Prometheus's conventions; no label has
+ * values that grow with uploads or files.
+ */
+
+const SECONDS_OF_REQUESTS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const SECONDS_OF_UPLOADS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600];
+
+/** Gauges of prom-client whose names end as only counters' may, by Prometheus's own lint. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+/** What every process of this project tells of itself: what runs, on which Redis connection, and Node's own metrics. */
+function createProcessMetrics(revision: string) {
   const registry = new Registry();
   const registers = [registry];
-  const metrics = {
-    registry,
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  const buildInfo = new Gauge({
+    name: 'vod_build_info',
+    help: 'Always 1; its labels say what runs.',
+    labelNames: ['version', 'revision', 'node_version', 'bullmq_version'] as const,
+    registers,
+  });
+  buildInfo.set(
+    { version: VERSION, revision, node_version: process.version, bullmq_version: BULLMQ_VERSION },
+    1,
+  );
+  const redisConnected = new Gauge({
+    name: 'vod_redis_connected',
+    help: '1 while connected to Redis.',
+    registers,
+  });
+  return { registry, redisConnected };
+}
+
+/** A worker's metrics, in a registry of their own. @param revision of the sources, for vod_build_info */
+export function createMetrics(revision: string) {
+  const common = createProcessMetrics(revision);
+  const registers = [common.registry];
+  return {
+    ...common,
     uploads: new Counter({
       name: 'vod_uploads_total',
       help: 'Uploads that ended, by outcome: completed, instant, failed, cancelled.',
@@ -15,9 +54,9 @@ export function createMetrics() {
     }),
     uploadDuration: new Histogram({
       name: 'vod_upload_duration_seconds',
-      help: 'Time from when an upload was due to its end.',
+      help: 'Time from when an upload was due to its end, by outcome.',
       labelNames: ['outcome'] as const,
-      buckets: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600],
+      buckets: SECONDS_OF_UPLOADS,
       registers,
     }),
     uploadBytes: new Counter({
@@ -32,16 +71,23 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    partDuration: new Histogram({
+      name: 'vod_part_duration_seconds',
+      help: 'Time of one attempt at a part: reading, MD5 and UploadPart, by outcome: ok, failed, aborted.',
+      labelNames: ['outcome'] as const,
+      buckets: SECONDS_OF_REQUESTS,
+      registers,
+    }),
     apiRequests: new Histogram({
       name: 'vod_api_request_duration_seconds',
       help: 'Requests to VOD by action and result: ok, vod_error, http_error, network.',
       labelNames: ['action', 'result'] as const,
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      buckets: SECONDS_OF_REQUESTS,
       registers,
     }),
     apiErrors: new Counter({
       name: 'vod_api_errors_total',
-      help: 'Requests that VOD refused, by action, code and whether it can be retried.',
+      help: 'Requests that VOD refused or did not answer, by action, code and whether it can be retried.',
       labelNames: ['action', 'code', 'retryable'] as const,
       registers,
     }),
@@ -69,26 +115,81 @@ export function createMetrics() {
       help: 'Parts that this worker sends at a time at most.',
       registers,
     }),
+    workerRunning: new Gauge({
+      name: 'vod_worker_running',
+      help: '1 while this process takes jobs of the queue.',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
     held: new Gauge({
       name: 'vod_hold',
       help: '1 while the queues that call VOD are held for this reason: outage, account.',
       labelNames: ['reason'] as const,
       registers,
     }),
-    redisConnected: new Gauge({
-      name: 'vod_redis_connected',
-      help: '1 while connected to Redis.',
+  };
+}
+
+/** The metrics of `vod-upload ops`: what all replicas share, and so one process is to tell. */
+export function createOpsMetrics(revision: string) {
+  const common = createProcessMetrics(revision);
+  const registers = [common.registry];
+  const byQueue = ['queue'] as const;
+  return {
+    ...common,
+    jobs: new Gauge({
+      name: 'vod_queue_jobs',
+      help: 'Jobs by queue and state, as BullMQ names the states.',
+      labelNames: ['queue', 'state'] as const,
       registers,
     }),
-    buildInfo: new Gauge({
-      name: 'vod_build_info',
-      help: 'Always 1; its labels say what runs.',
-      labelNames: ['version', 'node_version'] as const,
+    oldestWaitingAge: new Gauge({
+      name: 'vod_queue_oldest_waiting_age_seconds',
+      help: 'How long the job that has waited longest for its first start has been due; 0 when none waits.',
+      labelNames: byQueue,
+      registers,
+    }),
+    paused: new Gauge({
+      name: 'vod_queue_paused',
+      help: '1 while somebody has paused the queue.',
+      labelNames: byQueue,
+      registers,
+    }),
+    rateLimited: new Gauge({
+      name: 'vod_queue_rate_limited',
+      help: '1 while the queue waits for the next window of its quota, or after VOD has refused for quota.',
+      labelNames: byQueue,
+      registers,
+    }),
+    workers: new Gauge({
+      name: 'vod_queue_workers',
+      help: 'Workers that are connected and take jobs of the queue.',
+      labelNames: byQueue,
+      registers,
+    }),
+    quota: new Gauge({
+      name: 'vod_quota_per_minute',
+      help: 'Requests per minute that all workers together may make, by action; 0 = no limit.',
+      labelNames: ['action'] as const,
+      registers,
+    }),
+    redisMemoryUsed: new Gauge({
+      name: 'vod_redis_memory_used_bytes',
+      help: 'Memory that Redis uses.',
+      registers,
+    }),
+    redisMemoryMax: new Gauge({
+      name: 'vod_redis_memory_max_bytes',
+      help: 'Memory that Redis may use; 0 = no limit.',
+      registers,
+    }),
+    pollErrors: new Counter({
+      name: 'vod_queue_poll_errors_total',
+      help: 'Scrapes for which Redis did not tell the state of the queues.',
       registers,
     }),
   };
-  metrics.buildInfo.set({ version: VERSION, node_version: process.version }, 1);
-  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+export type OpsMetrics = ReturnType<typeof createOpsMetrics>;

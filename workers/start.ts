@@ -2,10 +2,10 @@ import type { Redis } from 'ioredis';
 import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
 import { createCredentialsReader } from '../src/credentials.ts';
 import type { Logger } from '../src/log.ts';
-import { createMetrics, type Metrics } from '../src/metrics.ts';
-import { startOpsServer } from '../src/ops/server.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { startStatusServer } from '../src/ops/status-server.ts';
 import { Breaker } from '../src/queue/breaker.ts';
-import { untilReady, workerConnection } from '../src/queue/connection.ts';
+import { reportingConnection, untilReady } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
@@ -47,28 +47,31 @@ export async function startWorker(
   const callsVod = VOD_STAGES.some((stage) => stages.has(stage));
   const credentials = callsVod ? createCredentialsReader(config, { log }) : () => requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
-  const metrics = createMetrics();
-  const redis = connect(config, { log, metrics });
-  let draining = false;
-  const ops =
-    config.metricsPort === undefined
-      ? undefined
-      : await startOpsServer({
-          port: config.metricsPort,
-          registry: metrics.registry,
-          unready: () => {
-            if (draining) return 'draining';
-            return redis.status === 'ready' ? undefined : 'not connected to Redis';
-          },
-        });
+  const metrics = createMetrics(config.revision);
+  const redis = reportingConnection(
+    { url: config.redisUrl, ca: config.redisCa },
+    { log, onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0) },
+  );
+  let phase: 'starting' | 'working' | 'draining' = 'starting';
+  const status = await startStatusServer({
+    ...config.metrics,
+    registry: metrics.registry,
+    unready: () => {
+      if (redis.status !== 'ready') return 'not connected to Redis';
+      return phase === 'working' ? undefined : phase;
+    },
+  }).catch((error) => {
+    // What is open would keep the process from ending.
+    redis.disconnect();
+    throw error;
+  });
 
   try {
     await untilReady(redis, config.redisUrl, { timeoutMs: Number.POSITIVE_INFINITY });
     await checkRedis(redis, { required: config.requireDurableRedis, log });
   } catch (error) {
-    // What is open would keep the process from ending.
     redis.disconnect();
-    await ops?.close();
+    await status.close();
     throw error;
   }
   const queues = openQueues(redis, config.queuePrefix);
@@ -110,15 +113,16 @@ export async function startWorker(
   const subscriber = await subscribeToAborts(redis, config.queuePrefix, consumers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 
+  phase = 'working';
   const { endpoint } = config.vod;
   const redisUrl = withoutPassword(config.redisUrl);
   log.info(
-    { version: VERSION, stages: [...stages], redisUrl, endpoint, roots, opsUrl: ops?.url },
+    { version: VERSION, stages: [...stages], redisUrl, endpoint, roots, statusUrl: status.url },
     'worker is ready',
   );
   return {
     async close() {
-      draining = true;
+      phase = 'draining';
       const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
       await hasher.close();
       vod.close();
@@ -126,28 +130,10 @@ export async function startWorker(
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();
-      await ops?.close();
+      await status.close();
       return drained;
     },
   };
-}
-
-/** One connection for everything but blocking reads and subscriptions; says once when Redis goes and when it is back. */
-function connect(config: Config, { log, metrics }: { log: Logger; metrics: Metrics }): Redis {
-  const redisUrl = withoutPassword(config.redisUrl);
-  let away = false;
-  const target = { url: config.redisUrl, ca: config.redisCa };
-  const redis = workerConnection(target, (error) => {
-    if (!away) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
-    away = true;
-  });
-  redis.on('close', () => metrics.redisConnected.set(0));
-  redis.on('ready', () => {
-    metrics.redisConnected.set(1);
-    if (away) log.warn({ redisUrl }, 'redis is back');
-    away = false;
-  });
-  return redis;
 }
 
 /** A message lost while Redis is away costs little: a stopped upload's jobs end by themselves. */

@@ -1,13 +1,13 @@
+import { fields, formatBytes, formatDuration, formatTime, printable } from '../format.ts';
 import type { UploadStatus } from '../index.ts';
-import { describeMeasure } from './display.ts';
-import { describeHold, fields, formatBytes, formatDuration, formatTime, printable } from './format.ts';
-import { Pace } from './pace.ts';
+import { describeHold } from '../queue/hold.ts';
+import { describeMeasure, measureOf } from '../upload/pace.ts';
 
 /** An upload at one moment, in lines of label and value. */
 export function describeStatus(status: UploadStatus): string {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
-  const amounts = describeMeasure(new Pace(() => 0).measure(progress));
+  const amounts = describeMeasure(measureOf(progress));
   const outcome = result?.outcome === 'instant' ? `${state}; VOD had the file already` : state;
   return fields([
     ['id', id],

@@ -1,8 +1,8 @@
 import cliProgress, { type Options, type SingleBar } from 'cli-progress';
+import { shortened } from '../format.ts';
 import type { UploadProgress } from '../index.ts';
+import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
 import type { CliContext, Output } from './context.ts';
-import { formatBytes, formatBytesOf, formatClock, shortened } from './format.ts';
-import { type Measure, Pace } from './pace.ts';
 
 /** Shows how uploads go on. They are told apart by their position. */
 export interface Display {
@@ -25,22 +25,8 @@ export function createDisplay(
   return drawsBars ? new Bars(labels, err) : new Lines(labels, err);
 }
 
-const COUNTED: ReadonlySet<string> = new Set(['hashing', 'uploading']);
 const NAME_WIDTH = 24;
 const STAGE_WIDTH = 'initializing'.length;
-
-/** `45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left` */
-export function describeMeasure(measure: Measure): string {
-  if (!COUNTED.has(measure.stage) || measure.totalBytes === 0) return '';
-  return [
-    `${Math.floor(measure.share * 100)} %`,
-    formatBytesOf(measure.doneBytes, measure.totalBytes),
-    measure.bytesPerSecond === undefined ? '' : `${formatBytes(Math.round(measure.bytesPerSecond))}/s`,
-    measure.leftMs === undefined || measure.share >= 1 ? '' : `${formatClock(measure.leftMs)} left`,
-  ]
-    .filter((text) => text !== '')
-    .join('  ');
-}
 
 class Bars implements Display {
   readonly #bars: readonly SingleBar[];

@@ -2,9 +2,9 @@ import { resolve } from 'node:path';
 import { loadConfig } from '../config.ts';
 import type { QuotaLimits } from '../emulator/quota.ts';
 import type { Emulator } from '../emulator/server.ts';
+import { fields } from '../format.ts';
 import { createLogger } from '../log.ts';
 import { type CliContext, EXIT } from './context.ts';
-import { fields } from './format.ts';
 import { parsePort, parseQuota } from './parse.ts';
 import type { Definition } from './program.ts';
 
@@ -68,7 +68,7 @@ export function defineEmulator({ command, action, context }: Definition): void {
 
 async function runEmulator(options: EmulatorCommandOptions, context: CliContext): Promise<number> {
   const { quota, data, ...given } = options;
-  const { LOG_LEVEL, LOG_FORMAT = context.err.isTTY ? 'pretty' : 'json' } = context.env;
+  const { LOG_LEVEL, LOG_FORMAT } = context.env;
   const { logLevel: level, logFormat: format } = loadConfig({ LOG_LEVEL, LOG_FORMAT });
   const log = createLogger({ level, format });
   const { startEmulator } = await import('../emulator/server.ts');

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { UploaderError } from '../errors.ts';
+import { printable } from '../format.ts';
 import { type CliContext, EXIT, Interrupted } from './context.ts';
-import { printable } from './format.ts';
 
 /** Codes of errors that only the user can mend; files that can't be uploaded (`SOURCE_…`) are among them. */
 const USAGE_CODES: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 import { loadConfig } from '../config.ts';
+import { formatBytes, formatTime, shortened } from '../format.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
 import { EXIT } from './context.ts';
-import { formatBytes, formatTime, shortened } from './format.ts';
 import { parseWholeNumber } from './parse.ts';
 import { withProducer } from './producer.ts';
 import type { Definition } from './program.ts';

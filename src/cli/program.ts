@@ -6,6 +6,7 @@ import type { Action, CliContext } from './context.ts';
 import { defineDemo } from './demo.ts';
 import { defineEmulator } from './emulator.ts';
 import { defineList } from './list.ts';
+import { defineOps } from './ops.ts';
 import { defineRetry } from './retry.ts';
 import { defineStatus } from './status.ts';
 import { defineWorker } from './worker.ts';
@@ -25,6 +26,7 @@ const EXAMPLES = `
 Examples:
   vod-upload demo                                  see all of it work, on this machine alone
   vod-upload worker                                carry out uploads
+  vod-upload ops                                   pages and metrics that show how uploads go
   vod-upload add launch.mp4 --tag launch --wait    upload a video and watch it go
   vod-upload status ID                             how far one is
 
@@ -68,6 +70,7 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
   defineRetry(definition);
   defineCancel(definition);
   defineWorker(definition);
+  defineOps(definition);
   defineEmulator(definition);
   defineDemo(definition);
   return program;

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
+import { printable } from '../format.ts';
 import { failureOf } from '../queue/failure.ts';
 import type { Checked } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { isUsageError } from './errors.ts';
-import { printable } from './format.ts';
 import { jsonLine, refusedRecord } from './record.ts';
 
 /** Of the right files, when others were wrong. */

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
+import { fields, formatBytes, formatDuration, printable } from '../format.ts';
 import type { CliContext } from './context.ts';
-import { fields, formatBytes, formatDuration, printable } from './format.ts';
 import { hasFailed, jsonLine, type UploadRecord } from './record.ts';
 
 /** What the user calls an upload: its file's name. */

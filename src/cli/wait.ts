@@ -1,7 +1,8 @@
+import { printable } from '../format.ts';
 import type { Hold, Upload, UploadStatus } from '../index.ts';
+import { describeHold } from '../queue/hold.ts';
 import { type CliContext, Interrupted } from './context.ts';
 import { createDisplay, type Display, SILENT } from './display.ts';
-import { describeHold, printable } from './format.ts';
 
 export interface Waiting {
   readonly upload: Pick<Upload, 'id' | 'progress' | 'status'>;

@@ -1,5 +1,5 @@
-import { fields, formatBytes, formatDuration } from '../cli/format.ts';
 import { labelOf } from '../cli/report.ts';
+import { fields, formatBytes, formatDuration } from '../format.ts';
 import type { UploadResult } from '../index.ts';
 import type { Outcome } from './upload-twice.ts';
 

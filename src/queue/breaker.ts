@@ -1,28 +1,9 @@
 import type { Redis } from 'ioredis';
-import { z } from 'zod';
 import type { Logger } from '../log.ts';
 import { type VodError, VodTransportError } from '../vod/errors.ts';
+import { type Hold, type HoldKind, holdKey, parseHold } from './hold.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';
 import type { Queues } from './queues.ts';
-
-/**
- * Why the queues that call VOD are held, for all replicas:
- * - outage: requests get no answer, whatever they are.
- * - account: the service refuses the account's credentials or rights, so it would refuse every upload.
- */
-export type HoldKind = 'outage' | 'account';
-
-const holdSchema = z.object({
-  kind: z.enum(['outage', 'account']),
-  /** Milliseconds since 1970. */
-  since: z.int(),
-  /** Of the error that began it. */
-  code: z.string(),
-  message: z.string(),
-});
-
-/** What everybody can see while the queues are held. */
-export type Hold = Readonly<z.infer<typeof holdSchema>>;
 
 export interface BreakerSettings {
   readonly queues: Queues;
@@ -46,19 +27,6 @@ const OUTAGE_FAILURES = 5;
 const POLL_MS = 2000;
 
 const VOD_QUEUES = ['init', 'part', 'finish'] as const;
-
-export function holdKey(prefix: string): string {
-  return `${prefix}:vod-hold`;
-}
-
-/** @returns undefined when nothing is held, or what is there is none of ours */
-export function parseHold(value: string | null): Hold | undefined {
-  try {
-    return holdSchema.safeParse(JSON.parse(value ?? 'null')).data;
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * A circuit breaker over all replicas. Open, it lets each queue start one job per probe interval, by BullMQ's own

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { UploaderError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { withoutPassword } from '../redis-url.ts';
 
 /** Where Redis is. */
@@ -54,6 +55,29 @@ export function workerConnection(target: RedisTarget, onError: (error: Error) =>
     ...tlsOptions(target),
   });
   connection.on('error', onError);
+  return connection;
+}
+
+/**
+ * A {@link workerConnection} for everything but blocking reads and subscriptions; says once when Redis goes, and when
+ * it is back.
+ */
+export function reportingConnection(
+  target: RedisTarget,
+  { log, onChange }: { readonly log: Logger; readonly onChange: (connected: boolean) => void },
+): Redis {
+  const redisUrl = withoutPassword(target.url);
+  let away = false;
+  const connection = workerConnection(target, (error) => {
+    if (!away) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
+    away = true;
+  });
+  connection.on('close', () => onChange(false));
+  connection.on('ready', () => {
+    onChange(true);
+    if (away) log.warn({ redisUrl }, 'redis is back');
+    away = false;
+  });
   return connection;
 }
 

@@ -130,6 +130,10 @@ const progress = z.object({
   /** Bytes of the file that VOD has, sent by this upload or found there. */
   bytesSent: bytes,
   totalBytes: bytes,
+  /** Of this stage, lately; absent until that is known. */
+  bytesPerSecond: z.number().min(0).exactOptional(),
+  /** When this was written; milliseconds since 1970. */
+  at: z.int().exactOptional(),
 });
 export type StoredProgress = z.infer<typeof progress>;
 
@@ -166,7 +170,7 @@ export function parseProgress(value: unknown): StoredProgress | undefined {
 export const UPLOAD_JOB_OPTIONS = { attempts: 1, stackTraceLimit: 1 } as const satisfies JobsOptions;
 
 /** Parts of all uploads of a level interleave by index, so that a clip does not wait for a film enqueued before it. */
-const PART_INDICES_PER_LEVEL = 2 ** 17;
+export const PART_INDICES_PER_LEVEL = 2 ** 17;
 
 /** Priority of a part job; within BullMQ's limit of 2^21 − 1 for every level and index. */
 export function partPriority(level: number, index: number): number {

@@ -1,15 +1,20 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { Pace, type Report } from '../upload/pace.ts';
 import type { StoredProgress } from './jobs.ts';
 
 /** Progress of one upload is written at most this often by one process. */
 const INTERVAL_MS = 1000;
+
+/** Of so many uploads a process remembers what it has written. */
+const MOST_UPLOADS = 10_000;
 
 /** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
 export class ProgressWriter {
   readonly #uploads: Queue;
   readonly #redis: Redis;
   readonly #lastMs = new Map<string, number>();
+  readonly #paces = new Map<string, Pace>();
 
   constructor(uploads: Queue, redis: Redis) {
     this.#uploads = uploads;
@@ -49,12 +54,20 @@ export class ProgressWriter {
   #due(uploadId: string): boolean {
     const now = performance.now();
     if (now - (this.#lastMs.get(uploadId) ?? Number.NEGATIVE_INFINITY) < INTERVAL_MS) return false;
-    if (this.#lastMs.size > 10_000) this.#lastMs.clear();
+    if (this.#lastMs.size > MOST_UPLOADS) {
+      this.#lastMs.clear();
+      this.#paces.clear();
+    }
     this.#lastMs.set(uploadId, now);
     return true;
   }
 
-  #write(uploadId: string, progress: StoredProgress): void {
+  #write(uploadId: string, report: Report & Pick<StoredProgress, 'stage'>): void {
+    const pace = this.#paces.get(uploadId) ?? new Pace(() => performance.now());
+    this.#paces.set(uploadId, pace);
+    const { bytesPerSecond } = pace.measure(report);
+    const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
+    const progress: StoredProgress = { ...report, ...speed, at: Date.now() };
     this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});
   }
 }

@@ -31,13 +31,19 @@ export interface RedisFindings {
 
 const OLDEST = [6, 2] as const;
 
-/** Reads the text of INFO. */
-export function parseRedisInfo(text: string): RedisFacts {
+/** The fields of the text of INFO, by name. */
+export function infoFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
     const [, name, value] = /^([a-z_0-9]+):(.*)$/.exec(line) ?? [];
     if (name !== undefined && value !== undefined) fields.set(name, value.trim());
   }
+  return fields;
+}
+
+/** Reads the text of INFO. */
+export function parseRedisInfo(text: string): RedisFacts {
+  const fields = infoFields(text);
   const version = fields.get('redis_version') ?? '';
   const maxmemoryPolicy = fields.get('maxmemory_policy');
   const aof = fields.get('aof_enabled');

@@ -1,8 +1,14 @@
 import type { Job, JobState } from 'bullmq';
 import { UploaderError } from '../errors.ts';
-import type { Hold } from './breaker.ts';
 import { CANCELLED, type Failure, parseFailure } from './failure.ts';
-import { parseProgress, parseUploadData, parseUploadResult, type UploadResult } from './jobs.ts';
+import type { Hold } from './hold.ts';
+import {
+  parseProgress,
+  parseUploadData,
+  parseUploadResult,
+  type StoredProgress,
+  type UploadResult,
+} from './jobs.ts';
 
 /**
  * The life of an upload: queued → hashing → initializing → uploading → finishing → completed, with failed and
@@ -37,6 +43,8 @@ export interface UploadProgress {
   readonly bytesSent: number;
   /** Bytes of the file; 0 until it has been looked at. */
   readonly totalBytes: number;
+  /** How fast this stage goes, lately; absent when that isn't known, or no longer true. */
+  readonly bytesPerSecond?: number;
   /** Why uploads make no progress now, though nothing is wrong with them; absent when they do, and after the end. */
   readonly hold?: Hold;
 }
@@ -79,6 +87,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
   const stored = parseProgress(job.progress);
   const state = stateOf(jobState, error, stored?.stage);
+  const speed = isTerminal(state) || hold !== undefined ? undefined : speedOf(stored);
   const totalBytes = result?.fileSize ?? stored?.totalBytes ?? data.hashed?.version.size ?? 0;
   return {
     id: job.id ?? '',
@@ -93,6 +102,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
       bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),
       bytesSent: result ? totalBytes : (stored?.bytesSent ?? 0),
       totalBytes,
+      ...(speed !== undefined && { bytesPerSecond: speed }),
       ...(hold !== undefined && !isTerminal(state) && { hold }),
     },
     ...(data.key !== undefined && { key: data.key }),
@@ -100,6 +110,14 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
     ...(result !== undefined && { result }),
     ...(error !== undefined && { error }),
   };
+}
+
+/** A speed that was written down so long ago says nothing about now. */
+const SPEED_KEEPS_MS = 10_000;
+
+function speedOf(stored: StoredProgress | undefined): number | undefined {
+  if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
+  return stored.bytesPerSecond;
 }
 
 function stateOf(

@@ -87,9 +87,9 @@ describe.each(['json', 'pretty'])('secrets are nowhere to be found (LOG_FORMAT=%
       workers.push(running);
       await expect.poll(() => running.output, { timeout: 20_000 }).toContain('worker is ready');
       await use();
-      const opsUrl = /http:\/\/[\d.]+:\d+(?=")/.exec(running.output.replace(/.*endpoint/g, ''))?.[0];
-      expect(opsUrl).toBeDefined();
-      found[`metrics (${name})`] = await (await fetch(`${opsUrl}/metrics`)).text();
+      const statusUrl = /http:\/\/[\d.]+:\d+(?=")/.exec(running.output.replace(/.*endpoint/g, ''))?.[0];
+      expect(statusUrl).toBeDefined();
+      found[`metrics (${name})`] = await (await fetch(`${statusUrl}/metrics`)).text();
       found[`titles (${name})`] = await titlesOf(running.pid);
       return running;
     };

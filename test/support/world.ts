@@ -22,8 +22,8 @@ export class WorkerProcess extends LoggedProcess {
 
   /** A counter's or gauge's value, summed over the series that have all of these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const { opsUrl } = await this.line(({ msg }) => msg === 'worker is ready');
-    const text = await (await fetch(`${opsUrl}/metrics`)).text();
+    const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
+    const text = await (await fetch(`${statusUrl}/metrics`)).text();
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
     return text
       .split('\n')

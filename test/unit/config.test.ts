@@ -30,9 +30,9 @@ describe('loadConfig', () => {
         quotaPerMinute: { init: 100, part: 10_000, finish: 100 },
       },
     });
-    expect(loadConfig({}).metricsPort).toBeUndefined();
-    expect(loadConfig({ METRICS_PORT: '' }).metricsPort).toBeUndefined();
-    expect(loadConfig({ METRICS_PORT: '0' }).metricsPort).toBe(0);
+    expect(loadConfig({}).metrics.port).toBeUndefined();
+    expect(loadConfig({ METRICS_PORT: '' }).metrics.port).toBeUndefined();
+    expect(loadConfig({ METRICS_PORT: '0' }).metrics.port).toBe(0);
   });
 
   it('tells all problems at once, by the variables’ names', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseHold } from '../../../src/queue/breaker.ts';
+import { parseHold } from '../../../src/queue/hold.ts';
 
 describe('parseHold', () => {
   it('reads a hold, and nothing else that may be in Redis', () => {

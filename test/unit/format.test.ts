@@ -7,7 +7,7 @@ import {
   formatDuration,
   printable,
   shortened,
-} from '../../../src/cli/format.ts';
+} from '../../src/format.ts';
 
 test.each([
   [0, '0 bytes'],

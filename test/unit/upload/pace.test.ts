@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { describeMeasure } from '../../../src/cli/display.ts';
-import { Pace } from '../../../src/cli/pace.ts';
 import type { UploadProgress } from '../../../src/index.ts';
+import { describeMeasure, Pace } from '../../../src/upload/pace.ts';
 
 const MIB = 1024 * 1024;
 const totalBytes = 100 * MIB;

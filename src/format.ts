@@ -1,5 +1,3 @@
-import type { Hold } from '../index.ts';
-
 /*
  * How amounts and times are shown to people.
  */
@@ -64,13 +62,4 @@ export function fields(
   const shown = rows.filter(([, value]) => value !== undefined);
   const width = Math.max(...shown.map(([label]) => label.length));
   return shown.map(([label, value]) => `${indent}${label.padEnd(width)}  ${value}\n`).join('');
-}
-
-/** Why uploads are held, and what to do about it. */
-export function describeHold({ kind, code, message }: Hold): string {
-  const what =
-    kind === 'outage'
-      ? 'VOD does not answer; nothing is lost, and uploads go on when it does'
-      : 'VOD refuses the account of the workers; uploads go on when that is mended';
-  return `${what}: ${printable(message)} [${code}]`;
 }

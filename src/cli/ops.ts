@@ -1,0 +1,42 @@
+import { loadConfig } from '../config.ts';
+import { createLogger, logConsole } from '../log.ts';
+import { type CliContext, EXIT } from './context.ts';
+import type { Definition } from './program.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload ops                                     on http://127.0.0.1:9323, for this machine only
+  OPS_HOST=0.0.0.0 OPS_USERS=alice:secret vod-upload ops
+  OPS_READ_ONLY=1 vod-upload ops                     without buttons
+
+It serves:
+  /uploads     every upload: where it is, how fast, and why it failed; to search, retry and cancel
+  /dashboard   the queues and their jobs (Bull Board)
+  /metrics     the state of the queues, for Prometheus
+  /healthz, /readyz
+
+One such process is enough, however many workers there are. It needs Redis, and no credentials of VOD.`;
+
+/** `vod-upload ops` */
+export function defineOps({ command, action, context }: Definition): void {
+  command('ops')
+    .description('serve the pages and metrics that show how uploads go')
+    .addHelpText('after', EXAMPLES)
+    .action(action(() => runOps(context)));
+}
+
+async function runOps({ env }: CliContext): Promise<number> {
+  const config = loadConfig(env);
+  const log = createLogger({ level: config.logLevel, format: config.logFormat, redact: config.logRedact });
+  logConsole(log);
+  const { startOps } = await import('../ops/start.ts');
+  const stopping = Promise.withResolvers<NodeJS.Signals>();
+  process.once('SIGTERM', stopping.resolve).once('SIGINT', stopping.resolve);
+  // A signal also ends the wait for a Redis that is away.
+  const starting = startOps(config, { log });
+  const running = await Promise.race([starting, stopping.promise.then(() => undefined)]);
+  if (running === undefined) return EXIT.done;
+  log.info({ signal: await stopping.promise }, 'ops is stopping');
+  await running.close();
+  return EXIT.done;
+}

@@ -1,0 +1,36 @@
+import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { OpsUser } from '../config.ts';
+import type { VodUploads } from '../queue/producer.ts';
+import type { Queues } from '../queue/queues.ts';
+import { access } from './access.ts';
+import { createDashboard } from './dashboard.ts';
+import { STATUS_PATHS, type StatusSources, statusReply } from './status.ts';
+import { createUploadPages } from './uploads/routes.ts';
+
+export interface OpsAppOptions extends StatusSources {
+  readonly queues: Queues;
+  readonly uploads: VodUploads;
+  readonly users: readonly OpsUser[];
+  readonly readOnly: boolean;
+}
+
+/**
+ * Everything that `vod-upload ops` serves: metrics and health for machines, which nobody has to log in for, and two
+ * places for people, the table of uploads and the dashboard of the queues.
+ */
+export function createOpsApp(options: OpsAppOptions): Hono {
+  const { queues, uploads, users, readOnly } = options;
+  const app = new Hono();
+  for (const path of STATUS_PATHS) {
+    app.get(path, async (context) => {
+      const { status, contentType, body } = await statusReply(path, options);
+      return context.body(body, status as ContentfulStatusCode, { 'content-type': contentType });
+    });
+  }
+  app.use(access({ users }));
+  app.get('/', (context) => context.redirect('/uploads'));
+  app.route('/uploads', createUploadPages({ uploads, readOnly, basePath: '/uploads' }));
+  app.route('/dashboard', createDashboard({ queues, uploads, readOnly, basePath: '/dashboard' }));
+  return app;
+}

@@ -1,0 +1,82 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from '../log.ts';
+import type { OpsMetrics } from '../metrics.ts';
+import { STAGES } from '../queue/names.ts';
+import { oldestDueMs } from '../queue/oldest.ts';
+import type { Queues } from '../queue/queues.ts';
+import { infoFields } from '../queue/redis-check.ts';
+
+export interface QueueSources {
+  readonly queues: Queues;
+  readonly redis: Redis;
+  readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+  readonly log: Logger;
+}
+
+/** A scrape that Redis does not answer in this time goes without these metrics. */
+const TIMEOUT_MS = 4000;
+
+/**
+ * Asks Redis how the queues are, for a scrape. While Redis does not tell, the metrics are absent rather than old, and
+ * counted in `vod_queue_poll_errors_total`.
+ */
+export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
+  const { queues, quotaPerMinute, redis, log } = sources;
+  metrics.quota.set({ action: 'InitUpload' }, quotaPerMinute.init);
+  metrics.quota.set({ action: 'UploadPart' }, quotaPerMinute.part);
+  metrics.quota.set({ action: 'FinishUpload' }, quotaPerMinute.finish);
+  const forget = (): void => {
+    const { jobs, oldestWaitingAge, paused, rateLimited, workers } = metrics;
+    for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers]) gauge.reset();
+    metrics.redisMemoryUsed.remove();
+    metrics.redisMemoryMax.remove();
+  };
+  return async () => {
+    try {
+      if (redis.status !== 'ready') throw new Error('not connected to Redis');
+      const asked = Promise.all([
+        redis.info(),
+        ...STAGES.map(async (stage) => await look(queues[stage], redis)),
+      ]);
+      const [info, ...found] = await inTime(asked);
+      forget();
+      for (const { queue, jobs, oldestMs, paused, rateLimited, workers } of found) {
+        for (const [state, count] of Object.entries(jobs)) metrics.jobs.set({ queue, state }, count);
+        const ageMs = oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs);
+        metrics.oldestWaitingAge.set({ queue }, ageMs / 1000);
+        metrics.paused.set({ queue }, Number(paused));
+        metrics.rateLimited.set({ queue }, Number(rateLimited));
+        metrics.workers.set({ queue }, workers);
+      }
+      const fields = infoFields(info);
+      metrics.redisMemoryUsed.set(Number(fields.get('used_memory') ?? Number.NaN));
+      metrics.redisMemoryMax.set(Number(fields.get('maxmemory') ?? 0));
+    } catch (error) {
+      forget();
+      metrics.pollErrors.inc();
+      log.warn({ err: (error as Error).message }, 'redis did not tell how the queues are');
+    }
+  };
+}
+
+async function look(queue: Queue, redis: Redis) {
+  const [jobs, oldestMs, paused, rateLimitMs, workers] = await Promise.all([
+    queue.getJobCounts(),
+    oldestDueMs(queue, redis),
+    queue.isPaused(),
+    queue.getRateLimitTtl(),
+    queue.getWorkersCount(),
+  ]);
+  return { queue: queue.name, jobs, oldestMs, paused, rateLimited: rateLimitMs > 0, workers };
+}
+
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,80 @@
+import { createServer } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { type Config, ConfigError } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { createOpsMetrics } from '../metrics.ts';
+import { reportingConnection, untilReady } from '../queue/connection.ts';
+import { VodUploads } from '../queue/producer.ts';
+import { closeQueues, openQueues } from '../queue/queues.ts';
+import { withoutPassword } from '../redis-url.ts';
+import { createOpsApp } from './app.ts';
+import { closeServer, isLoopback, listen } from './listen.ts';
+import { createQueuePoll } from './queue-metrics.ts';
+
+export interface RunningOps {
+  /** `http://host:port` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the pages, and the metrics of the queues. One such process is enough, and more than one would count the same
+ * queues twice.
+ * @throws {ConfigError} when other machines could get at it and nobody would be asked who they are
+ * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
+ */
+export async function startOps(config: Config, { log }: { readonly log: Logger }): Promise<RunningOps> {
+  const { host, port, users, readOnly } = config.ops;
+  requireUsers(config);
+  const target = { url: config.redisUrl, ca: config.redisCa };
+  const metrics = createOpsMetrics(config.revision);
+  const redis = reportingConnection(target, {
+    log,
+    onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0),
+  });
+  const queues = openQueues(redis, config.queuePrefix, { producer: true });
+  const uploads = new VodUploads({
+    connection: config.redisUrl,
+    prefix: config.queuePrefix,
+    ...(config.redisCa !== undefined && { ca: config.redisCa }),
+  });
+  let draining = false;
+  const app = createOpsApp({
+    registry: metrics.registry,
+    refresh: createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+    unready: () => {
+      if (draining) return 'draining';
+      return redis.status === 'ready' ? undefined : 'not connected to Redis';
+    },
+    queues,
+    uploads,
+    users,
+    readOnly,
+  });
+  const server = createServer(getRequestListener(app.fetch));
+  const close = async (): Promise<void> => {
+    draining = true;
+    await closeServer(server);
+    await uploads.close();
+    await closeQueues(queues);
+    redis.disconnect();
+  };
+  try {
+    const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
+    await untilReady(redis, config.redisUrl, { timeoutMs: Number.POSITIVE_INFINITY });
+    const redisUrl = withoutPassword(config.redisUrl);
+    log.info({ url, redisUrl, users: users.map(({ name }) => name), readOnly }, 'ops is ready');
+    return { url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function requireUsers({ ops: { host, users } }: Config): void {
+  if (users.length > 0 || isLoopback(host)) return;
+  throw new ConfigError([
+    `OPS_USERS (or OPS_USERS_FILE) is not set, and OPS_HOST=${host} lets other machines in: set it to ` +
+      'name:password, or OPS_HOST to 127.0.0.1',
+  ]);
+}
