@@ -40,6 +40,24 @@ export class WorkerProcess extends LoggedProcess {
   }
 }
 
+/** A `vod-upload ops` process. */
+export class OpsProcess extends LoggedProcess {
+  #url: string | undefined;
+
+  /** Resolves when it serves its pages and is connected to Redis. */
+  async ready(): Promise<this> {
+    const { url } = await this.line(({ msg }) => msg === 'ops is ready');
+    this.#url = url as string;
+    return this;
+  }
+
+  /** `http://127.0.0.1:port`, once it is {@link ready}. */
+  get url(): string {
+    if (this.#url === undefined) throw new Error('not ready() yet');
+    return this.#url;
+  }
+}
+
 /**
  * All that an upload needs, real and private to one test file: a Redis with AOF (or the one of REDIS_URL, with a key
  * prefix of its own), an emulator of VOD, a directory for sources, worker processes, a producer.
@@ -55,7 +73,7 @@ export class World {
   emulator: Emulator;
   readonly #dir: string;
   readonly #emulatorOptions: EmulatorOptions;
-  readonly #workers: WorkerProcess[] = [];
+  readonly #processes: LoggedProcess[] = [];
 
   private constructor(parts: {
     dir: string;
@@ -123,8 +141,16 @@ export class World {
     program = 'workers/main.ts',
   ): WorkerProcess {
     const worker = new WorkerProcess([program, ...args], { ...this.#workerEnvironment(), ...env });
-    this.#workers.push(worker);
+    this.#processes.push(worker);
     return worker;
+  }
+
+  /** Starts `vod-upload ops` on a free port of this machine, without users. It ends with the test. */
+  ops(env: Readonly<Record<string, string>> = {}): OpsProcess {
+    const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
+    const ops = new OpsProcess(['src/cli.ts', 'ops'], { ...usual, ...env });
+    this.#processes.push(ops);
+    return ops;
   }
 
   /** VOD is gone, until {@link startEmulator}. */
@@ -138,9 +164,9 @@ export class World {
     this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
   }
 
-  /** Between tests of a file: no worker, no fault, no count is left. */
+  /** Between tests of a file: no process, no fault, no count is left. */
   async reset(): Promise<void> {
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.end()));
+    await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
     const redis = new Redis(this.redisUrl);
