@@ -10,6 +10,7 @@ import type { StageConsumer } from '../src/queue/consumer.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
+import { telemetry } from '../src/queue/telemetry.ts';
 import { withoutPassword } from '../src/redis-url.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
@@ -17,6 +18,7 @@ import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
+import { tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
 
 /** Only these need the account's credentials. */
@@ -74,7 +76,8 @@ export async function startWorker(
     await status.close();
     throw error;
   }
-  const queues = openQueues(redis, config.queuePrefix);
+  const traced = config.tracing !== undefined;
+  const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
   const breaker = await Breaker.start({
     queues,
     redis,
@@ -89,7 +92,7 @@ export async function startWorker(
       }
     },
   });
-  const vod = createVodClient({
+  const client = createVodClient({
     endpoint: config.vod.endpoint,
     credentials,
     region: config.vod.region,
@@ -98,6 +101,7 @@ export async function startWorker(
     proxyEnv: config.proxyEnv,
     onRequest: vodObserver(metrics),
   });
+  const vod = traced ? tracedClient(client) : client;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const { workers, consumers } = startStages(stages, {
     config,
