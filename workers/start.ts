@@ -7,6 +7,7 @@ import { startStatusServer } from '../src/ops/status-server.ts';
 import { Breaker } from '../src/queue/breaker.ts';
 import { reportingConnection, untilReady } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
+import type { Hold } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
@@ -50,9 +51,24 @@ export async function startWorker(
   const credentials = callsVod ? createCredentialsReader(config, { log }) : () => requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
   const metrics = createMetrics(config.revision);
+  let hold: Hold | undefined;
+  /** Without Redis nobody knows whether a hold goes on. */
+  const showHold = (): void => {
+    metrics.held.reset();
+    if (redis.status !== 'ready') return;
+    for (const reason of ['outage', 'account'] as const) {
+      metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
+    }
+  };
   const redis = reportingConnection(
     { url: config.redisUrl, ca: config.redisCa },
-    { log, onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0) },
+    {
+      log,
+      onChange: (connected) => {
+        metrics.redisConnected.set(connected ? 1 : 0);
+        showHold();
+      },
+    },
   );
   let phase: 'starting' | 'working' | 'draining' = 'starting';
   const status = await startStatusServer({
@@ -86,10 +102,9 @@ export async function startWorker(
     minuteMs: config.vod.quotaWindowMs,
     probeMs: config.probeMs,
     log,
-    onChange: (hold) => {
-      for (const reason of ['outage', 'account'] as const) {
-        metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
-      }
+    onChange: (now) => {
+      hold = now;
+      showHold();
     },
   });
   const client = createVodClient({
