@@ -4,7 +4,7 @@ import type { TracingSettings } from './tracing-settings.ts';
 import { VERSION } from './version.ts';
 
 /** What a dead collector may delay the end of a process by. */
-const STOP_MS = 3000;
+export const STOP_MS = 3000;
 
 export interface Tracing {
   /** Sends the spans that are left, for a few seconds at most. Never rejects. */

@@ -2,7 +2,7 @@ import type { Worker } from 'bullmq';
 import type { Logger } from '../src/log.ts';
 
 /** After the hand-back, workers get this long to tell Redis. */
-const HAND_BACK_MS = 5000;
+export const HAND_BACK_MS = 5000;
 
 /**
  * Closes workers: first they take no more jobs and end those at work; at the deadline what is left is aborted and

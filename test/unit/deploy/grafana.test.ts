@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ROOT } from '../../support/process.ts';
 import { hasProgram } from '../../support/programs.ts';
 import type { VodDashboard } from './dashboard-type.ts';
 import { checkExpressions, PROMTOOL } from './promtool.ts';
+import { complaints } from './tsc.ts';
 import { unknownNames } from './unknown-names.ts';
 
 const json = readFileSync(join(ROOT, 'deploy/grafana/vod-upload.json'), 'utf8');
@@ -20,30 +18,15 @@ function asAsked(expr: string): string {
   return expr.replaceAll('$__rate_interval', '5m').replaceAll('$__range', '6h');
 }
 
-/** Compiles each of these as a literal of the dashboard's type. @returns tsc's complaints, by name */
-async function complaints(literals: Readonly<Record<string, string>>): Promise<Record<string, string[]>> {
-  const dir = mkdtempSync(join(tmpdir(), 'vod-dashboard-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const type = JSON.stringify(join(ROOT, 'test/unit/deploy/dashboard-type.ts'));
-  for (const [name, literal] of Object.entries(literals)) {
-    const source = `import type { VodDashboard } from ${type};\nexport const dashboard: VodDashboard = ${literal};\n`;
-    writeFileSync(join(dir, `${name}.ts`), source);
-  }
-  const compilerOptions = { types: [], rewriteRelativeImportExtensions: false };
-  const config = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
-  writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(config));
-  writeFileSync(join(dir, 'package.json'), '{ "type": "module" }');
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const output = await promisify(execFile)(process.execPath, [tsc, '--pretty', 'false'], { cwd: dir }).then(
-    ({ stdout }) => stdout,
-    (error: { stdout: string }) => error.stdout,
+/** @returns tsc's complaints about these as dashboards */
+async function complaintsAbout(
+  dashboards: Readonly<Record<string, string>>,
+): Promise<Record<string, string[]>> {
+  const literals = Object.entries(dashboards).map(([name, literal]) => [name, { literal }] as const);
+  return await complaints(
+    { module: 'dashboard-type.ts', name: 'VodDashboard' },
+    Object.fromEntries(literals),
   );
-  const found: Record<string, string[]> = {};
-  for (const line of output.split('\n').filter((one) => /^\S/.test(one))) {
-    const [, name = 'tsc', complaint = line] = /^(\w+)\.ts\(\d+,\d+\): (.*)$/.exec(line) ?? [];
-    found[name] = [...(found[name] ?? []), complaint];
-  }
-  return found;
 }
 
 /** The dashboard with one change, to see that it would be noticed. */
@@ -54,11 +37,11 @@ function changed(from: string, to: string): string {
 
 describe('dashboard', () => {
   it('is what Grafana takes for one', async () => {
-    expect(await complaints({ whole: json })).toEqual({});
+    expect(await complaintsAbout({ whole: json })).toEqual({});
   });
 
   it('would be found to be none with a wrong field, type or word in it', async () => {
-    const found = await complaints({
+    const found = await complaintsAbout({
       wrongField: changed('"unit":', '"unti":'),
       wrongOption: changed('"graphMode":', '"graphmode":'),
       wrongCustom: changed('"fillOpacity":', '"opacity":'),
