@@ -22,13 +22,13 @@ export function prometheusRule(): string {
   const groups = RULE_FILES.map((name) => {
     const text = readFileSync(new URL(`../prometheus/${name}`, import.meta.url), 'utf8');
     const [comment = '', items = ''] = text.split(/^groups:\n/m);
-    return `${indent(comment)}${indent(items)}`;
+    return indent(comment, 4) + indent(items, 2);
   });
   return HEAD + groups.join('');
 }
 
-function indent(text: string): string {
-  return text.replace(/^(?=.)/gm, '  ');
+function indent(text: string, by: number): string {
+  return text.replace(/^(?=.)/gm, ' '.repeat(by));
 }
 
 if (import.meta.main) writeFileSync(TARGET, prometheusRule());
