@@ -17,6 +17,16 @@ export default defineConfig({
           expect: { poll: { timeout: 20_000 } },
         },
       },
+      // Builds the container image and runs it; only where asked for, since it takes tools that few machines have.
+      {
+        test: {
+          name: 'image',
+          include: ['test/image/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
+        },
+      },
       {
         test: {
           name: 'full',

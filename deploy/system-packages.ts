@@ -37,6 +37,10 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     dnf: 'chromium',
     brew: 'chromium',
   },
+  buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah', brew: 'buildah' },
+  podman: { programs: ['podman'], apt: 'podman', dnf: 'podman', brew: 'podman' },
+  runc: { programs: ['runc'], apt: 'runc', dnf: 'runc', brew: 'runc' },
+  debootstrap: { programs: ['debootstrap'], apt: 'debootstrap', dnf: 'debootstrap', brew: 'debootstrap' },
 };
 
 /** What there is on this machine. */
