@@ -88,7 +88,7 @@ describe.skipIf(!CAN_BUILD)('the image', () => {
       'org.opencontainers.image.title': 'vod-upload-worker',
       'org.opencontainers.image.revision': image.revision,
     });
-    expect(image.ownBytes).toBeLessThan(150 * MIB);
+    expect(image.ownBytes).toBeLessThan(100 * MIB);
   });
 
   it('has the command line, by itself and on PATH', async () => {
