@@ -14,7 +14,8 @@ interface SystemPackage {
   readonly variable?: string;
   readonly apt: string;
   readonly dnf: string;
-  readonly brew: string;
+  /** Absent where it is for Linux only. */
+  readonly brew?: string;
 }
 
 const PACKAGES: Readonly<Record<string, SystemPackage>> = {
@@ -37,10 +38,10 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     dnf: 'chromium',
     brew: 'chromium',
   },
-  buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah', brew: 'buildah' },
-  podman: { programs: ['podman'], apt: 'podman', dnf: 'podman', brew: 'podman' },
-  runc: { programs: ['runc'], apt: 'runc', dnf: 'runc', brew: 'runc' },
-  debootstrap: { programs: ['debootstrap'], apt: 'debootstrap', dnf: 'debootstrap', brew: 'debootstrap' },
+  buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah' },
+  podman: { programs: ['podman'], apt: 'podman', dnf: 'podman' },
+  runc: { programs: ['runc'], apt: 'runc', dnf: 'runc' },
+  debootstrap: { programs: ['debootstrap'], apt: 'debootstrap', dnf: 'debootstrap' },
 };
 
 /** What there is on this machine. */
@@ -83,7 +84,7 @@ function instructions(missing: readonly SystemPackage[], { isRoot }: Machine): s
     `not found on PATH: ${missing.map(({ programs }) => programs.join(' or ')).join(', ')}. Install with one of`,
     `  ${sudo}apt-get install -y ${all('apt')}    (Debian, Ubuntu)`,
     `  ${sudo}dnf install -y ${all('dnf')}    (Fedora)`,
-    `  brew install ${all('brew')}    (macOS)`,
+    ...(missing.every(({ brew }) => brew !== undefined) ? [`  brew install ${all('brew')}    (macOS)`] : []),
     ...variables.map((name) => `or set ${name} to one that runs already.`),
   ].join('\n');
 }

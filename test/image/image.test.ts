@@ -160,4 +160,17 @@ describe.skipIf(!CAN_BUILD)('the image', () => {
     const ops = await startReady({ args: ['ops'], env, portVariable: 'OPS_PORT' });
     expect((await ops.stop(GRACE_SECONDS)).exitCode).toBe(0);
   });
+
+  it('has an emulator, which may write to a new volume', async () => {
+    const [port, controlPort] = [await freePort(), await freePort()].map(String);
+    const args = ['emulator', '--data', '/data', '--port', `${port}`, '--control-port', `${controlPort}`];
+    const emulator = await start({ args, writable: '/data' });
+    const answers = async (): Promise<boolean> =>
+      await fetch(`http://127.0.0.1:${controlPort}/stats`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await expect.poll(answers).toBe(true);
+    expect((await emulator.stop(GRACE_SECONDS)).exitCode).toBe(0);
+  });
 });

@@ -133,6 +133,8 @@ export interface RunOptions {
   readonly memoryMiB?: number;
   /** Of this machine, to be read at the same path. */
   readonly readable?: string;
+  /** Where a new volume of its own is mounted. */
+  readonly writable?: string;
   readonly entrypoint?: string;
 }
 
@@ -149,6 +151,7 @@ export class Container {
     env = {},
     memoryMiB = 384,
     readable,
+    writable,
     entrypoint,
   }: RunOptions): Promise<Container> {
     const id = await podman(
@@ -166,6 +169,7 @@ export class Container {
       ...['--memory', `${memoryMiB}m`, '--memory-swap', `${memoryMiB}m`],
       ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       ...(readable === undefined ? [] : ['--volume', `${readable}:${readable}:ro`]),
+      ...(writable === undefined ? [] : ['--volume', writable]),
       ...(entrypoint === undefined ? [] : ['--entrypoint', entrypoint]),
       ...[IMAGE, ...args],
     );
@@ -198,6 +202,6 @@ export class Container {
   }
 
   async remove(): Promise<void> {
-    await podman('rm', '--force', '--time', '0', this.#id);
+    await podman('rm', '--force', '--volumes', '--time', '0', this.#id);
   }
 }

@@ -45,6 +45,13 @@ test('a user is told of everything that is missing at once', () => {
   expect(text).not.toContain('REDIS_URL');
 });
 
+test('nobody is told to install on macOS what is for Linux only', () => {
+  const decision = decide(['redis', 'buildah'], machine({}));
+  const text = decision.kind === 'tell' ? decision.text : '';
+  expect(text).toContain('sudo apt-get install -y redis-server buildah ');
+  expect(text).not.toContain('brew');
+});
+
 test.each(['nix', 'constructor'])('a package that is not in the table, %s, is refused', (name) => {
   expect(() => decide([name], machine({}))).toThrow(/there are: redis/);
 });
