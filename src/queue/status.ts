@@ -4,8 +4,8 @@ import { CANCELLED, type Failure, parseFailure } from './failure.ts';
 import type { Hold } from './hold.ts';
 import {
   parseProgress,
-  parseUploadData,
   parseUploadResult,
+  parseUploadView,
   type StoredProgress,
   type UploadResult,
 } from './jobs.ts';
@@ -81,7 +81,7 @@ export function isTerminal(state: UploadState): boolean {
 
 /** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
 export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
-  const data = parseUploadData(job.data);
+  const data = parseUploadView(job.data);
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
