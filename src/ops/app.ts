@@ -33,6 +33,9 @@ export function createOpsApp(options: OpsAppOptions): Hono {
   app.use(access({ users, readOnly, log }));
   app.get('/', (context) => context.redirect('/uploads'));
   app.route('/uploads', createUploadPages({ uploads, readOnly, basePath: '/uploads' }));
-  app.route('/dashboard', createDashboard({ queues, uploads, readOnly, basePath: '/dashboard' }));
+  app.route(
+    '/dashboard',
+    createDashboard({ queues, uploads, readOnly, basePath: '/dashboard', uploadsPath: '/uploads' }),
+  );
   return app;
 }
