@@ -14,6 +14,7 @@ import {
   workerOptions,
 } from '../src/queue/consumer.ts';
 import { HashCache } from '../src/queue/hash-cache.ts';
+import { History } from '../src/queue/history.ts';
 import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
@@ -26,7 +27,7 @@ import type { VodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
-import { observeChildren, observeUploads, retryObserver } from './observe.ts';
+import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
 import { createVodCall } from './vod-call.ts';
 
@@ -60,13 +61,14 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const { config, redis, queues, vod, breaker, hasher, roots, metrics, log } = deps;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
+  const observer = new Observer({ log, metrics, history: new History(queues.upload) });
   const settings: ConsumerSettings = {
     connection: redis,
     prefix: config.queuePrefix,
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
     log,
-    onRetry: retryObserver(metrics),
+    onSpared: observer.spared,
     breaker,
   };
   const backoff = (attempt: number): number =>
@@ -82,7 +84,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     if (!stages.has(stage)) return;
     const queue = queues[stage];
     const consumer = new Consumer({ stage, queue, concurrency, parse, process, backoff, settings });
-    observeChildren(consumer.worker, stage, { log, metrics });
+    observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
   };
@@ -104,6 +106,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       senders: new Senders(queues.upload, redis, config.queuePrefix),
       childAttempts: config.partAttempts,
       backoff,
+      onChange: (change) => observer.changed(change),
     });
     const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
       ...workerOptions(settings),
@@ -112,7 +115,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       removeOnFail: keepJobs(config.keep.failed),
     });
     worker.on('error', (error) => logWorkerError(log, 'upload', error));
-    observeUploads(worker, { log, metrics });
+    observer.observeUploads(worker);
     workers.push(worker);
   }
   return { workers, consumers };
@@ -125,7 +128,7 @@ function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: nu
 /** Only once BullMQ has taken a part for done does it count as such among its upload's children. */
 function reportProgress(worker: Worker, progress: ProgressWriter): void {
   worker.on('completed', (job: Job) => {
-    const { uploadId, partSize, hashed } = parsePartData(job.data);
-    progress.partCompleted(uploadId, partSize, hashed.version.size);
+    const part = parsePartData(job.data);
+    progress.partCompleted(part, part.partSize, part.hashed.version.size);
   });
 }

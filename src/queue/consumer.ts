@@ -38,8 +38,11 @@ export interface ConsumerSettings {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly log: Logger;
-  /** Called with the error of each attempt that failed and will be made again. */
-  readonly onRetry: (stage: Stage, error: unknown) => void;
+  /**
+   * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
+   * `interrupted` by an outage or a refused account. Attempts that are spent are BullMQ's event `failed`.
+   */
+  readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
   readonly breaker: Breaker;
 }
 
@@ -98,21 +101,20 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
           if (error instanceof QuotaHold) {
-            settings.onRetry(stage, error);
+            settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
           const interrupted =
             error instanceof VodError && (await settings.breaker.interrupted(jobId, error).catch(() => true));
-          if (interrupted) settings.onRetry(stage, error);
+          if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
           if (interrupted || isRedisError(error)) {
             await job.moveToDelayed(Date.now() + interruptionMs(), token);
             throw new DelayedError();
           }
           const failure = failureOf(error);
-          if (!failure.retryable) throw new UnrecoverableError(formatFailure(failure));
-          if (job.attemptsMade + 1 < (job.opts.attempts ?? 1)) settings.onRetry(stage, error);
-          throw new Error(formatFailure(failure), { cause: error });
+          const failed = failure.retryable ? Error : UnrecoverableError;
+          throw Object.assign(new failed(formatFailure(failure)), { cause: error });
         } finally {
           this.#active.delete(jobId);
         }

@@ -130,6 +130,8 @@ const progress = z.object({
   /** Bytes of the file that VOD has, sent by this upload or found there. */
   bytesSent: bytes,
   totalBytes: bytes,
+  /** The attempt of the upload that this is about. */
+  attempt: z.int().min(1).exactOptional(),
   /** Of this stage, lately; absent until that is known. */
   bytesPerSecond: z.number().min(0).exactOptional(),
   /** When this was written; milliseconds since 1970. */

@@ -85,9 +85,13 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
-  const stored = parseProgress(job.progress);
+  const ended = error !== undefined || jobState === 'completed';
+  const attempt = ended ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1;
+  const written = parseProgress(job.progress);
+  // What an earlier attempt had come to says nothing about this one.
+  const stored = written?.attempt === undefined || written.attempt === attempt ? written : undefined;
   const state = stateOf(jobState, error, stored?.stage);
-  const speed = isTerminal(state) || hold !== undefined ? undefined : speedOf(stored);
+  const speed = ended || hold !== undefined ? undefined : speedOf(stored);
   const totalBytes = result?.fileSize ?? stored?.totalBytes ?? data.hashed?.version.size ?? 0;
   return {
     id: job.id ?? '',
@@ -96,7 +100,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
     name: data.video.name,
     type: data.video.type,
     createdAt: new Date(job.timestamp),
-    attempt: isTerminal(state) ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1,
+    attempt,
     progress: {
       stage: state,
       bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),

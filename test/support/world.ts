@@ -8,6 +8,7 @@ import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/server.ts';
 import { VodUploads } from '../../src/index.ts';
 import { LoggedProcess } from './process.ts';
+import { parseMetrics, type Series, sumOf } from './prometheus-text.ts';
 
 export const SECRET_ID = 'AKIDtest0000planted0id';
 export const SECRET_KEY = 'planted0secret0key0for0tests';
@@ -20,16 +21,15 @@ export class WorkerProcess extends LoggedProcess {
     return this;
   }
 
+  /** What it serves at /metrics. */
+  async metrics(): Promise<Series[]> {
+    const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
+    return parseMetrics(await (await fetch(`${statusUrl}/metrics`)).text());
+  }
+
   /** A counter's or gauge's value, summed over the series that have all of these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
-    const text = await (await fetch(`${statusUrl}/metrics`)).text();
-    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .filter((line) => wanted.every((label) => line.includes(label)))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return sumOf(await this.metrics(), name, labels);
   }
 
   /** Peak resident memory in bytes, as the kernel counts it. */
