@@ -11,6 +11,7 @@ const CLEAN_BULK = 1000;
 const CLEAN_GRACE_MS = 5000;
 /** So many uploads are looked at at a time. */
 const RETRIES_AT_A_TIME = 16;
+const PROMOTE_BULK = 100;
 
 /**
  * What the buttons of a dashboard do to a queue of ours. The jobs of an upload are its own to add and to take away, so
@@ -32,7 +33,8 @@ export class QueueActions {
    * @throws {UploaderError} unless the upload has failed or was cancelled
    */
   async retry(jobId: string): Promise<void> {
-    await this.#uploads.retry(this.#uploadOf(await this.#job(jobId)));
+    const { job } = await this.#job(jobId);
+    await this.#uploads.retry(this.#uploadOf(job));
   }
 
   /**
@@ -51,20 +53,23 @@ export class QueueActions {
       await this.#uploads.retry(id);
       count.retried++;
     };
-    for (let from = 0; from < ids.length; from += RETRIES_AT_A_TIME) {
-      // What is no upload, or has been retried by somebody else meanwhile, keeps no other from it.
-      await Promise.allSettled(ids.slice(from, from + RETRIES_AT_A_TIME).map(retry));
-    }
+    // What is no upload, or has been retried by somebody else meanwhile, keeps no other from it.
+    await inBulks(ids, RETRIES_AT_A_TIME, retry);
     return count;
   }
 
-  /** Ends the wait of a delayed job. */
+  /** Ends the wait of a delayed job. @throws {UploaderError} when it does not wait for a time */
   async promote(jobId: string): Promise<void> {
-    await (await this.#job(jobId)).promote();
+    const { job, state } = await this.#job(jobId);
+    if (state !== 'delayed') throw refusal(`job ${jobId} is ${state}; only a delayed one can be promoted`);
+    await job.promote();
   }
 
+  /** One by one: BullMQ's own for all lets priorities and delays stand, and an upload would be delayed again after its next step. */
   async promoteAll(): Promise<void> {
-    await this.#queue.promoteJobs();
+    const delayed = await this.#queue.getJobs(['delayed'], 0, -1);
+    // What is due by itself meanwhile can't be promoted, and needn't be.
+    await inBulks(delayed, PROMOTE_BULK, (job) => job.promote());
   }
 
   /**
@@ -72,8 +77,7 @@ export class QueueActions {
    * @throws {UploaderError} for a job of an upload that goes on, which would add it again at once
    */
   async remove(jobId: string): Promise<void> {
-    const job = await this.#job(jobId);
-    const state = await job.getState();
+    const { job, state } = await this.#job(jobId);
     if (state === 'completed' || state === 'failed') return await job.remove();
     if (this.#stage !== 'upload') {
       throw refusal(`this job is needed by upload ${this.#uploadOf(job)}: cancel that, and its jobs go`);
@@ -92,9 +96,9 @@ export class QueueActions {
 
   /** Other keys of a queue have names like those of jobs, `meta` for one: only what has a state is a job. */
   async #job(jobId: string) {
-    const job =
-      (await this.#queue.getJobState(jobId)) === 'unknown' ? undefined : await this.#queue.getJob(jobId);
-    if (job !== undefined) return job;
+    const state = await this.#queue.getJobState(jobId);
+    const job = state === 'unknown' ? undefined : await this.#queue.getJob(jobId);
+    if (job !== undefined) return { job, state };
     throw new UploaderError('NOT_FOUND', `there is no job ${jobId} in ${QUEUES[this.#stage]}, or no longer`);
   }
 
@@ -107,4 +111,10 @@ export class QueueActions {
 
 function refusal(message: string): UploaderError {
   return new UploaderError('REFUSED', message);
+}
+
+/** Does it to all, some at a time, whatever becomes of each. */
+async function inBulks<T>(all: readonly T[], size: number, act: (one: T) => Promise<void>): Promise<void> {
+  for (let from = 0; from < all.length; from += size)
+    await Promise.allSettled(all.slice(from, from + size).map(act));
 }

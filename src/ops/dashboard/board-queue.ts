@@ -1,34 +1,31 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { formatBytes, formatDuration } from '../../format.ts';
-import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs.ts';
 import { STAGES, type Stage } from '../../queue/names.ts';
 import type { Queues } from '../../queue/queues.ts';
-import { speedOf } from '../../queue/status.ts';
-import { describeMeasure, measureOf } from '../../upload/pace.ts';
+import { dataOf, nameOf, progressOf, resultOf } from './formatters.ts';
 
 export interface BoardOptions {
   readonly readOnly: boolean;
   readonly uploadsPath: string;
 }
 
-/** What people are told of each queue. */
+/** What people are told of each queue. Bull Board's overview sorts by name, hence the numbers. */
 const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly description: string }>> = {
   upload: {
-    displayName: 'Uploads',
+    displayName: '1 Uploads',
     description:
       'One job per upload. It decides what comes next, and waits for its jobs in the other queues.',
   },
-  hash: { displayName: 'SHA-1', description: 'One job per upload: the SHA-1 of its file.' },
+  hash: { displayName: '2 SHA-1', description: 'One job per upload: the SHA-1 of its file.' },
   init: {
-    displayName: 'InitUpload',
+    displayName: '3 InitUpload',
     description: 'One job per upload: what does VOD have of it? Bound by the account’s quota.',
   },
   part: {
-    displayName: 'Parts',
+    displayName: '4 Parts',
     description: 'One job per part of a file that VOD lacks. Bound by the account’s quota.',
   },
   finish: {
-    displayName: 'FinishUpload',
+    displayName: '5 FinishUpload',
     description: 'One job per upload whose parts are all there. Bound by the account’s quota.',
   },
 };
@@ -62,11 +59,12 @@ class BoardQueue extends BullMQAdapter {
       externalJobUrl: (job) => {
         const uploadId = uploadIdOf(stage, job);
         if (uploadId === undefined) return { href: uploadsPath, displayText: 'all uploads' };
-        return { href: `${uploadsPath}/${encodeURIComponent(uploadId)}`, displayText: 'its upload' };
+        return { href: `${uploadsPath}/${encodeURIComponent(uploadId)}`, displayText: 'upload page' };
       },
     });
     if (stage !== 'upload') return;
     this.setFormatter('name', nameOf);
+    this.setFormatter('data', dataOf);
     this.setFormatter('progress', progressOf);
     this.setFormatter('returnValue', resultOf);
   }
@@ -75,44 +73,4 @@ class BoardQueue extends BullMQAdapter {
   override get supportsGlobalRateLimit(): boolean {
     return false;
   }
-}
-
-/** `launch.mp4 — uploading  45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left`, as long as it is under way. */
-function nameOf(job: { name: string; progress: unknown; finishedOn?: number | null }): string {
-  const stored = parseProgress(job.progress);
-  return stored === undefined || job.finishedOn ? job.name : `${job.name} — ${describe(stored)}`;
-}
-
-/** Bull Board draws a ring for `progress`, and shows the rest as it is. */
-function progressOf(value: unknown): unknown {
-  const stored = parseProgress(value);
-  if (stored === undefined) return value;
-  const { stage, totalBytes } = stored;
-  return {
-    progress: Math.floor(measureOf(stored).share * 100),
-    stage,
-    detail: describe(stored),
-    size: formatBytes(totalBytes),
-  };
-}
-
-function describe(stored: StoredProgress): string {
-  const { bytesPerSecond: _, ...report } = stored;
-  const speed = speedOf(stored);
-  const measure = describeMeasure(
-    measureOf({ ...report, ...(speed !== undefined && { bytesPerSecond: speed }) }),
-  );
-  return `${stored.stage}  ${measure}`.trim();
-}
-
-/** With amounts that people can read. */
-function resultOf(value: UploadResult | null | undefined): unknown {
-  if (typeof value?.fileSize !== 'number') return value;
-  const { fileSize, bytesSent, durationMs, ...rest } = value;
-  return {
-    ...rest,
-    fileSize: formatBytes(fileSize),
-    bytesSent: formatBytes(bytesSent),
-    duration: formatDuration(durationMs),
-  };
 }

@@ -37,11 +37,11 @@ const REFUSED: readonly (readonly [path: RegExp, reason: string])[] = [
  */
 export function createButtons({ queues, uploads }: { queues: Queues; uploads: VodUploads }): Hono {
   const app = new Hono();
-  const actions = Object.fromEntries(
+  const actions = new Map<string | undefined, QueueActions>(
     STAGES.map((stage) => [QUEUES[stage], new QueueActions(stage, queues, uploads)]),
   );
   const on = (context: Context): QueueActions => {
-    const found = actions[context.req.param('queue') ?? ''];
+    const found = actions.get(context.req.param('queue'));
     if (found === undefined) throw new UploaderError('NOT_FOUND', 'there is no such queue');
     return found;
   };
@@ -51,7 +51,7 @@ export function createButtons({ queues, uploads }: { queues: Queues; uploads: Vo
     if (cancelled === 0) return context.json({ retried, skipped: 0 });
     throw new UploaderError(
       'REFUSED',
-      `${retried} uploads were retried, and ${cancelled} not, because somebody cancelled them; retry those one by one`,
+      `Retried: ${retried}. Not retried: ${cancelled} that somebody cancelled; retry those one by one.`,
     );
   });
   app.put('/api/queues/:queue/promote', async (context) => {
