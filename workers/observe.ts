@@ -130,6 +130,7 @@ export class Observer {
 
   #observeWorker(worker: Worker, stage: Stage): void {
     const queue = QUEUES[stage];
+    this.#metrics.stalled.inc({ queue }, 0);
     this.#metrics.workerRunning.set({ queue }, 1);
     worker.on('closing', () => this.#metrics.workerRunning.set({ queue }, 0));
     worker.on('stalled', (jobId) => {

@@ -15,13 +15,20 @@ import {
 } from '../src/queue/consumer.ts';
 import { HashCache } from '../src/queue/hash-cache.ts';
 import { History } from '../src/queue/history.ts';
-import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
+import {
+  parseFinishData,
+  parseHashData,
+  parseInitData,
+  parsePartData,
+  type UploadResult,
+} from '../src/queue/jobs.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
+import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
@@ -29,6 +36,7 @@ import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
+import { tracedProcessor } from './spans.ts';
 import { createVodCall } from './vod-call.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
@@ -59,6 +67,7 @@ export interface RunningStages {
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
   const { config, redis, queues, vod, breaker, hasher, roots, metrics, log } = deps;
+  const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
@@ -70,6 +79,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     log,
     onSpared: observer.spared,
     breaker,
+    telemetry: traced ? telemetry : undefined,
   };
   const backoff = (attempt: number): number =>
     backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
@@ -83,7 +93,8 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   ): void => {
     if (!stages.has(stage)) return;
     const queue = queues[stage];
-    const consumer = new Consumer({ stage, queue, concurrency, parse, process, backoff, settings });
+    const work = traced ? tracedProcessor(process) : process;
+    const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
@@ -108,7 +119,11 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       backoff,
       onChange: (change) => observer.changed(change),
     });
-    const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
+    const pass = async (job: Job, token = ''): Promise<UploadResult> => {
+      if (traced) await keepTrace(job, queues.upload, redis);
+      return await reconcile(job, token);
+    };
+    const worker = new Worker(QUEUES.upload, pass, {
       ...workerOptions(settings),
       concurrency: UPLOAD_CONCURRENCY,
       removeOnComplete: keepJobs(config.keep.completed),

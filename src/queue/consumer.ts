@@ -3,6 +3,7 @@ import {
   type Job,
   type Queue,
   RateLimitError,
+  type Telemetry,
   UnrecoverableError,
   WaitingError,
   Worker,
@@ -44,6 +45,8 @@ export interface ConsumerSettings {
    */
   readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
   readonly breaker: Breaker;
+  /** Absent while tracing is off. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
@@ -151,6 +154,7 @@ export function workerOptions(settings: ConsumerSettings) {
     lockDuration: settings.lockDurationMs,
     stalledInterval: settings.stalledIntervalMs,
     maxStalledCount: MAX_STALLED_COUNT,
+    ...(settings.telemetry && { telemetry: settings.telemetry }),
   };
 }
 
