@@ -119,7 +119,7 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
 /** A speed that was written down so long ago says nothing about now. */
 const SPEED_KEEPS_MS = 10_000;
 
-function speedOf(stored: StoredProgress | undefined): number | undefined {
+export function speedOf(stored: StoredProgress | undefined): number | undefined {
   if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
   return stored.bytesPerSecond;
 }
