@@ -79,8 +79,14 @@ export function isTerminal(state: UploadState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
+/** All that a job in Redis tells of its upload. */
+export type StoredJob = Pick<
+  Job,
+  'id' | 'data' | 'progress' | 'timestamp' | 'finishedOn' | 'attemptsMade' | 'failedReason' | 'returnvalue'
+>;
+
 /** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
-export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
+export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
   const data = parseUploadData(job.data);
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
@@ -120,7 +126,8 @@ function speedOf(stored: StoredProgress | undefined): number | undefined {
   return stored.bytesPerSecond;
 }
 
-function stateOf(
+/** @param error of a failed job; @param stage of the progress that is stored */
+export function stateOf(
   jobState: JobState | 'unknown',
   error: Failure | undefined,
   stage: UploadState | undefined,
