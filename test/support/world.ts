@@ -40,6 +40,23 @@ export class WorkerProcess extends LoggedProcess {
   }
 }
 
+/** A `vod-upload ops` process. */
+export class OpsProcess extends LoggedProcess {
+  #url = '';
+
+  /** Resolves when it answers. */
+  async ready(): Promise<this> {
+    const { url } = await this.line(({ msg }) => msg === 'ops is ready');
+    this.#url = String(url);
+    return this;
+  }
+
+  /** `http://host:port`, once it is ready. */
+  get url(): string {
+    return this.#url;
+  }
+}
+
 /**
  * All that an upload needs, real and private to one test file: a Redis with AOF (or the one of REDIS_URL, with a key
  * prefix of its own), an emulator of VOD, a directory for sources, worker processes, a producer.
@@ -56,6 +73,7 @@ export class World {
   readonly #dir: string;
   readonly #emulatorOptions: EmulatorOptions;
   readonly #workers: WorkerProcess[] = [];
+  readonly #ops: OpsProcess[] = [];
 
   private constructor(parts: {
     dir: string;
@@ -127,6 +145,14 @@ export class World {
     return worker;
   }
 
+  /** Starts `vod-upload ops`. It ends with the test. */
+  ops(env: Readonly<Record<string, string>> = {}): OpsProcess {
+    const own = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0' };
+    const ops = new OpsProcess(['src/cli.ts', 'ops'], { ...own, ...env });
+    this.#ops.push(ops);
+    return ops;
+  }
+
   /** VOD is gone, until {@link startEmulator}. */
   async stopEmulator(): Promise<void> {
     await this.emulator.close();
@@ -138,9 +164,10 @@ export class World {
     this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
   }
 
-  /** Between tests of a file: no worker, no fault, no count is left. */
+  /** Between tests of a file: no worker, no pages, no fault, no count is left. */
   async reset(): Promise<void> {
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.end()));
+    const started = [...this.#workers.splice(0), ...this.#ops.splice(0)];
+    await Promise.all(started.map((one) => one.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
     const redis = new Redis(this.redisUrl);
