@@ -21,5 +21,5 @@ export function adviceFor({ code, retryable }: Failure): string {
   if (known !== undefined) return known;
   if (retryable) return `It can succeed with nothing else changed: retry it. ${RESUMES}`;
   if (code.startsWith('SOURCE_')) return 'Put the file where the workers can read it, and retry it.';
-  return `The same would be refused again: mend what the reason names, and then retry it. ${RESUMES}`;
+  return `Mend what the reason names, and then retry it. ${RESUMES}`;
 }

@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { formatBytes, formatDuration, printable } from '../../format.ts';
 import type { UploadDetails } from '../../queue/details.ts';
+import type { UploadResult } from '../../queue/jobs.ts';
 import { countPartStates } from '../../queue/part-states.ts';
 import type { Situation } from '../../queue/situation.ts';
 import { isTerminal } from '../../queue/status.ts';
@@ -8,6 +9,7 @@ import { adviceFor } from './advice.ts';
 import { renderBanner } from './banner.ts';
 import {
   fileNameOf,
+  formatCount,
   type Html,
   renderButtons,
   renderName,
@@ -27,10 +29,10 @@ export interface DetailView {
 /** Everything of one upload, as it is now. */
 export function renderDetails({ details, situation, basePath, readOnly }: DetailView): Html {
   const { status, cancelling, history, parts } = details;
-  const { id, state, error } = status;
+  const { id, state, error, result } = status;
   const name = fileNameOf(status);
   const buttons = renderButtons({ id, state, name }, { basePath, readOnly, back: '' });
-  return html`${renderBanner(situation)}
+  return html`${state === 'completed' ? '' : renderBanner(situation)}
 <div class="headline"><h1>${renderName(name)}</h1>${buttons}</div>
 <p id="news" class="unseen">${name} is ${state}.</p>
 <p id="summary">${renderState(state)} ${cancelling ? 'It is being cancelled: it ends as soon as a worker looks at it.' : ''}</p>
@@ -41,6 +43,7 @@ ${
     : html`<section id="error" class="failure" aria-labelledby="error-title"><h2 id="error-title">${state === 'cancelled' ? 'Cancelled' : 'Why it failed'}</h2>
 <p>${printable(error.message)} <code>${error.code}</code></p><p><strong>What to do:</strong> ${adviceFor(error)}</p></section>`
 }
+${result === undefined ? '' : renderVideo(result)}
 <section id="parts" aria-labelledby="parts-title"><h2 id="parts-title">Parts</h2>
 ${parts === undefined ? html`<p>${isTerminal(state) ? 'It ended before VOD was asked what it has.' : 'VOD has not been asked yet what it has.'}</p>` : renderPartsSection(parts, isTerminal(state))}</section>
 <section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
@@ -51,9 +54,17 @@ ${history.length === 0 ? html`<p>Nothing has been written down.</p>` : ''}
 <p><a href="/dashboard/queue/vod-upload/${encodeURIComponent(id)}">Its job in the dashboard</a></p></section>`;
 }
 
+function renderVideo({ fileId, url, metadataApplied }: UploadResult): Html {
+  const kept = metadataApplied
+    ? ''
+    : html`<p>The video that VOD has keeps the name, tags and flags of then.</p>`;
+  return html`<section id="video" class="notice" aria-labelledby="video-title"><h2 id="video-title">The video in VOD</h2>
+<p>fileId <code>${fileId}</code><br>${renderUrl(url)}</p>${kept}</section>`;
+}
+
 function renderPartsSection(parts: NonNullable<UploadDetails['parts']>, ended: boolean): Html {
   const { skipped, sent } = countPartStates(parts);
-  return html`<p>VOD has ${skipped + sent} of ${parts.length}.</p>${renderParts(parts, ended)}`;
+  return html`<p>VOD has ${formatCount(skipped + sent)} of ${formatCount(parts.length)}.</p>${renderParts(parts, ended)}`;
 }
 
 function propertiesOf({
@@ -72,9 +83,6 @@ function propertiesOf({
     ['Tags', video.tags === undefined ? undefined : renderName(video.tags.join(', '))],
     ['Size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
     ['SHA-1', sha === undefined ? undefined : html`<code>${sha}</code>`],
-    ['fileId', result && html`<code>${result.fileId}</code>`],
-    ['URL', result && renderUrl(result.url)],
-    ['Outcome', result && (result.outcome === 'instant' ? 'instant: VOD had the file already' : 'sent')],
     ['Attempt', String(attempt)],
     ['Priority', state === 'queued' ? `${priority} (1 goes first, 10 last)` : undefined],
     ['Enqueued', renderTime(createdAt)],

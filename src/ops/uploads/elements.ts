@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import { formatBytes, formatBytesOf, formatClock, printable } from '../../format.ts';
+import { formatBytes, formatBytesOf, formatClock, formatDuration, printable } from '../../format.ts';
 import { isTerminal, type UploadState, type UploadStatus } from '../../queue/status.ts';
 import { measureOf } from '../../upload/pace.ts';
 
@@ -33,8 +33,11 @@ export function renderProgress(status: UploadStatus): Html | '' {
   const { state, progress, result } = status;
   const measure = measureOf(progress);
   const { doneBytes, totalBytes, bytesPerSecond, leftMs, share } = measure;
-  if (result?.outcome === 'instant') return html`<span class="amounts">VOD had it already</span>`;
-  if (totalBytes === 0 || state === 'queued') return '';
+  if (result !== undefined) {
+    const took = `sent in ${formatDuration(result.durationMs)}`;
+    return html`<span class="amounts">${result.outcome === 'instant' ? 'VOD had it already' : took}</span>`;
+  }
+  if (totalBytes === 0 || state === 'queued' || state === 'initializing') return '';
   const percent = Math.floor(share * 100);
   const words = [
     `${percent} %${state === 'hashing' ? ' hashed' : ''}`,
@@ -42,7 +45,14 @@ export function renderProgress(status: UploadStatus): Html | '' {
     ...(bytesPerSecond === undefined ? [] : [`${formatBytes(Math.round(bytesPerSecond))}/s`]),
     ...(leftMs === undefined || share >= 1 ? [] : [`${formatClock(leftMs)} left`]),
   ];
-  return html`<progress max="100" value="${percent}" aria-label="Progress of ${fileNameOf(status)}"></progress> <span class="amounts">${words.join(' · ')}</span>`;
+  return html`<progress max="100" value="${percent}" aria-label="Progress of ${fileNameOf(status)}"></progress> <span class="amounts">${words.map((word) => word.replaceAll(' ', '\u00a0')).join(' · ')}</span>`;
+}
+
+const number = new Intl.NumberFormat('en');
+
+/** `10,000` */
+export function formatCount(count: number): string {
+  return number.format(count);
 }
 
 /** Buttons, as forms that work without a script. */

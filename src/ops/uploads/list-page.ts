@@ -6,6 +6,7 @@ import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../queue/
 import { renderBanner } from './banner.ts';
 import {
   fileNameOf,
+  formatCount,
   type Html,
   renderButtons,
   renderName,
@@ -25,9 +26,9 @@ export interface ListView {
   readonly readOnly: boolean;
 }
 
+const NAME_LENGTH = 90;
 const ERROR_LENGTH = 110;
 const HEADS = ['State', 'File', 'Size', 'Progress', 'Attempt', 'Enqueued', 'Ended'] as const;
-const number = new Intl.NumberFormat('en');
 
 /** The form to search with; it keeps the state that is shown. */
 export function renderSearch({ state, search }: ListQuery, basePath: string): Html {
@@ -56,7 +57,7 @@ function renderStates({ state: shown, search }: ListQuery, { counts }: CatalogPa
   const link = (state: UploadState | undefined, label: string, count: number): Html => {
     const query = listQueryString({ ...(state !== undefined && { state }), search, page: 1 });
     const current = state === shown ? html` aria-current="page"` : '';
-    return html`<li><a id="state-${label}" class="${count === 0 ? 'none' : ''}" href="${basePath}${query}"${current}>${label} <span class="count">${number.format(count)}</span></a></li>`;
+    return html`<li><a id="state-${label}" class="${count === 0 ? 'none' : ''}" href="${basePath}${query}"${current}>${label} <span class="count">${formatCount(count)}</span></a></li>`;
   };
   return html`<nav aria-label="States"><ul class="states">${link(undefined, 'all', all)}${UPLOAD_STATES.map((state) => link(state, state, counts[state]))}</ul></nav>`;
 }
@@ -64,19 +65,19 @@ function renderStates({ state: shown, search }: ListQuery, { counts }: CatalogPa
 /** What is read out when it changes. */
 function newsOf({ counts }: CatalogPage): string {
   const states = UPLOAD_STATES.filter((state) => counts[state] > 0);
-  return states.map((state) => `${number.format(counts[state])} ${state}`).join(', ');
+  return states.map((state) => `${formatCount(counts[state])} ${state}`).join(', ');
 }
 
 function summaryOf({ query, page }: ListView): string {
   const { uploads, total, more } = page;
   const first = (query.page - 1) * PAGE_SIZE + 1;
-  const range = `${number.format(first)} to ${number.format(first + uploads.length - 1)}`;
+  const range = `${formatCount(first)} to ${formatCount(first + uploads.length - 1)}`;
   const order =
     query.state === undefined
       ? ' Those that send come first, then those on their way, the queued in their turn, and the ended, latest first.'
       : '';
   if (uploads.length === 0) return 'No uploads to show.';
-  if (total !== undefined) return `Uploads ${range} of ${number.format(total)}.${order}`;
+  if (total !== undefined) return `Uploads ${range} of ${formatCount(total)}.${order}`;
   return `Uploads ${range} that fit “${query.search}”${more ? '; there are more' : ''}.`;
 }
 
@@ -104,7 +105,7 @@ function renderRow(upload: UploadStatus, view: ListView): Html {
   const buttons = renderButtons({ id, state, name }, { basePath, readOnly, back: backTo(view.query) });
   return html`<tr id="${rowId(id)}" role="row">
 <td role="cell" class="of-state">${renderState(state)}</td>
-<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(name)}</a>${failure}</th>
+<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(shortened(name, NAME_LENGTH))}</a>${failure}</th>
 <td role="cell" class="of-size">${progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : ''}</td>
 <td role="cell" class="of-progress">${renderProgress(upload)}</td>
 <td role="cell" class="of-attempt"><span class="label">attempt </span>${attempt}</td>

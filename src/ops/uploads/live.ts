@@ -55,7 +55,7 @@ export class Live {
       else if (startedMs - sentMs > SILENCE_MS) await stream.write(': nothing new\n\n');
       if (now !== last || startedMs - sentMs > SILENCE_MS) sentMs = startedMs;
       last = now;
-      await pause(INTERVAL_MS - (performance.now() - startedMs));
+      await pause(Math.max(0, INTERVAL_MS - (performance.now() - startedMs)));
     }
   }
 }

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { countPartStates, PART_STATES, type PartState } from '../../queue/part-states.ts';
-import type { Html } from './elements.ts';
+import { formatCount, type Html } from './elements.ts';
 
 /** Parts that stand beside each other, as one piece of the strip. */
 export interface Cell {
@@ -62,7 +62,7 @@ function labelOf(state: PartState, ended: boolean): string {
 export function describeParts(states: readonly PartState[], ended: boolean): string {
   const counts = countPartStates(states);
   return PART_STATES.filter((state) => counts[state] > 0)
-    .map((state) => `${counts[state]} ${labelOf(state, ended)}`)
+    .map((state) => `${formatCount(counts[state])} ${labelOf(state, ended)}`)
     .join(', ');
 }
 
@@ -81,13 +81,16 @@ export function renderParts(states: readonly PartState[], ended: boolean): Html 
   const counts = countPartStates(states);
   const gap = states.length > SINGLE_CELLS ? 0 : 0.08;
   const cells = cellsOf(states).map(({ state, first, last }) => {
-    const parts = first === last ? `part ${first + 1}` : `parts ${first + 1} to ${last + 1}`;
+    const parts =
+      first === last
+        ? `part ${formatCount(first + 1)}`
+        : `parts ${formatCount(first + 1)} to ${formatCount(last + 1)}`;
     return html`<rect class="part-${state}" x="${first}" y="${10 - HEIGHTS[state]}" width="${last - first + 1 - gap}" height="${HEIGHTS[state]}"><title>${parts}: ${labelOf(state, ended)}</title></rect>`;
   });
   const legend = PART_STATES.filter((state) => counts[state] > 0).map(
     (state) =>
-      html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="part-${state}" y="${10 - HEIGHTS[state]}" width="10" height="${HEIGHTS[state]}"/></svg> ${counts[state]} ${labelOf(state, ended)}</li>`,
+      html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="part-${state}" y="${10 - HEIGHTS[state]}" width="10" height="${HEIGHTS[state]}"/></svg> ${formatCount(counts[state])} ${labelOf(state, ended)}</li>`,
   );
-  return html`<svg class="strip" viewBox="0 0 ${states.length} 10" preserveAspectRatio="none" role="img" aria-label="The ${states.length} parts from the file’s beginning to its end: ${describeParts(states, ended)}">${cells}</svg>
+  return html`<svg class="strip" viewBox="0 0 ${states.length} 10" preserveAspectRatio="none" role="img" aria-label="The ${formatCount(states.length)} parts from the file’s beginning to its end: ${describeParts(states, ended)}">${cells}</svg>
 <ul class="legend">${legend}</ul>`;
 }
