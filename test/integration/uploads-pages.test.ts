@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startProxy } from '../support/proxy.ts';
-import { seedInitializing, seedParts, seedQueued, withQueue } from '../support/seed.ts';
+import { seedHistory, seedInitializing, seedParts, seedQueued, withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
@@ -169,9 +169,7 @@ describe('the page of an upload', () => {
     await expect
       .poll(async () => (await get(`${ops.url}/uploads/${id}`)).text)
       .toContain('4 sent, 1 being sent');
-    await withQueue(world(), (redis, key) =>
-      redis.rpush(key(`vod-upload:${id}:logs`), '2026-05-01T12:30:00.000Z a <row> of its history'),
-    );
+    await seedHistory(world(), id, 'a <row> of its history');
     const { text } = await get(`${ops.url}/uploads/${id}`);
     expect(text).toContain('VOD has 4 of 5.');
     expect(text).toContain('a &lt;row&gt; of its history');

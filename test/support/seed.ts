@@ -1,4 +1,7 @@
+import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { History, readHistory } from '../../src/queue/history.ts';
+import { QUEUES } from '../../src/queue/names.ts';
 import type { World } from './world.ts';
 
 /**
@@ -56,6 +59,16 @@ export async function seedParts(
     pipeline.lpush(key('vod-part:active'), part(parts.sent));
     pipeline.zadd(key('vod-part:delayed'), Date.now() * 4096, part(parts.sent + 1));
     await pipeline.exec();
+  });
+}
+
+/** Writes down what happened to an upload, as workers do. */
+export async function seedHistory(world: World, id: string, text: string): Promise<void> {
+  await withQueue(world, async (redis) => {
+    const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
+    new History(queue).record(id, text);
+    // It doesn't tell when it is done.
+    while ((await readHistory(queue, id)).length === 0);
   });
 }
 

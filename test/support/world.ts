@@ -145,10 +145,10 @@ export class World {
     return worker;
   }
 
-  /** Starts `vod-upload ops`. It ends with the test. */
-  ops(env: Readonly<Record<string, string>> = {}): OpsProcess {
+  /** Starts `vod-upload ops`, of the sources unless another program is named. It ends with the test. */
+  ops(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
     const own = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0' };
-    const ops = new OpsProcess(['src/cli.ts', 'ops'], { ...own, ...env });
+    const ops = new OpsProcess([program, 'ops'], { ...own, ...env });
     this.#ops.push(ops);
     return ops;
   }
