@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { UploadOptions } from '../../src/index.ts';
 import { hasChromium, launchBrowser } from '../support/browser.ts';
 import { seedParts, seedQueued } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -38,6 +39,12 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<P
   return page;
 }
 
+/** More parts than are sent between two looks at them. */
+const inManyParts = async (name: string): Promise<UploadOptions> => ({
+  source: await source(name, 40 * MIB),
+  partSize: MIB / 2,
+});
+
 /** What is in the page is the document that was loaded, and not a new one. */
 const mark = (page: Page): Promise<void> => page.evaluate("document.documentElement.classList.add('marked')");
 const isMarked = (page: Page): Promise<boolean> =>
@@ -54,7 +61,7 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     const page = await open(`${ops.url}/uploads`);
     await page.getByText('No uploads yet').waitFor();
     await mark(page);
-    const { id } = await world().uploads.add({ source: await source('moving.mp4', 12 * MIB) });
+    const { id } = await world().uploads.add(await inManyParts('moving.mp4'));
     const row = page.locator(`#upload-${id}`);
     await row.getByRole('link', { name: 'moving.mp4' }).focus();
     const values = new Set<string | null>();
@@ -63,7 +70,8 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
         async () => values.add(await row.locator('progress').getAttribute('value', { timeout: 5000 })).size,
       )
       .toBeGreaterThan(2);
-    await row.getByText('MiB/s').waitFor();
+    await row.getByText('iB/s').waitFor();
+    world().emulator.control.clearFaults();
     await row.getByText('completed').waitFor();
     expect(await focused(page)).toBe('moving.mp4');
     expect(await isMarked(page)).toBe(true);
@@ -109,6 +117,21 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     // Also as the script puts it in.
     await page.reload({ waitUntil: 'load' });
     expect(await page.locator('img').count()).toBe(0);
+  });
+
+  it('asks for nothing while nobody can see it', async () => {
+    const ops = await world().ops().ready();
+    const page = await open(`${ops.url}/uploads`);
+    const isLive = (request: Request): boolean => request.url().endsWith('/uploads/live');
+    await page.locator('#announcer').waitFor({ state: 'attached' });
+    const becomes = (hidden: boolean): Promise<void> =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const [ended] = await Promise.all([page.waitForEvent('requestfailed', isLive), becomes(true)]);
+    expect(ended.failure()?.errorText).toContain('ABORTED');
+    await Promise.all([page.waitForRequest(isLive), becomes(false)]);
   });
 
   it('says when it is no longer connected', async () => {
@@ -159,15 +182,14 @@ describe.skipIf(!hasChromium)('the page of an upload in a browser', () => {
     slowParts(400);
     await world().worker({ PART_CONCURRENCY: '2' }).ready();
     const ops = await world().ops().ready();
-    const upload = await world().uploads.add({ source: await source('parts.mp4', 14 * MIB) });
+    const upload = await world().uploads.add(await inManyParts('parts.mp4'));
     const page = await open(`${ops.url}/uploads/${upload.id}`);
     await mark(page);
     await page.locator('rect.part-sending').first().waitFor({ state: 'attached' });
-    const counts = new Set<number>();
-    await expect
-      .poll(async () => counts.add(await page.locator('svg.strip rect.part-sent').count()).size)
-      .toBeGreaterThan(2);
-    await page.getByText('VOD has 14 of 14.').waitFor();
+    const told = new Set<string>();
+    await expect.poll(async () => told.add(await page.locator('#parts').innerText()).size).toBeGreaterThan(2);
+    world().emulator.control.clearFaults();
+    await page.getByText('VOD has 80 of 80.').waitFor();
     expect(await isMarked(page)).toBe(true);
   });
 });

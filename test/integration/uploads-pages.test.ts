@@ -72,6 +72,7 @@ describe('the table', () => {
     await withQueue(world(), async (redis, key) => {
       await redis.hset(key('vod-upload:broken'), { data: '{"schema":9', timestamp: Date.now() });
       await redis.zadd(key('vod-upload:completed'), Date.now(), 'broken');
+      await redis.hset(key(`vod-upload:${id}`), { timestamp: 'never', atm: 'x' });
       await redis.lpush(key('vod-upload:active'), '"><i>');
       await redis.set(key('vod-upload:"><i>'), 'no hash');
     });
@@ -192,7 +193,7 @@ describe('live pages', () => {
     expect(new Set(followed.map(([, event]) => event))).toEqual(new Set(['update']));
     const refused = events(url, leaving.signal);
     expect((await refused.next()).value).toMatchObject({
-      event: 'trouble',
+      event: 'refused',
       data: expect.stringContaining('32 pages'),
     });
     expect((await refused.next()).done).toBe(true);

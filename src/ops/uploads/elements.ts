@@ -10,6 +10,7 @@ export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 /** In UTC, as the page says; the script makes it the reader's own time. */
 export function renderTime(time: Date): Html {
+  if (Number.isNaN(time.getTime())) return html`at no time`;
   const iso = time.toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`;
 }
@@ -20,7 +21,7 @@ export function renderState(state: UploadState, label: string = state): Html {
 
 /** What people call an upload. */
 export function fileNameOf({ source }: { readonly source: string }): string {
-  return printable(basename(source));
+  return printable(basename(source) || source);
 }
 
 /** A name of a stranger's choice, which must not turn round the text beside it. */

@@ -8,12 +8,10 @@ const INTERVAL_MS = 1000;
 /** Without news something is sent this often, for whoever ends connections that are silent. */
 const SILENCE_MS = 15_000;
 const MOST_VIEWERS = 32;
-/** When somebody who was one too many comes again. */
-const COME_AGAIN_MS = 30_000;
 
 /**
  * Pages that follow what happens, as server-sent events: `update` has the fragment as it is now, and comes only when it
- * is another than before; `trouble` has a sentence, and the stream goes on.
+ * is another than before; `trouble` has a sentence, and the stream goes on; `refused` has one, and it ends.
  */
 export class Live {
   readonly #turns: Turns;
@@ -30,7 +28,7 @@ export class Live {
     return streamSSE(context, async (stream) => {
       if (this.#viewers >= MOST_VIEWERS) {
         const data = `${MOST_VIEWERS} pages are being followed, and no more can be. This one is as old as it was loaded.`;
-        await stream.writeSSE({ event: 'trouble', data, retry: COME_AGAIN_MS });
+        await stream.writeSSE({ event: 'refused', data });
         return;
       }
       this.#viewers++;

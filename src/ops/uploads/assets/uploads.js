@@ -6,7 +6,7 @@
 /** Changes are read out at most this often. */
 const ANNOUNCE_MS = 10_000;
 /** A connection that was refused is tried again after this time; one that broke, by the browser itself. */
-const RETRY_MS = 10_000;
+const RETRY_MS = 20_000;
 
 const connection = document.getElementById('connection');
 const announcer = document.getElementById('announcer');
@@ -41,17 +41,23 @@ function follow(element) {
       update(element, data);
     });
     source.addEventListener('trouble', ({ data }) => say(data));
+    source.addEventListener('refused', ({ data }) => {
+      say(data);
+      comeAgain();
+    });
     source.addEventListener('error', () => {
-      say('Not connected; trying again. The page is as old as that.');
-      if (source.readyState !== EventSource.CLOSED) return;
-      close();
-      timer = setTimeout(open, RETRY_MS);
+      say('Not connected, so this page is getting old; trying again.');
+      if (source.readyState === EventSource.CLOSED) comeAgain();
     });
   };
   const close = () => {
     clearTimeout(timer);
     source?.close();
     source = undefined;
+  };
+  const comeAgain = () => {
+    close();
+    timer = setTimeout(open, RETRY_MS);
   };
   document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
   addEventListener('pagehide', close);
@@ -61,7 +67,6 @@ function follow(element) {
 
 /** Says why the page may be out of date; nothing when it isn't. */
 function say(text) {
-  document.body.classList.toggle('stale', text !== '');
   connection.hidden = text === '';
   if (connection.textContent !== text) connection.textContent = text;
 }
