@@ -153,7 +153,7 @@ describe('buttons', () => {
     const where = async (id: string | undefined, back: string): Promise<string | null> =>
       (await post(`${ops.url}/uploads/${id}/cancel`, back)).headers.get('location');
     expect(await where(ids[0], '?state=queued&search=clip&page=2')).toBe(
-      `/uploads?state=queued&search=clip&page=2&did=marked#upload-${ids[0]}`,
+      `/uploads?state=queued&search=clip&page=2&did=marked&to=${ids[0]}#upload-${ids[0]}`,
     );
     expect(await where(ids[1], '')).toBe(`/uploads/${ids[1]}?did=marked`);
     expect(await where(ids[2], 'https://elsewhere.example/')).toBe(`/uploads/${ids[2]}?did=marked`);

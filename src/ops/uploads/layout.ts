@@ -43,7 +43,9 @@ export function renderLive(liveUrl: string, fragment: Html): Html {
 <div id="live" data-live="${liveUrl}">${fragment}</div>`;
 }
 
-/** What a button that was pressed has come to. */
-export function renderNotice(text: string | undefined): Html | '' {
-  return text === undefined ? '' : html`<p class="notice" role="status">${text}</p>`;
+/** What a button that was pressed has come to, and where the upload is when it isn't here. */
+export function renderNotice(text: string | undefined, href: string | undefined): Html | '' {
+  if (text === undefined) return '';
+  const link = href === undefined ? '' : html`<a href="${href}">Show it</a>`;
+  return html`<p class="notice" role="status">${text} ${link}</p>`;
 }

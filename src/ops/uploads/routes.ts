@@ -50,7 +50,13 @@ export function createUploadPages({ uploads, readOnly, basePath }: UploadPagesOp
     return renderList({ ...view, query, page: found, situation });
   };
   const queryOf = (context: Context): ListQuery => parseListQuery(new URL(context.req.url).searchParams);
-  const noticeOf = (context: Context): Html | '' => renderNotice(NOTICES[context.req.query('did') ?? '']);
+  const noticeOf = (context: Context): Html | '' => {
+    const { did = '', to } = context.req.query();
+    return renderNotice(
+      Object.hasOwn(NOTICES, did) ? NOTICES[did] : undefined,
+      to === undefined ? undefined : uploadPath(basePath, to),
+    );
+  };
   const idOf = (context: Context): string => context.req.param('id') ?? '';
 
   app.onError((error, context) => {
@@ -114,7 +120,8 @@ ${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, frag
     if (typeof back !== 'string' || !back.startsWith('?'))
       return context.redirect(`${uploadPath(basePath, id)}?did=${did}`, 303);
     const query = listQueryString(parseListQuery(new URLSearchParams(back)));
-    return context.redirect(`${basePath}${query === '' ? '?' : `${query}&`}did=${did}#${rowId(id)}`, 303);
+    const told = new URLSearchParams({ did, to: id });
+    return context.redirect(`${basePath}${query === '' ? '?' : `${query}&`}${told}#${rowId(id)}`, 303);
   };
   return app;
 }
