@@ -1,7 +1,7 @@
 /*
- * `node deploy/system-packages.ts redis`: makes sure that the programs that the npm scripts need are there. As root on
- * Debian or Ubuntu it installs what is missing; elsewhere it prints the command that does, and exits with 1.
- * Quiet when nothing is missing. Runs before anything is built, so it imports nothing of the project.
+ * `node deploy/system-packages.ts redis [--optional prometheus chromium]`: makes sure that the programs that the npm
+ * scripts need are there. As root on Debian or Ubuntu it installs what is missing; elsewhere it prints the command that
+ * does, and exits with 1 when something is missing that is not optional. Quiet when nothing is missing. Runs before anything is built, so it imports nothing of the project.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,18 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     apt: 'redis-server',
     dnf: 'valkey',
     brew: 'redis',
+  },
+  prometheus: {
+    programs: ['promtool'],
+    apt: 'prometheus',
+    dnf: 'golang-github-prometheus',
+    brew: 'prometheus',
+  },
+  chromium: {
+    programs: ['chromium', 'chromium-browser', 'google-chrome'],
+    apt: 'chromium',
+    dnf: 'chromium',
+    brew: 'chromium',
   },
 };
 
@@ -71,6 +83,9 @@ function instructions(missing: readonly SystemPackage[], { isRoot }: Machine): s
     ...variables.map((name) => `or set ${name} to one that runs already.`),
   ].join('\n');
 }
+
+/** What comes after it need not be there. */
+const OPTIONAL = '--optional';
 
 /** Tells package scripts that services must not be started (exit code 101), without which apt starts a Redis. */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
@@ -121,17 +136,22 @@ function say(text: string): void {
   process.stderr.write(`system-packages: ${text}\n`);
 }
 
-async function main(names: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
   const machine: Machine = { isRoot: process.getuid?.() === 0, hasProgram: isOnPath, variables: process.env };
+  const at = args.indexOf(OPTIONAL);
+  const required = at === -1 ? args : args.slice(0, at);
+  const names = args.filter((arg) => arg !== OPTIONAL);
   const decision = decide(names, machine);
   if (decision.kind === 'nothing') return 0;
-  if (decision.kind === 'install') {
-    await install(decision.missing);
+  if (decision.kind === 'tell') say(decision.text);
+  else {
+    await install(decision.missing).catch((error: Error) => say(error.message));
     if (decide(names, machine).kind === 'nothing') return 0;
-    throw new Error(`${decision.missing.join(' ')} is installed, but its program is not on PATH`);
+    say(`without all of ${decision.missing.join(' ')}`);
   }
-  say(decision.text);
-  return 1;
+  if (decide(required, machine).kind !== 'nothing') return 1;
+  say('going on: what needs them is left out');
+  return 0;
 }
 
 if (import.meta.main) {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UploaderError } from './errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { redisUrlProblem } from './redis-url.ts';
+import { readTracing, TRACING_VARIABLES, type TracingSettings } from './tracing-settings.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
 /** The environment was wrong. `problems` has one readable line each, all found in one pass. */
@@ -77,6 +78,8 @@ export interface Config {
   readonly logFormat: LogFormat;
   /** Names of fields whose values are not logged. */
   readonly logRedact: readonly string[];
+  /** Absent = off. */
+  readonly tracing?: TracingSettings;
   /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
   readonly proxyEnv: Readonly<Record<string, string>>;
 }
@@ -214,6 +217,7 @@ const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 
 export const VARIABLES: readonly string[] = [
   ...Object.keys(schema.shape),
   ...SECRETS.map((name) => `${name}_FILE`),
+  ...TRACING_VARIABLES,
 ];
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -249,6 +253,7 @@ export function loadConfig(env: Environment): Config {
     else if (set.REDIS_URL?.startsWith('rediss:')) redisCa = read.value;
     else problems.push('REDIS_CA_FILE is set, but REDIS_URL is without TLS: it must begin with rediss://');
   }
+  const tracing = readTracing(set, problems);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
   return deepFreeze({
@@ -294,6 +299,7 @@ export function loadConfig(env: Environment): Config {
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,
     logRedact: v.LOG_REDACT,
+    ...(tracing !== undefined && { tracing }),
     proxyEnv: Object.fromEntries(
       PROXY_VARIABLES.flatMap((name) => {
         const value = env[name];

@@ -44,7 +44,7 @@ function createProcessMetrics(revision: string) {
 export function createMetrics(revision: string) {
   const common = createProcessMetrics(revision);
   const registers = [common.registry];
-  return {
+  const metrics = {
     ...common,
     uploads: new Counter({
       name: 'vod_uploads_total',
@@ -128,6 +128,30 @@ export function createMetrics(revision: string) {
       registers,
     }),
   };
+  beginAtZero(metrics);
+  return metrics;
+}
+
+/** A counter that first shows up at 1 has not risen, to Prometheus; so what alerts look at begins at 0. */
+function beginAtZero({
+  uploads,
+  uploadBytes,
+  parts,
+  apiErrors,
+}: {
+  readonly uploads: Counter<'outcome'>;
+  readonly uploadBytes: Counter<'disposition'>;
+  readonly parts: Counter<'outcome'>;
+  readonly apiErrors: Counter<'action' | 'code' | 'retryable'>;
+}): void {
+  for (const outcome of ['completed', 'instant', 'failed', 'cancelled']) uploads.inc({ outcome }, 0);
+  for (const disposition of ['sent', 'resent', 'skipped_resume', 'skipped_instant']) {
+    uploadBytes.inc({ disposition }, 0);
+  }
+  for (const outcome of ['ok', 'failed', 'skipped', 'aborted']) parts.inc({ outcome }, 0);
+  for (const action of ['InitUpload', 'UploadPart', 'FinishUpload']) {
+    for (const code of ['4100', '4300']) apiErrors.inc({ action, code, retryable: 'false' }, 0);
+  }
 }
 
 /** The metrics of `vod-upload ops`: what all replicas share, and so one process is to tell. */

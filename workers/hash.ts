@@ -24,7 +24,7 @@ export function hashProcessor(deps: {
       const startedAt = performance.now();
       const fileSha = await deps.hasher.hash(source, {
         signal,
-        onProgress: (bytesHashed) => deps.progress.hashing(data.uploadId, bytesHashed, source.size),
+        onProgress: (bytesHashed) => deps.progress.hashing(data, bytesHashed, source.size),
       });
       deps.metrics.hashBytes.inc(source.size);
       deps.metrics.hashSeconds.inc((performance.now() - startedAt) / 1000);

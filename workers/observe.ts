@@ -1,92 +1,151 @@
 import type { Job, Worker } from 'bullmq';
+import { formatBytes, formatDuration } from '../src/format.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
-import { QuotaHold } from '../src/queue/consumer.ts';
-import { parseFailure } from '../src/queue/failure.ts';
-import { parseUploadData, type UploadResult } from '../src/queue/jobs.ts';
-import { QUEUES, type Stage } from '../src/queue/names.ts';
+import type { ConsumerSettings } from '../src/queue/consumer.ts';
+import { failureOf, parseFailure } from '../src/queue/failure.ts';
+import type { History } from '../src/queue/history.ts';
+import type { PartData, UploadData, UploadResult } from '../src/queue/jobs.ts';
+import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
+import type { UploadChange } from '../src/queue/reconcile.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
 import { documentedCodeLabel, VodError } from '../src/vod/errors.ts';
 
-/*
- * What workers do, as log lines and metrics. Listens from outside, so that the processors say only what they do.
+/** A failing upload may have thousands of failed attempts; one process writes one row about them in this time. */
+const HISTORY_INTERVAL_MS = 10_000;
+/** Of so many uploads a process remembers when it wrote that. */
+const MOST_UPLOADS = 10_000;
+
+/** What follows a child's attempt that came to nothing. */
+type Next = 'retried' | 'failed' | Parameters<ConsumerSettings['onSpared']>[2];
+
+/**
+ * What workers do, as log lines, metrics and the uploads' own histories. Listens from outside, so that the processors
+ * say only what they do. Every line has `uploadId`: those of all replicas that share one tell one upload's story.
  */
+export class Observer {
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #history: History;
+  readonly #lastRowMs = new Map<string, number>();
 
-interface Observers {
-  readonly log: Logger;
-  readonly metrics: Metrics;
-}
+  constructor(deps: { readonly log: Logger; readonly metrics: Metrics; readonly history: History }) {
+    this.#log = deps.log;
+    this.#metrics = deps.metrics;
+    this.#history = deps.history;
+  }
 
-/** Each end of an upload, counted when Redis has it. */
-export function observeUploads(worker: Worker, { log, metrics }: Observers): void {
-  const end = (job: Job, outcome: string): void => {
-    metrics.uploads.inc({ outcome });
-    const dueMs = job.timestamp + (job.opts.delay ?? 0);
-    metrics.uploadDuration.observe({ outcome }, Math.max(0, Date.now() - dueMs) / 1000);
-  };
-  worker.on('completed', (job, result: UploadResult) => {
-    end(job, result.outcome);
-    const skipped = result.fileSize - result.bytesSent;
-    const disposition = result.outcome === 'instant' ? 'skipped_instant' : 'skipped_resume';
-    if (skipped > 0) metrics.uploadBytes.inc({ disposition }, skipped);
-    log.info({ uploadId: job.id, attempt: job.attemptsMade, ...result }, 'upload completed');
-  });
-  worker.on('failed', (job, error) => {
-    if (job === undefined) return;
-    const { code, message, retryable } = parseFailure(error.message);
-    const outcome = code === 'CANCELLED' ? 'cancelled' : 'failed';
-    end(job, outcome);
-    const source = parseSource(job);
-    log.error(
-      { uploadId: job.id, attempt: job.attemptsMade, source, code, retryable, reason: message },
-      `upload ${outcome}`,
+  /** An upload has come into a stage. */
+  changed({ uploadId, run, stage, hashed, text }: UploadChange): void {
+    const known = hashed && { fileSha: hashed.fileSha, bytes: hashed.version.size };
+    this.#log.info(
+      { uploadId, run: runName(run), attempt: run.attempt, stage, ...known, what: text },
+      'upload goes on',
     );
-  });
-  observeStalls(worker, 'upload', { log, metrics });
-}
+    this.#history.record(uploadId, text);
+  }
 
-/** Each failed attempt of a child, and its end at debug. */
-export function observeChildren(worker: Worker, stage: Stage, { log, metrics }: Observers): void {
-  worker.on('completed', (job: Job) => {
-    const { offset, dataSize } = job.data;
-    const durationMs = (job.finishedOn ?? 0) - (job.processedOn ?? 0);
-    log.debug(
-      { stage, uploadId: job.data.uploadId, jobId: job.id, offset, bytes: dataSize, durationMs },
-      'job done',
-    );
-  });
-  worker.on('failed', (job, error) => {
-    if (job === undefined) return;
-    const { code, message, retryable } = parseFailure(error.message);
-    const { uploadId, offset, run } = job.data ?? {};
-    const fields = {
-      stage,
-      uploadId,
-      jobId: job.id,
-      run,
-      attempt: job.attemptsMade,
-      offset,
-      code,
-      retryable,
+  /** Tells each end of an upload, when Redis has it. */
+  observeUploads(worker: Worker<UploadData, UploadResult>): void {
+    const counted = (job: Job<UploadData>, outcome: string) => {
+      const dueMs = job.timestamp + (job.opts.delay ?? 0);
+      const durationMs = Math.max(0, Date.now() - dueMs);
+      this.#metrics.uploads.inc({ outcome });
+      this.#metrics.uploadDuration.observe({ outcome }, durationMs / 1000);
+      return { uploadId: job.id ?? '', attempt: job.attemptsMade, stage: outcome, durationMs };
     };
-    log[code === 'CANCELLED' ? 'debug' : 'warn']({ ...fields, reason: message }, 'attempt failed');
-  });
-  observeStalls(worker, stage, { log, metrics });
+    worker.on('completed', (job, result) => {
+      const fields = counted(job, result.outcome);
+      const skipped = result.fileSize - result.bytesSent;
+      const disposition = result.outcome === 'instant' ? 'skipped_instant' : 'skipped_resume';
+      if (skipped > 0) this.#metrics.uploadBytes.inc({ disposition }, skipped);
+      this.#log.info({ ...fields, ...result, bytes: result.fileSize }, 'upload completed');
+      this.#history.record(fields.uploadId, describeResult(result));
+    });
+    worker.on('failed', (job, error) => {
+      if (job === undefined) return;
+      const { code, message: reason, retryable } = parseFailure(error.message);
+      const outcome = code === 'CANCELLED' ? 'cancelled' : 'failed';
+      const fields = counted(job, outcome);
+      // What failed because it was no sense has none of this.
+      const { source, hashed } = (job.data ?? {}) as Partial<UploadData>;
+      const fileSha = hashed?.fileSha;
+      const level = outcome === 'cancelled' ? 'info' : 'error';
+      this.#log[level]({ ...fields, source, fileSha, code, retryable, reason }, `upload ${outcome}`);
+      this.#history.record(
+        fields.uploadId,
+        outcome === 'failed' ? `failed: ${reason} [${code}]` : 'cancelled',
+      );
+    });
+    this.#observeWorker(worker, 'upload');
+  }
+
+  /** Tells each attempt of a child that is spent, those that succeed at debug. */
+  observeChildren(worker: Worker, stage: Stage): void {
+    worker.on('completed', (job: Job) => this.#log.debug(childFields(stage, job), 'job done'));
+    worker.on('failed', (job, error) => {
+      if (job === undefined) return;
+      const isLast = job.finishedOn !== undefined;
+      this.#attemptFailed(stage, job, isLast ? 'failed' : 'retried', error);
+    });
+    this.#observeWorker(worker, stage);
+  }
+
+  /** Tells each attempt that came to nothing and is not spent. */
+  readonly spared: ConsumerSettings['onSpared'] = (stage, job, why, error) =>
+    this.#attemptFailed(stage, job, why, error);
+
+  #attemptFailed(stage: Stage, job: Job, next: Next, error: unknown): void {
+    const { code, message: reason, retryable } = describeError(error);
+    const vodError = vodErrorOf(error);
+    const fields = {
+      ...childFields(stage, job),
+      code,
+      canRetry: vodError?.canRetry,
+      retryable,
+      next,
+      reason,
+    };
+    if (next !== 'failed') this.#metrics.retries.inc({ stage, reason: vodError?.reason ?? 'network' });
+    // When an upload fails or is cancelled, its other children only stop.
+    if (code === 'CANCELLED') {
+      this.#log.debug(fields, 'attempt stopped');
+      return;
+    }
+    this.#log[next === 'held' || next === 'interrupted' ? 'info' : 'warn'](fields, 'attempt failed');
+    const what = fields.offset === undefined ? stage : `part at ${fields.offset}`;
+    const row = `${what}: attempt ${fields.attempt} failed, ${AND_THEN[next]}: ${reason} [${code}]`;
+    if (typeof fields.uploadId === 'string') this.#recordAttempt(fields.uploadId, next, row);
+    job.log(`${new Date().toISOString()} ${row}`).catch(() => {});
+  }
+
+  #recordAttempt(uploadId: string, next: Next, row: string): void {
+    const now = performance.now();
+    const last = this.#lastRowMs.get(uploadId) ?? Number.NEGATIVE_INFINITY;
+    if (next !== 'failed' && now - last < HISTORY_INTERVAL_MS) return;
+    if (this.#lastRowMs.size > MOST_UPLOADS) this.#lastRowMs.clear();
+    this.#lastRowMs.set(uploadId, now);
+    this.#history.record(uploadId, row);
+  }
+
+  #observeWorker(worker: Worker, stage: Stage): void {
+    const queue = QUEUES[stage];
+    this.#metrics.stalled.inc({ queue }, 0);
+    this.#metrics.workerRunning.set({ queue }, 1);
+    worker.on('closing', () => this.#metrics.workerRunning.set({ queue }, 0));
+    worker.on('stalled', (jobId) => {
+      this.#metrics.stalled.inc({ queue });
+      this.#log.warn({ stage, jobId }, 'job stalled: its worker died or lost its lock; it runs again');
+    });
+  }
 }
 
-function observeStalls(worker: Worker, stage: Stage, { log, metrics }: Observers): void {
-  worker.on('stalled', (jobId) => {
-    metrics.stalled.inc({ queue: QUEUES[stage] });
-    log.warn({ stage, jobId }, 'job stalled: its worker died or lost its lock; it runs again');
-  });
-}
-
-export function retryObserver(metrics: Metrics): (stage: Stage, error: unknown) => void {
-  return (stage, error) => {
-    const cause = error instanceof QuotaHold ? error.cause : error;
-    metrics.retries.inc({ stage, reason: cause instanceof VodError ? cause.reason : 'network' });
-  };
-}
+const AND_THEN: Readonly<Record<Next, string>> = {
+  retried: 'will be made again',
+  failed: 'for good',
+  held: 'will be made again when there is quota',
+  interrupted: 'will be made again when VOD answers',
+};
 
 export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onRequest']> {
   return ({ action, result, code, durationMs, retryable }) => {
@@ -97,10 +156,37 @@ export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onR
   };
 }
 
-function parseSource(job: Job): string | undefined {
-  try {
-    return parseUploadData(job.data).source;
-  } catch {
-    return undefined;
-  }
+/** What a job of a child stage says of itself; its data may be no sense. */
+function childFields(stage: Stage, job: Job) {
+  const { uploadId, run, offset, dataSize, hashed, fileSha } = (job.data ?? {}) as Partial<
+    PartData & { fileSha: string }
+  >;
+  return {
+    uploadId,
+    run: run && runName(run),
+    stage,
+    jobId: job.id,
+    attempt: job.attemptsMade,
+    fileSha: fileSha ?? hashed?.fileSha,
+    offset,
+    bytes: dataSize,
+    durationMs: Math.max(0, (job.finishedOn ?? Date.now()) - (job.processedOn ?? Date.now())),
+  };
+}
+
+/** A spent attempt's error is BullMQ's, and carries as its cause what the processor threw. */
+function vodErrorOf(error: unknown): VodError | undefined {
+  const cause = error instanceof Error && !(error instanceof VodError) ? error.cause : error;
+  return cause instanceof VodError ? cause : undefined;
+}
+
+function describeError(error: unknown): ReturnType<typeof failureOf> {
+  return error instanceof VodError ? failureOf(error) : parseFailure((error as Error).message);
+}
+
+function describeResult({ outcome, fileId, fileSize, bytesSent, durationMs }: UploadResult): string {
+  const took = `in ${formatDuration(durationMs)}`;
+  if (outcome === 'instant')
+    return `instant ${took}: VOD had these ${formatBytes(fileSize)} as fileId ${fileId}`;
+  return `completed ${took}: sent ${formatBytes(bytesSent)}; fileId ${fileId}`;
 }

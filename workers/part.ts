@@ -27,6 +27,11 @@ export function partProcessor(deps: {
     }
     const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(PART_SIZES[1]);
     metrics.partsInFlight.inc();
+    const startedAt = performance.now();
+    const ended = (outcome: 'ok' | 'failed' | 'aborted'): void => {
+      metrics.parts.inc({ outcome });
+      metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
+    };
     try {
       const body = buffer.subarray(0, data.dataSize);
       const source = await openFile(data.source, { roots: deps.roots, expect: data.hashed.version });
@@ -38,11 +43,11 @@ export function partProcessor(deps: {
       const dataMd5 = createHash('md5').update(body).digest('hex');
       const { fileSha } = data.hashed;
       await deps.call(() => deps.vod.uploadPart({ fileSha, offset: data.offset, dataMd5, body }, signal));
-      metrics.parts.inc({ outcome: 'ok' });
+      ended('ok');
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
       return undefined;
     } catch (error) {
-      metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
+      ended(signal.aborted ? 'aborted' : 'failed');
       throw error;
     } finally {
       metrics.partsInFlight.dec();

@@ -3,6 +3,7 @@ import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { createLogger, logConsole } from '../src/log.ts';
 import { STAGES, type Stage } from '../src/queue/names.ts';
+import { startTracing, type Tracing } from '../src/tracing.ts';
 import { startWorker } from './start.ts';
 
 /** @throws {UploaderError} naming the stages there are. */
@@ -30,6 +31,7 @@ export async function runWorker(config: Config, stageList: string | undefined): 
   const log = createLogger({ level: config.logLevel, format: config.logFormat, redact: config.logRedact });
   logConsole(log);
   const stages = parseStages(stageList);
+  let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let stopping = false;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
@@ -40,10 +42,14 @@ export async function runWorker(config: Config, stageList: string | undefined): 
     stopping = true;
     log.info({ signal, timeoutMs: config.shutdownTimeoutMs }, 'draining');
     const drained = await worker?.close();
+    await tracing?.stop();
     log.info({ drained }, 'worker has stopped');
     process.exit(0);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  tracing = await startTracing(config.tracing, (reason) =>
+    log.warn({ reason }, 'traces could not be sent; the spans are lost'),
+  );
   worker = await startWorker(config, { stages, log });
 }

@@ -14,20 +14,30 @@ import {
   workerOptions,
 } from '../src/queue/consumer.ts';
 import { HashCache } from '../src/queue/hash-cache.ts';
-import { parseFinishData, parseHashData, parseInitData, parsePartData } from '../src/queue/jobs.ts';
+import { History } from '../src/queue/history.ts';
+import {
+  parseFinishData,
+  parseHashData,
+  parseInitData,
+  parsePartData,
+  type UploadResult,
+} from '../src/queue/jobs.ts';
+import { createLeave } from '../src/queue/leave.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
+import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
-import { observeChildren, observeUploads, retryObserver } from './observe.ts';
+import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
+import { tracedProcessor } from './spans.ts';
 import { createVodCall } from './vod-call.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
@@ -58,16 +68,21 @@ export interface RunningStages {
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
   const { config, redis, queues, vod, breaker, hasher, roots, metrics, log } = deps;
+  const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
+  const observer = new Observer({ log, metrics, history: new History(queues.upload) });
+  const leave = createLeave(log);
   const settings: ConsumerSettings = {
     connection: redis,
     prefix: config.queuePrefix,
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
     log,
-    onRetry: retryObserver(metrics),
+    onSpared: observer.spared,
     breaker,
+    leave,
+    telemetry: traced ? telemetry : undefined,
   };
   const backoff = (attempt: number): number =>
     backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
@@ -81,8 +96,9 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   ): void => {
     if (!stages.has(stage)) return;
     const queue = queues[stage];
-    const consumer = new Consumer({ stage, queue, concurrency, parse, process, backoff, settings });
-    observeChildren(consumer.worker, stage, { log, metrics });
+    const work = traced ? tracedProcessor(process) : process;
+    const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
+    observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
   };
@@ -104,15 +120,21 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       senders: new Senders(queues.upload, redis, config.queuePrefix),
       childAttempts: config.partAttempts,
       backoff,
+      leave,
+      onChange: (change) => observer.changed(change),
     });
-    const worker = new Worker(QUEUES.upload, (job: Job, token?: string) => reconcile(job, token ?? ''), {
+    const pass = async (job: Job, token = ''): Promise<UploadResult> => {
+      if (traced) await keepTrace(job, queues.upload, redis);
+      return await reconcile(job, token);
+    };
+    const worker = new Worker(QUEUES.upload, pass, {
       ...workerOptions(settings),
       concurrency: UPLOAD_CONCURRENCY,
       removeOnComplete: keepJobs(config.keep.completed),
       removeOnFail: keepJobs(config.keep.failed),
     });
     worker.on('error', (error) => logWorkerError(log, 'upload', error));
-    observeUploads(worker, { log, metrics });
+    observer.observeUploads(worker);
     workers.push(worker);
   }
   return { workers, consumers };
@@ -125,7 +147,7 @@ function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: nu
 /** Only once BullMQ has taken a part for done does it count as such among its upload's children. */
 function reportProgress(worker: Worker, progress: ProgressWriter): void {
   worker.on('completed', (job: Job) => {
-    const { uploadId, partSize, hashed } = parsePartData(job.data);
-    progress.partCompleted(uploadId, partSize, hashed.version.size);
+    const part = parsePartData(job.data);
+    progress.partCompleted(part, part.partSize, part.hashed.version.size);
   });
 }

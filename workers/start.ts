@@ -7,9 +7,11 @@ import { startStatusServer } from '../src/ops/status-server.ts';
 import { Breaker } from '../src/queue/breaker.ts';
 import { reportingConnection, untilReady } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
+import type { Hold } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
+import { telemetry } from '../src/queue/telemetry.ts';
 import { withoutPassword } from '../src/redis-url.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
@@ -17,6 +19,7 @@ import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
+import { tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
 
 /** Only these need the account's credentials. */
@@ -48,9 +51,24 @@ export async function startWorker(
   const credentials = callsVod ? createCredentialsReader(config, { log }) : () => requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
   const metrics = createMetrics(config.revision);
+  let hold: Hold | undefined;
+  /** Without Redis nobody knows whether a hold goes on. */
+  const showHold = (): void => {
+    metrics.held.reset();
+    if (redis.status !== 'ready') return;
+    for (const reason of ['outage', 'account'] as const) {
+      metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
+    }
+  };
   const redis = reportingConnection(
     { url: config.redisUrl, ca: config.redisCa },
-    { log, onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0) },
+    {
+      log,
+      onChange: (connected) => {
+        metrics.redisConnected.set(connected ? 1 : 0);
+        showHold();
+      },
+    },
   );
   let phase: 'starting' | 'working' | 'draining' = 'starting';
   const status = await startStatusServer({
@@ -74,7 +92,8 @@ export async function startWorker(
     await status.close();
     throw error;
   }
-  const queues = openQueues(redis, config.queuePrefix);
+  const traced = config.tracing !== undefined;
+  const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
   const breaker = await Breaker.start({
     queues,
     redis,
@@ -83,13 +102,12 @@ export async function startWorker(
     minuteMs: config.vod.quotaWindowMs,
     probeMs: config.probeMs,
     log,
-    onChange: (hold) => {
-      for (const reason of ['outage', 'account'] as const) {
-        metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
-      }
+    onChange: (now) => {
+      hold = now;
+      showHold();
     },
   });
-  const vod = createVodClient({
+  const client = createVodClient({
     endpoint: config.vod.endpoint,
     credentials,
     region: config.vod.region,
@@ -98,6 +116,7 @@ export async function startWorker(
     proxyEnv: config.proxyEnv,
     onRequest: vodObserver(metrics),
   });
+  const vod = traced ? tracedClient(client) : client;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const { workers, consumers } = startStages(stages, {
     config,

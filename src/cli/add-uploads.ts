@@ -1,13 +1,13 @@
 import { type Config, loadConfig } from '../config.ts';
 import { UploaderError } from '../errors.ts';
-import type { Upload, UploadStatus } from '../index.ts';
+import type { Upload, UploadStatus, VodUploads } from '../index.ts';
 import type { UploadJob } from '../queue/upload-options.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { deriveName } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
 import { checkAll } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
-import { withProducer } from './producer.ts';
+import { withProducer, withTracing } from './producer.ts';
 import { hasFailed, jsonLine, queuedRecord, recordOf, type UploadRecord } from './record.ts';
 import { printRefusals, refuseWrong } from './refuse.ts';
 import { labelOf, printEnd, printEnqueued } from './report.ts';
@@ -36,15 +36,12 @@ export async function addUploads(
   if (refusal !== undefined) return refusal;
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
   if (options.name === undefined) sayAltered(jobs, context);
-  return await withProducer(
-    config,
-    async (producer) => {
-      const uploads = await told(() => producer.addMany(many));
-      if (!options.wait) return await print(uploads, jobs, json, context);
-      return await waitAndPrint(uploads, jobs, options, context);
-    },
-    roots,
-  );
+  const enqueue = async (producer: VodUploads): Promise<number> => {
+    const uploads = await told(() => producer.addMany(many));
+    if (!options.wait) return await print(uploads, jobs, json, context);
+    return await waitAndPrint(uploads, jobs, options, context);
+  };
+  return await withTracing(config, context, () => withProducer(config, enqueue, roots));
 }
 
 async function prepare(

@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
 import type { VodUploads } from '../index.ts';
+import { startTracing } from '../tracing.ts';
+import type { CliContext } from './context.ts';
 
 /** Runs `use` with a producer for this configuration, and closes that afterwards. */
 export async function withProducer<T>(
@@ -19,5 +21,17 @@ export async function withProducer<T>(
     return await use(uploads);
   } finally {
     await uploads.close();
+  }
+}
+
+/** Runs `use` with tracing, when the configuration has it on, and sends the spans afterwards. */
+export async function withTracing<T>(config: Config, { err }: CliContext, use: () => Promise<T>): Promise<T> {
+  const tracing = await startTracing(config.tracing, (reason) =>
+    err.write(`vod-upload: traces could not be sent: ${reason}\n`),
+  );
+  try {
+    return await use();
+  } finally {
+    await tracing.stop();
   }
 }

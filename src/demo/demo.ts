@@ -5,6 +5,7 @@ import { type CliContext, EXIT, Interrupted } from '../cli/context.ts';
 import { UploaderError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { inspectFile } from '../source/file.ts';
+import { keepUp } from './keep-up.ts';
 import { type Rig, startRig, type Undo } from './rig.ts';
 import { SAMPLE_BYTES, writeSample } from './sample.ts';
 import { summary } from './summary.ts';
@@ -17,9 +18,14 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * Uploads a file twice through real processes, shows what happens, and takes everything away again, also when it fails
  * or a signal ends it.
  * @param file default: a sample
+ * @param options.keep whether everything stays, with pages to look at it, until a signal comes
  * @returns the exit code: 0 when the emulator gives the same bytes back
  */
-export async function runDemo(file: string | undefined, context: CliContext): Promise<number> {
+export async function runDemo(
+  file: string | undefined,
+  options: { readonly keep?: boolean },
+  context: CliContext,
+): Promise<number> {
   const startedAt = performance.now();
   const undo: Undo[] = [];
   const stopping = new AbortController();
@@ -37,8 +43,11 @@ export async function runDemo(file: string | undefined, context: CliContext): Pr
     rig = await startRig({ env: context.env, dir, sourceRoot: dirname(source), undo, signal });
     const outcome = await uploadTwice({ source, rig, context, signal, undo });
     context.out.write(summary({ source, ...outcome, totalMs: performance.now() - startedAt }));
-    if (outcome.ours === outcome.theirs) return EXIT.done;
-    throw new UploaderError('SHA_DIFFERS', 'the bytes that came back are not those of the file');
+    if (outcome.ours !== outcome.theirs) {
+      throw new UploaderError('SHA_DIFFERS', 'the bytes that came back are not those of the file');
+    }
+    if (options.keep) await keepUp({ rig, dir, source, undo, signal, context });
+    return EXIT.done;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     // The end of a process is told with its last lines already.

@@ -12,10 +12,14 @@ export interface Rig {
   readonly prefix: string;
   /** Of the emulator. */
   readonly controlUrl: string;
+  /** What the worker serves: its metrics and health. */
+  readonly workerUrl: string;
   /** Rejects when one of the processes ends by itself. */
   readonly died: Promise<never>;
   /** What the worker wrote last. */
   workerLines(): readonly string[];
+  /** Starts one more of this command line's processes, with the same Redis. */
+  start(args: readonly string[], ready: RegExp, variables?: Environment): Promise<Child>;
 }
 
 /** To be run in the reverse order, whatever happens. */
@@ -72,12 +76,14 @@ export async function startRig(options: {
     controlUrl: string;
     variables: Record<string, string>;
   };
+  const common = { REDIS_URL: redis.url, QUEUE_PREFIX: redis.prefix, LOG_FORMAT: 'json' };
   const worker = await start(['worker'], /worker is ready/, {
+    ...common,
     ...variables,
-    REDIS_URL: redis.url,
-    QUEUE_PREFIX: redis.prefix,
     SOURCE_ROOTS: sourceRoot,
     SHUTDOWN_TIMEOUT_MS: '2000',
+    METRICS_HOST: '127.0.0.1',
+    METRICS_PORT: '0',
   });
   const died = Promise.race([redis.died, emulator.died, worker.died]);
   died.catch(() => {});
@@ -85,8 +91,10 @@ export async function startRig(options: {
     redisUrl: redis.url,
     prefix: redis.prefix,
     controlUrl,
+    workerUrl: (JSON.parse(worker.readyLine) as { statusUrl: string }).statusUrl,
     died,
     workerLines: () => worker.lastLines(),
+    start: (args, ready, more) => start(args, ready, { ...common, ...more }),
   };
 }
 

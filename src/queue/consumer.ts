@@ -3,6 +3,7 @@ import {
   type Job,
   type Queue,
   RateLimitError,
+  type Telemetry,
   UnrecoverableError,
   WaitingError,
   Worker,
@@ -13,6 +14,8 @@ import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
 import { isRedisError } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
+import { NewerJobError } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
 
 /** What a processor gets beside its job's data. */
@@ -38,9 +41,15 @@ export interface ConsumerSettings {
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
   readonly log: Logger;
-  /** Called with the error of each attempt that failed and will be made again. */
-  readonly onRetry: (stage: Stage, error: unknown) => void;
+  /**
+   * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
+   * `interrupted` by an outage or a refused account. Attempts that are spent are BullMQ's event `failed`.
+   */
+  readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
   readonly breaker: Breaker;
+  readonly leave: Leave;
+  /** Absent while tracing is off. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
@@ -83,8 +92,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     this.worker = new Worker(
       QUEUES[stage],
       async (job: Job, token: string | undefined) => {
-        const data = options.parse(job.data);
         const jobId = job.id ?? '';
+        const data = await parseOrLeave(options.parse, job, token, settings.leave);
         const controller = new AbortController();
         const { signal } = controller;
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
@@ -98,21 +107,20 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
           if (error instanceof QuotaHold) {
-            settings.onRetry(stage, error);
+            settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
           const interrupted =
             error instanceof VodError && (await settings.breaker.interrupted(jobId, error).catch(() => true));
-          if (interrupted) settings.onRetry(stage, error);
+          if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
           if (interrupted || isRedisError(error)) {
             await job.moveToDelayed(Date.now() + interruptionMs(), token);
             throw new DelayedError();
           }
           const failure = failureOf(error);
-          if (!failure.retryable) throw new UnrecoverableError(formatFailure(failure));
-          if (job.attemptsMade + 1 < (job.opts.attempts ?? 1)) settings.onRetry(stage, error);
-          throw new Error(formatFailure(failure), { cause: error });
+          const failed = failure.retryable ? Error : UnrecoverableError;
+          throw Object.assign(new failed(formatFailure(failure)), { cause: error });
         } finally {
           this.#active.delete(jobId);
         }
@@ -141,6 +149,20 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
   }
 }
 
+async function parseOrLeave<Data>(
+  parse: (value: unknown) => Data,
+  job: Job,
+  token: string | undefined,
+  leave: Leave,
+): Promise<Data> {
+  try {
+    return parse(job.data);
+  } catch (error) {
+    if (error instanceof NewerJobError) return await leave(job, token, error);
+    throw error;
+  }
+}
+
 /** What every worker of this project shares; `maxStalledCount` must be the same on all of them. */
 export function workerOptions(settings: ConsumerSettings) {
   return {
@@ -149,6 +171,7 @@ export function workerOptions(settings: ConsumerSettings) {
     lockDuration: settings.lockDurationMs,
     stalledInterval: settings.stalledIntervalMs,
     maxStalledCount: MAX_STALLED_COUNT,
+    ...(settings.telemetry && { telemetry: settings.telemetry }),
   };
 }
 

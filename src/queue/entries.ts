@@ -2,8 +2,7 @@ import type { JobState, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { parseFailure } from './failure.ts';
 import { readFields } from './fields.ts';
-import { parseProgress } from './jobs.ts';
-import { isTerminal, stateOf, type UploadState } from './status.ts';
+import { isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 import { jsonOr } from './stored-job.ts';
 
 /** Where an upload is: all that is known of it without reading the whole job. */
@@ -58,9 +57,14 @@ export async function readEntries(queue: Queue, redis: Redis): Promise<Entry[]> 
 async function running(queue: Queue, redis: Redis, jobState: JobState, found: Found): Promise<Entry[]> {
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: Entry[] = [];
-  for await (const [timestamp, progress] of readFields(redis, keys, ['timestamp', 'progress'])) {
+  for await (const [timestamp, progress, ended] of readFields(redis, keys, [
+    'timestamp',
+    'progress',
+    'atm',
+  ])) {
     const [id = ''] = found[entries.length] ?? [];
-    const state = stateOf(jobState, undefined, parseProgress(jsonOr(undefined, progress))?.stage);
+    const stored = progressOf(jsonOr(undefined, progress), Number(ended ?? 0) + 1);
+    const state = stateOf(jobState, undefined, stored?.stage);
     entries.push({ id, jobState, state, atMs: state === 'queued' ? 0 : Number(timestamp ?? 0) });
   }
   return entries;

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 
 /** So many rows of an upload's history are kept, the latest; an upload that goes well has five. */
-const KEEP_ROWS = 200;
+const KEEP_ROWS = 500;
 
 /** What happened to an upload, and when. */
 export interface HistoryEntry {

@@ -20,6 +20,7 @@ import {
   type UploadState,
   type UploadStatus,
 } from './status.ts';
+import { telemetry } from './telemetry.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
 import { Watch } from './watch.ts';
@@ -65,6 +66,9 @@ const CANCEL_POLL_MS = 50;
  *
  * Every call throws {@link RedisUnavailableError} within seconds when Redis is away. An `add` that fails so may have
  * been taken all the same: give it a `key`, and doing it again is safe.
+ *
+ * In an application with an OpenTelemetry SDK (and `@opentelemetry/api` 1.10 or newer) `add` and `addMany` are spans of
+ * the active trace, or begin one, and workers with tracing on continue it; nothing needs to be set.
  */
 export class VodUploads {
   readonly #url: string;
@@ -83,7 +87,7 @@ export class VodUploads {
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
     const target = { url: this.#url, ca: options.ca };
     this.#redis = producerConnection(target);
-    this.#queues = openQueues(this.#redis, prefix, { producer: true });
+    this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);

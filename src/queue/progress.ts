@@ -1,13 +1,16 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { Pace, type Report } from '../upload/pace.ts';
-import type { StoredProgress } from './jobs.ts';
+import type { PartData, StoredProgress } from './jobs.ts';
 
 /** Progress of one upload is written at most this often by one process. */
 const INTERVAL_MS = 1000;
 
 /** Of so many uploads a process remembers what it has written. */
 const MOST_UPLOADS = 10_000;
+
+/** What a child's data says of where it belongs. */
+type ChildOf = Pick<PartData, 'uploadId' | 'run'>;
 
 /** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
 export class ProgressWriter {
@@ -21,16 +24,16 @@ export class ProgressWriter {
     this.#redis = redis;
   }
 
-  hashing(uploadId: string, bytesHashed: number, totalBytes: number): void {
+  hashing({ uploadId, run }: ChildOf, bytesHashed: number, totalBytes: number): void {
     if (!this.#due(uploadId)) return;
-    this.#write(uploadId, { stage: 'hashing', bytesHashed, bytesSent: 0, totalBytes });
+    this.#write(uploadId, run.attempt, { stage: 'hashing', bytesHashed, bytesSent: 0, totalBytes });
   }
 
   /**
    * To be called when a part has completed. What is left is told by the number of children that are pending, which
    * Redis knows at once, and which is complete only when the upload has added all of them and waits.
    */
-  partCompleted(uploadId: string, partSize: number, totalBytes: number): void {
+  partCompleted({ uploadId, run }: ChildOf, partSize: number, totalBytes: number): void {
     if (!this.#due(uploadId)) return;
     const read = this.#redis
       .pipeline()
@@ -45,7 +48,8 @@ export class ProgressWriter {
           return;
         }
         const bytesSent = Math.max(0, totalBytes - pending * partSize);
-        this.#write(uploadId, { stage: 'uploading', bytesHashed: totalBytes, bytesSent, totalBytes });
+        const report = { stage: 'uploading', bytesHashed: totalBytes, bytesSent, totalBytes } as const;
+        this.#write(uploadId, run.attempt, report);
       },
       () => {},
     );
@@ -62,12 +66,12 @@ export class ProgressWriter {
     return true;
   }
 
-  #write(uploadId: string, report: Report & Pick<StoredProgress, 'stage'>): void {
+  #write(uploadId: string, attempt: number, report: Report & Pick<StoredProgress, 'stage'>): void {
     const pace = this.#paces.get(uploadId) ?? new Pace(() => performance.now());
     this.#paces.set(uploadId, pace);
     const { bytesPerSecond } = pace.measure(report);
     const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
-    const progress: StoredProgress = { ...report, ...speed, at: Date.now() };
+    const progress: StoredProgress = { ...report, ...speed, attempt, at: Date.now() };
     this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});
   }
 }

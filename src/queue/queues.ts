@@ -1,15 +1,21 @@
-import { Queue } from 'bullmq';
+import { Queue, type Telemetry } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;
 
 /** Opens the five queues on one connection, which stays the caller's to close. */
-export function openQueues(connection: Redis, prefix: string, options: { producer?: boolean } = {}): Queues {
+export function openQueues(
+  connection: Redis,
+  prefix: string,
+  options: { producer?: boolean; telemetry?: Telemetry | undefined } = {},
+): Queues {
+  const { telemetry } = options;
   const open = (stage: Stage): Queue => {
     const queue = new Queue(QUEUES[stage], {
       connection,
       prefix,
+      ...(telemetry && { telemetry }),
       // A producer must not hang while Redis is away; and only workers say how long the event streams are.
       ...(options.producer && { skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true }),
       // Nobody listens to the events of single parts; a short stream keeps them out of memory.

@@ -1,5 +1,6 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError } from './connection.ts';
@@ -9,11 +10,13 @@ import {
   type HashData,
   type Hashed,
   type InitData,
+  NewerJobError,
   PART_SKIPPED,
   type PartData,
   parseFinishValue,
   parseHashed,
   parseInitValue,
+  parseProgress,
   parseUploadData,
   partPriority,
   SCHEMA_VERSION,
@@ -21,6 +24,7 @@ import {
   type UploadData,
   type UploadResult,
 } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
@@ -50,7 +54,21 @@ export interface ReconcilerOptions {
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
   readonly backoff: (failures: number) => number;
+  readonly leave: Leave;
+  /** Told once of each change of stage, and of what else is worth knowing. */
+  readonly onChange: (change: UploadChange) => void;
   readonly clock?: () => number;
+}
+
+/** Something that happened to an upload. */
+export interface UploadChange {
+  readonly uploadId: string;
+  readonly run: Run;
+  readonly stage: StoredProgress['stage'];
+  /** Once it is known. */
+  readonly hashed?: Hashed;
+  /** For people. */
+  readonly text: string;
 }
 
 /** What children of all runs have returned, by child id. */
@@ -67,6 +85,7 @@ export function createReconciler(
     try {
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
+      if (error instanceof NewerJobError) return await options.leave(job, token, error);
       if (!isRedisError(error)) throw error;
       await job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
       throw new DelayedError();
@@ -81,6 +100,8 @@ class Pass {
   readonly #id: string;
   #data: UploadData;
   #run: Run;
+  /** What was last written of the stage that this attempt is in. */
+  #stage: StoredProgress['stage'] | undefined;
 
   constructor(deps: ReconcilerOptions, job: Job) {
     this.#deps = deps;
@@ -89,9 +110,12 @@ class Pass {
     this.#data = parseUploadData(job.data);
     const attempt = job.attemptsMade + 1;
     this.#run = this.#data.run?.attempt === attempt ? this.#data.run : { attempt, round: 0 };
+    const written = parseProgress(job.progress);
+    if (written?.attempt === attempt) this.#stage = written.stage;
   }
 
   async toEndOrSleep(token: string): Promise<UploadResult> {
+    if (this.#data.schema !== SCHEMA_VERSION) await this.#update({ schema: SCHEMA_VERSION });
     // Taken for the first time: from now on it goes before uploads that have not begun.
     if (this.#job.priority > 0) await this.#job.changePriority({ priority: 0 });
     for (;;) {
@@ -111,7 +135,7 @@ class Pass {
       case 'settle': {
         const result = this.#result(step, values);
         await this.#update({ result });
-        await this.#progress('finishing', result.fileSize);
+        await this.#enter('finishing', result.fileSize, 'VOD has the whole file');
         return await this.#complete(result, values);
       }
       case 'complete':
@@ -123,7 +147,8 @@ class Pass {
           await this.#deps.senders.release(this.#data.hashed.fileSha, this.#id, 'failed');
         throw new UnrecoverableError(formatFailure(step.failure));
       case 'hash': {
-        await this.#progress('hashing', 0);
+        const { attempt } = this.#run;
+        await this.#enter('hashing', 0, attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing');
         const data: HashData = { ...this.#child(), source: this.#data.source };
         await this.#add('hash', 'hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
         return;
@@ -131,9 +156,13 @@ class Pass {
       case 'init': {
         const { hashed } = step;
         if (!sameHashed(this.#data.hashed, hashed)) await this.#update({ hashed });
-        await this.#progress('initializing', 0);
+        const what = `SHA-1 ${hashed.fileSha} of ${formatBytes(hashed.version.size)}`;
+        const isNew = await this.#enter('initializing', 0, `${what}; asking VOD what it has`);
         const sender = await this.#deps.senders.claim(hashed.fileSha, this.#id);
-        if (sender !== this.#id) return await this.#lookAgain(SENDER_LOST_MS, token);
+        if (sender !== this.#id) {
+          if (isNew) this.#tell('initializing', `waiting for upload ${sender}, which sends the same content`);
+          return await this.#lookAgain(SENDER_LOST_MS, token);
+        }
         const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
         await this.#add('init', 'init', data);
         return;
@@ -142,7 +171,7 @@ class Pass {
         await this.#fanOut(step, values, token);
         return;
       case 'finish': {
-        await this.#progress('finishing', step.hashed.version.size);
+        await this.#enter('finishing', step.hashed.version.size, 'VOD has all parts; finishing');
         const data: FinishData = { ...this.#child(), fileSha: step.hashed.fileSha };
         await this.#add('finish', 'finish', data);
         return;
@@ -150,6 +179,7 @@ class Pass {
       case 'replan':
         this.#run = { attempt: this.#run.attempt, round: this.#run.round + 1 };
         await this.#update({ run: this.#run });
+        this.#tell('finishing', `not finished: ${step.reason}; asking VOD again what it has`);
         if (step.pause) await this.#lookAgain(this.#deps.backoff(this.#run.round), token);
         return await this.#step(token);
     }
@@ -212,7 +242,10 @@ class Pass {
     if (!admitsFanOut(waiting, countIndices(missing))) {
       await this.#lookAgain(LOOK_AGAIN_MS, token);
     }
-    await this.#progress('uploading', size - bytesOf(missing, size, partSize));
+    const missingBytes = bytesOf(missing, size, partSize);
+    const parts = partCount(size, partSize);
+    const toSend = `sending ${countIndices(missing)} of ${parts} parts, ${formatBytes(missingBytes)}`;
+    await this.#enter('uploading', size - missingBytes, toSend);
     const done = new Set(this.#sentIndices(values, this.#run));
     const child = this.#child();
     const jobs = [];
@@ -327,7 +360,7 @@ class Pass {
     return own.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? own[0];
   }
 
-  #child(): { schema: typeof SCHEMA_VERSION; uploadId: string; run: Run } {
+  #child(): { schema: number; uploadId: string; run: Run } {
     return { schema: SCHEMA_VERSION, uploadId: this.#id, run: this.#run };
   }
 
@@ -359,10 +392,23 @@ class Pass {
     await this.#job.updateData(this.#data);
   }
 
-  async #progress(stage: StoredProgress['stage'], bytesSent: number): Promise<void> {
+  /** Writes down the stage that the upload is in. @returns whether it has come into it just now */
+  async #enter(stage: StoredProgress['stage'], bytesSent: number, text: string): Promise<boolean> {
     const totalBytes = this.#data.hashed?.version.size ?? 0;
     const bytesHashed = stage === 'hashing' ? 0 : totalBytes;
-    await this.#job.updateProgress({ stage, bytesHashed, bytesSent, totalBytes } satisfies StoredProgress);
+    const { attempt } = this.#run;
+    const progress: StoredProgress = { stage, bytesHashed, bytesSent, totalBytes, attempt };
+    await this.#job.updateProgress(progress);
+    const isNew = this.#stage !== stage;
+    this.#stage = stage;
+    if (isNew) this.#tell(stage, text);
+    return isNew;
+  }
+
+  #tell(stage: StoredProgress['stage'], text: string): void {
+    const { hashed } = this.#data;
+    const known = hashed === undefined ? {} : { hashed };
+    this.#deps.onChange({ uploadId: this.#id, run: this.#run, stage, text, ...known });
   }
 }
 

@@ -4,8 +4,8 @@ import { CANCELLED, type Failure, parseFailure } from './failure.ts';
 import type { Hold } from './hold.ts';
 import {
   parseProgress,
-  parseUploadData,
   parseUploadResult,
+  parseUploadView,
   type StoredProgress,
   type UploadResult,
 } from './jobs.ts';
@@ -87,13 +87,15 @@ export type StoredJob = Pick<
 
 /** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
 export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
-  const data = parseUploadData(job.data);
+  const data = parseUploadView(job.data);
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
-  const stored = parseProgress(job.progress);
+  const ended = error !== undefined || jobState === 'completed';
+  const attempt = ended ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1;
+  const stored = progressOf(job.progress, attempt);
   const state = stateOf(jobState, error, stored?.stage);
-  const speed = isTerminal(state) || hold !== undefined ? undefined : speedOf(stored);
+  const speed = ended || hold !== undefined ? undefined : speedOf(stored);
   const totalBytes = result?.fileSize ?? stored?.totalBytes ?? data.hashed?.version.size ?? 0;
   return {
     id: job.id ?? '',
@@ -102,7 +104,7 @@ export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: 
     name: data.video.name,
     type: data.video.type,
     createdAt: new Date(job.timestamp),
-    attempt: isTerminal(state) ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1,
+    attempt,
     progress: {
       stage: state,
       bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),
@@ -121,9 +123,15 @@ export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: 
 /** A speed that was written down so long ago says nothing about now. */
 const SPEED_KEEPS_MS = 10_000;
 
-function speedOf(stored: StoredProgress | undefined): number | undefined {
+export function speedOf(stored: StoredProgress | undefined): number | undefined {
   if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
   return stored.bytesPerSecond;
+}
+
+/** The progress that a job has of this attempt: what an earlier one had come to says nothing about it. */
+export function progressOf(written: unknown, attempt: number): StoredProgress | undefined {
+  const stored = parseProgress(written);
+  return stored?.attempt === undefined || stored.attempt === attempt ? stored : undefined;
 }
 
 /** @param error of a failed job; @param stage of the progress that is stored */

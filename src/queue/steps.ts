@@ -30,8 +30,8 @@ export type Step =
   | { readonly kind: 'init'; readonly hashed: Hashed }
   | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
   | { readonly kind: 'finish'; readonly hashed: Hashed }
-  /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. */
-  | { readonly kind: 'replan'; readonly pause: boolean }
+  /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. `reason`: of the last finish. */
+  | { readonly kind: 'replan'; readonly pause: boolean; readonly reason: string }
   | { readonly kind: 'complete'; readonly result: UploadResult }
   /** Complete with what InitUpload (instant) or FinishUpload told. */
   | {
@@ -67,7 +67,7 @@ export function nextStep(facts: Facts): Step {
   if (facts.partsSent < facts.partsPlanned) return { kind: 'parts', hashed, init };
   if (finish === undefined) return { kind: 'finish', hashed };
   if (facts.refusals <= MAX_REFUSALS && facts.round < MAX_ROUNDS)
-    return { kind: 'replan', pause: facts.round > 0 };
+    return { kind: 'replan', pause: facts.round > 0, reason: finish.reason };
   return {
     kind: 'fail',
     failure: {

@@ -67,7 +67,8 @@ export interface VodClient {
   close(): void;
 }
 
-function outcome(error: unknown): Pick<VodObservation, 'result' | 'code' | 'retryable'> {
+/** @param error what a call rejected with; undefined = it succeeded */
+export function outcomeOf(error: unknown): Pick<VodObservation, 'result' | 'code' | 'retryable'> {
   if (!(error instanceof VodError)) return { result: 'ok' };
   const { code, retryable } = error;
   if (!(error instanceof VodTransportError)) return { result: 'vod_error', code, retryable };
@@ -96,7 +97,7 @@ export function createVodClient(options: VodClientOptions): VodClient {
   function observe(action: VodAction, startedAt: number, error?: unknown): void {
     const durationMs = performance.now() - startedAt;
     try {
-      options.onRequest?.({ action, durationMs, ...outcome(error) });
+      options.onRequest?.({ action, durationMs, ...outcomeOf(error) });
     } catch {
       // Counting must not break a call.
     }

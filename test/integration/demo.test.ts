@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { startRedisServer } from '../../src/demo/redis-server.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { hasProgram } from '../support/programs.ts';
 import { CliProcess } from './cli-process.ts';
 
 async function directory(): Promise<string> {
@@ -101,6 +102,33 @@ test('a worker that dies ends it, with what the worker said last', async () => {
   const { exitCode, stdout, stderr } = await process.ended;
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   expect(stderr).toMatch(/vod-upload: vod-upload worker ended \(SIGKILL\)\n +.*worker is ready/);
+  await expectNothingLeft();
+});
+
+test('with --keep everything stays, with pages to look at, until a signal comes', async () => {
+  const { process, expectNothingLeft } = await demo(['--keep']);
+  await process.wrote(/Upload more, from .*\n.*add FILE\n/);
+  const link = (label: string): string =>
+    new RegExp(`^${label} +(http://\\S+)`, 'm').exec(process.stdout)?.[1] ?? `no ${label}`;
+  const page = async (url: string): Promise<string> => {
+    const response = await fetch(url);
+    expect(response.status, url).toBe(200);
+    return await response.text();
+  };
+  expect(await page(link('uploads'))).toContain('sample.mp4');
+  expect(await page(link('dashboard'))).toContain('<html');
+  expect(await page(link('metrics'))).toContain('vod_uploads_total{outcome="completed"} 1');
+  expect(await page(link(''))).toContain('vod_queue_jobs{queue="vod-upload",state="completed"} 2');
+  expect(await page(link('emulator'))).toContain('"InitUpload"');
+  if (hasProgram('prometheus')) {
+    const { host } = new URL(link('Prometheus'));
+    const query = `http://${host}/api/v1/query?query=sum(vod_uploads_total)`;
+    await expect.poll(() => page(query), { timeout: 20_000 }).toContain('"2"]');
+  }
+  process.signal('SIGINT');
+  const { exitCode, stderr } = await process.ended;
+  expect(exitCode).toBe(130);
+  expect(stderr).toMatch(/vod-upload: interrupted; nothing is left behind\n$/);
   await expectNothingLeft();
 });
 

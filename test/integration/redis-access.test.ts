@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
@@ -7,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { VodUploads } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { writeRandomFile } from '../support/files.ts';
-import { startRedis } from '../support/redis.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
 const MIB = 1048576;
@@ -115,22 +114,12 @@ describe('rediss://', () => {
 });
 
 describe('users and passwords', () => {
-  /** The rights that docs/security.md tells to give. */
-  async function documentedRights(): Promise<string> {
-    const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-    const [, rights = ''] = /ACL SETUSER uploads ([\s\S]*?)\n```/.exec(text) ?? [];
-    return rights.replaceAll(/\\?\s+/g, ' ').trim();
-  }
-
   test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
-    const rights = (await documentedRights()).replaceAll('{vod}', world.prefix);
-    expect(rights).toContain('>PASSWORD');
     const password = 'pass/word with @ and %';
     const { port } = await startRedis({ appendonly: 'yes' });
     const admin = new Redis({ port });
     onTestFinished(() => admin.disconnect());
-    const words = rights.split(' ').map((word) => (word === '>PASSWORD' ? `>${password}` : word));
-    await admin.acl('SETUSER', 'uploads', ...words);
+    await grantDocumentedRights(admin, { prefix: world.prefix, password });
     await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
     const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
     const running = await worker({ REDIS_URL: url, LOG_LEVEL: 'trace' }).ready();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { UploadOptions } from '../../src/index.ts';
 import { hasChromium, launchBrowser } from '../support/browser.ts';
 import { seedParts, seedQueued } from '../support/seed.ts';
@@ -16,7 +16,6 @@ let browser: Browser;
 beforeAll(async () => {
   if (hasChromium) browser = await launchBrowser();
 });
-afterAll(async () => await browser?.close());
 
 /** A page that is gone after the test, and has had no error by then. */
 async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
@@ -24,6 +23,9 @@ async function open(url: string, options: BrowserContextOptions = {}): Promise<P
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('console', (said) => {
+    if (said.text().includes('Content Security Policy')) errors.push(said.text());
+  });
   page.on('dialog', (dialog) => {
     errors.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();

@@ -8,6 +8,7 @@ import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/server.ts';
 import { VodUploads } from '../../src/index.ts';
 import { LoggedProcess } from './process.ts';
+import { parseMetrics, type Series, sumOf } from './prometheus-text.ts';
 
 export const SECRET_ID = 'AKIDtest0000planted0id';
 export const SECRET_KEY = 'planted0secret0key0for0tests';
@@ -20,16 +21,15 @@ export class WorkerProcess extends LoggedProcess {
     return this;
   }
 
+  /** What it serves at /metrics. */
+  async metrics(): Promise<Series[]> {
+    const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
+    return parseMetrics(await (await fetch(`${statusUrl}/metrics`)).text());
+  }
+
   /** A counter's or gauge's value, summed over the series that have all of these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
-    const text = await (await fetch(`${statusUrl}/metrics`)).text();
-    const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .filter((line) => wanted.every((label) => line.includes(label)))
-      .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    return sumOf(await this.metrics(), name, labels);
   }
 
   /** Peak resident memory in bytes, as the kernel counts it. */
@@ -42,17 +42,18 @@ export class WorkerProcess extends LoggedProcess {
 
 /** A `vod-upload ops` process. */
 export class OpsProcess extends LoggedProcess {
-  #url = '';
+  #url: string | undefined;
 
-  /** Resolves when it answers. */
+  /** Resolves when it serves its pages and is connected to Redis. */
   async ready(): Promise<this> {
     const { url } = await this.line(({ msg }) => msg === 'ops is ready');
-    this.#url = String(url);
+    this.#url = url as string;
     return this;
   }
 
-  /** `http://host:port`, once it is ready. */
+  /** `http://127.0.0.1:port`, once it is {@link ready}. */
   get url(): string {
+    if (this.#url === undefined) throw new Error('not ready() yet');
     return this.#url;
   }
 }
@@ -72,8 +73,7 @@ export class World {
   emulator: Emulator;
   readonly #dir: string;
   readonly #emulatorOptions: EmulatorOptions;
-  readonly #workers: WorkerProcess[] = [];
-  readonly #ops: OpsProcess[] = [];
+  readonly #processes: LoggedProcess[] = [];
 
   private constructor(parts: {
     dir: string;
@@ -141,15 +141,18 @@ export class World {
     program = 'workers/main.ts',
   ): WorkerProcess {
     const worker = new WorkerProcess([program, ...args], { ...this.#workerEnvironment(), ...env });
-    this.#workers.push(worker);
+    this.#processes.push(worker);
     return worker;
   }
 
-  /** Starts `vod-upload ops`, of the sources unless another program is named. It ends with the test. */
+  /**
+   * Starts `vod-upload ops` on a free port of this machine, without users; of the sources unless another program is
+   * named. It ends with the test.
+   */
   ops(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
-    const own = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0' };
-    const ops = new OpsProcess([program, 'ops'], { ...own, ...env });
-    this.#ops.push(ops);
+    const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
+    const ops = new OpsProcess([program, 'ops'], { ...usual, ...env });
+    this.#processes.push(ops);
     return ops;
   }
 
@@ -164,10 +167,9 @@ export class World {
     this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
   }
 
-  /** Between tests of a file: no worker, no pages, no fault, no count is left. */
+  /** Between tests of a file: no process, no fault, no count is left. */
   async reset(): Promise<void> {
-    const started = [...this.#workers.splice(0), ...this.#ops.splice(0)];
-    await Promise.all(started.map((one) => one.end()));
+    await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
     const redis = new Redis(this.redisUrl);

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import { formatBytes, formatDuration, printable } from '../../format.ts';
 import type { UploadDetails } from '../../queue/details.ts';
 import type { UploadResult } from '../../queue/jobs.ts';
+import { QUEUES } from '../../queue/names.ts';
 import { countPartStates } from '../../queue/part-states.ts';
 import type { Situation } from '../../queue/situation.ts';
 import { isTerminal } from '../../queue/status.ts';
@@ -23,11 +24,12 @@ export interface DetailView {
   readonly details: UploadDetails;
   readonly situation: Situation;
   readonly basePath: string;
+  readonly dashboardPath: string;
   readonly readOnly: boolean;
 }
 
 /** Everything of one upload, as it is now. */
-export function renderDetails({ details, situation, basePath, readOnly }: DetailView): Html {
+export function renderDetails({ details, situation, basePath, dashboardPath, readOnly }: DetailView): Html {
   const { status, cancelling, history, parts } = details;
   const { id, state, error, result } = status;
   const name = fileNameOf(status);
@@ -45,13 +47,13 @@ ${
 }
 ${result === undefined ? '' : renderVideo(result)}
 <section id="parts" aria-labelledby="parts-title"><h2 id="parts-title">Parts</h2>
-${parts === undefined ? html`<p>${isTerminal(state) ? 'It ended before VOD was asked what it has.' : 'VOD has not been asked yet what it has.'}</p>` : renderPartsSection(parts, isTerminal(state))}</section>
+${parts === undefined ? html`<p>${whyNoParts(details)}</p>` : renderPartsSection(parts, isTerminal(state))}</section>
 <section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
 ${history.length === 0 ? html`<p>Nothing has been written down.</p>` : ''}
 <ol class="history">${history.map(({ at, text }) => html`<li>${renderTime(at)} <span>${printable(text)}</span></li>`)}</ol></section>
 <section id="properties" aria-labelledby="properties-title"><h2 id="properties-title">Properties</h2>
 <dl>${propertiesOf(details).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
-<p><a href="/dashboard/queue/vod-upload/${encodeURIComponent(id)}">Its job in the dashboard</a></p></section>`;
+<p><a href="${dashboardPath}/queue/${QUEUES.upload}/${encodeURIComponent(id)}">Its job in the dashboard</a></p></section>`;
 }
 
 function renderVideo({ fileId, url, metadataApplied }: UploadResult): Html {
@@ -60,6 +62,12 @@ function renderVideo({ fileId, url, metadataApplied }: UploadResult): Html {
     : html`<p>The video that VOD has keeps the name, tags and flags of then.</p>`;
   return html`<section id="video" class="notice" aria-labelledby="video-title"><h2 id="video-title">The video in VOD</h2>
 <p>fileId <code>${fileId}</code><br>${renderUrl(url)}</p>${kept}</section>`;
+}
+
+function whyNoParts({ data, status }: UploadDetails): string {
+  if (data === undefined) return 'A newer version than this one sends it.';
+  if (isTerminal(status.state)) return 'It ended before VOD was asked what it has.';
+  return 'VOD has not been asked yet what it has.';
 }
 
 function renderPartsSection(parts: NonNullable<UploadDetails['parts']>, ended: boolean): Html {
@@ -73,18 +81,18 @@ function propertiesOf({
   dueAt,
 }: UploadDetails): (readonly [label: string, value: Html | string])[] {
   const { id, source, name, type, key, attempt, createdAt, finishedAt, progress, result, state } = status;
-  const { video, hashed, priority } = data;
-  const sha = result?.fileSha ?? hashed?.fileSha;
+  const tags = data?.video.tags;
+  const sha = result?.fileSha ?? data?.hashed?.fileSha;
   const properties: (readonly [string, Html | string | undefined])[] = [
     ['Id', html`<code>${id}</code>`],
     ['Key', key === undefined ? undefined : renderName(key)],
     ['Source', renderName(source)],
     ['Name in VOD', renderName(`${name}.${type}`)],
-    ['Tags', video.tags === undefined ? undefined : renderName(video.tags.join(', '))],
+    ['Tags', tags && renderName(tags.join(', '))],
     ['Size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
     ['SHA-1', sha === undefined ? undefined : html`<code>${sha}</code>`],
     ['Attempt', String(attempt)],
-    ['Priority', state === 'queued' ? `${priority} (1 goes first, 10 last)` : undefined],
+    ['Priority', state === 'queued' && data ? `${data.priority} (1 goes first, 10 last)` : undefined],
     ['Enqueued', renderTime(createdAt)],
     ['Looked at next', dueAt && renderTime(dueAt)],
     ['Ended', finishedAt && renderTime(finishedAt)],

@@ -17,6 +17,7 @@ const MEANINGS: Readonly<Record<string, Omit<Sentence, 'text'>>> = {
   ENDED: { status: 409, title: 'It has ended already' },
   READ_ONLY: { status: 403, title: 'These pages are read-only' },
   REDIS_UNAVAILABLE: { status: 503, title: 'Redis is away' },
+  NEWER_JOB: { status: 422, title: 'This upload can’t be read' },
   INVALID_JOB: { status: 422, title: 'This upload can’t be read' },
 };
 

@@ -4,13 +4,14 @@ import type { Html } from './elements.ts';
 export interface PageParts {
   readonly title: string;
   readonly basePath: string;
+  readonly dashboardPath: string;
   /** Addresses of the assets, by name. */
   readonly asset: (name: string) => string;
   readonly content: Html;
 }
 
 /** A whole document; it loads nothing but its own style sheet, script and icon. */
-export function renderPage({ title, basePath, asset, content }: PageParts): Html {
+export function renderPage({ title, basePath, dashboardPath, asset, content }: PageParts): Html {
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -26,7 +27,7 @@ export function renderPage({ title, basePath, asset, content }: PageParts): Html
 <a class="skip" href="#main">Skip to the content</a>
 <header>
 <strong>vod-upload</strong>
-<nav aria-label="Main"><a href="${basePath}">Uploads</a> <a href="/dashboard">Queues</a></nav>
+<nav aria-label="Main"><a href="${basePath}">Uploads</a> <a href="${dashboardPath}">Queues</a></nav>
 </header>
 <main id="main" tabindex="-1">
 ${content}

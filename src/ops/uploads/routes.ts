@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import type { StatusCode } from 'hono/utils/http-status';
 import { UploaderError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import type { VodUploads } from '../../queue/producer.ts';
 import { isTerminal } from '../../queue/status.ts';
 import { loadAssets } from './assets.ts';
@@ -19,6 +20,9 @@ export interface UploadPagesOptions {
   readonly readOnly: boolean;
   /** Where they are mounted, `/uploads`. */
   readonly basePath: string;
+  /** Where the dashboard of the queues is. */
+  readonly dashboardPath: string;
+  readonly log: Logger;
 }
 
 /** What the buttons have done, by what is in the address afterwards. */
@@ -29,16 +33,16 @@ const NOTICES: Readonly<Record<string, string>> = {
 };
 
 /** The table of uploads and a page for each. */
-export function createUploadPages({ uploads, readOnly, basePath }: UploadPagesOptions): Hono {
+export function createUploadPages(options: UploadPagesOptions): Hono {
+  const { uploads, readOnly, basePath, dashboardPath, log } = options;
   const app = new Hono();
   const assets = loadAssets(`${basePath}/assets`);
   const live = new Live(new Turns());
-  const view = { basePath, readOnly };
+  const view = { basePath, dashboardPath, readOnly };
 
   const send = (context: Context, title: string, content: Html, status = 200) => {
-    context.header('cache-control', 'no-store');
     context.status(status as StatusCode);
-    return context.html(renderPage({ title, basePath, asset: assets.url, content }));
+    return context.html(renderPage({ title, basePath, dashboardPath, asset: assets.url, content }));
   };
   const list = async (query: ListQuery): Promise<Html> => {
     const { state, search, page } = query;
@@ -61,8 +65,8 @@ export function createUploadPages({ uploads, readOnly, basePath }: UploadPagesOp
 
   app.onError((error, context) => {
     const sentence = sentenceOf(error);
-    // biome-ignore lint/suspicious/noConsole: the process makes a line of its log of it
-    if (sentence.status === 500) console.error(error);
+    if (sentence.status === 500)
+      log.error({ err: error, path: context.req.path }, 'a page could not be made');
     return send(context, sentence.title, renderError(sentence, basePath), sentence.status);
   });
 

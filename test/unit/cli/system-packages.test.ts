@@ -38,6 +38,13 @@ test.each([
   expect(text).toContain('REDIS_URL');
 });
 
+test('a user is told of everything that is missing at once', () => {
+  const decision = decide(['redis', 'prometheus', 'chromium'], machine({ programs: ['redis-server'] }));
+  const text = decision.kind === 'tell' ? decision.text : '';
+  expect(text).toContain('sudo apt-get install -y prometheus chromium ');
+  expect(text).not.toContain('REDIS_URL');
+});
+
 test.each(['nix', 'constructor'])('a package that is not in the table, %s, is refused', (name) => {
   expect(() => decide([name], machine({}))).toThrow(/there are: redis/);
 });

@@ -13,7 +13,17 @@ const COMMANDS = createProgram(memoryContext(), () => {}).commands.map((command)
 
 describe('help', () => {
   test('there are the commands that there should be', () => {
-    expect(COMMANDS).toEqual(['add', 'status', 'list', 'retry', 'cancel', 'worker', 'emulator', 'demo']);
+    expect(COMMANDS).toEqual([
+      'add',
+      'status',
+      'list',
+      'retry',
+      'cancel',
+      'worker',
+      'ops',
+      'emulator',
+      'demo',
+    ]);
   });
 
   test.each(COMMANDS)('%s --help has examples of itself', async (name) => {

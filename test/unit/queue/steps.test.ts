@@ -55,8 +55,8 @@ describe('nextStep', () => {
 
   it('asks VOD again after a finish without a reply, at once and then with pauses, for a long time', () => {
     const facts = { ...planned, partsSent: 3, finish: unknown };
-    expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false });
-    expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true });
+    expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false, reason: unknown.reason });
+    expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true, reason: unknown.reason });
     expect(nextStep({ ...facts, round: MAX_ROUNDS - 1 }).kind).toBe('replan');
     expect(nextStep({ ...facts, round: MAX_ROUNDS }).kind).toBe('fail');
   });

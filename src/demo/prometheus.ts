@@ -1,0 +1,74 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UploaderError } from '../errors.ts';
+import { startChild } from './child.ts';
+import { freePort } from './redis-server.ts';
+
+/** A private Prometheus on the loopback interface. */
+export interface PrometheusServer {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly died: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/** This project's rules; from dist/src they are one folder further up than from src. */
+const RULES = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../deploy/prometheus/' : '../../../deploy/prometheus/',
+    import.meta.url,
+  ),
+);
+
+/**
+ * Starts a Prometheus that scrapes these processes every second or so, with this project's rules.
+ * @param options.targets the job's name and the URL of each process
+ * @returns undefined where there is no Prometheus on this machine
+ * @throws {UploaderError} CHILD_FAILED with its last words when it doesn't start
+ */
+export async function startPrometheus(options: {
+  /** A folder for its data. */
+  readonly dir: string;
+  readonly targets: readonly { readonly job: string; readonly url: string }[];
+  readonly signal?: AbortSignal | undefined;
+}): Promise<PrometheusServer | undefined> {
+  const { dir, targets, signal } = options;
+  await mkdir(dir, { recursive: true });
+  const file = join(dir, 'prometheus.json');
+  await writeFile(file, JSON.stringify(await configuration(targets)));
+  const port = await freePort();
+  try {
+    const child = await startChild({
+      label: 'prometheus',
+      command: 'prometheus',
+      args: [
+        `--config.file=${file}`,
+        `--storage.tsdb.path=${join(dir, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      ready: /Server is ready to receive web requests/,
+      signal,
+    });
+    return { url: `http://127.0.0.1:${port}`, died: child.died, stop: () => child.stop() };
+  } catch (error) {
+    if (error instanceof UploaderError && error.code === 'CHILD_MISSING') return undefined;
+    throw error;
+  }
+}
+
+/** Prometheus reads YAML, and JSON is YAML. */
+async function configuration(targets: readonly { readonly job: string; readonly url: string }[]) {
+  const rules = (await readdir(RULES)).filter((name) => /\.(alerts|rules)\.yml$/.test(name));
+  const interval = '2s';
+  return {
+    global: { scrape_interval: interval, evaluation_interval: interval },
+    rule_files: rules.map((name) => join(RULES, name)),
+    scrape_configs: [...new Set(targets.map(({ job }) => job))].map((job) => ({
+      job_name: job,
+      static_configs: [
+        { targets: targets.filter((target) => target.job === job).map(({ url }) => new URL(url).host) },
+      ],
+    })),
+  };
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { createVodClient } from '../../src/vod/client.ts';
+import { sha1Of } from '../support/files.ts';
+import { sumOf } from '../support/prometheus-text.ts';
+import { useWorld } from '../support/use-world.ts';
+import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
+
+const MIB = 1048576;
+
+const { world, source, inject, stats } = useWorld();
+
+describe("a worker's metrics", () => {
+  it('agree with what VOD counts, through success, retry, quota, resume, instant and failure', async () => {
+    const sizes = { plain: 3 * MIB + 7, bumpy: 4 * MIB + 11, half: 5 * 524288 + 99, failing: 700_003 };
+    const path = {
+      plain: await source('plain.mp4', sizes.plain),
+      bumpy: await source('bumpy.mp4', sizes.bumpy),
+      half: await source('half.mp4', sizes.half),
+      failing: await source('failing.mp4', sizes.failing),
+    };
+    await sendFirstParts(path.half, 3);
+    world().emulator.control.resetStats();
+
+    const worker = await world().worker({ PART_CONCURRENCY: '4' }).ready();
+    const upload = async (file: string) => await (await world().uploads.add({ source: file })).result();
+    expect((await upload(path.plain)).outcome).toBe('completed');
+    inject({ action: 'UploadPart', effect: { kind: 'code', code: -10005, canRetry: 1 }, count: 2 });
+    inject({ action: 'UploadPart', effect: { kind: 'http', status: 502 }, count: 1 });
+    inject({ action: 'UploadPart', effect: { kind: 'reset', when: 'before' }, count: 1 });
+    inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 });
+    expect((await upload(path.bumpy)).outcome).toBe('completed');
+    expect(await upload(path.half)).toMatchObject({ outcome: 'completed', partsSkipped: 3 });
+    expect((await upload(path.plain)).outcome).toBe('instant');
+    inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
+    await expect(upload(path.failing)).rejects.toMatchObject({ code: '-10006' });
+    const cancelled = await world().uploads.add({ source: path.plain, delay: 600_000 });
+    expect(await world().uploads.cancel(cancelled.id)).toBe(true);
+    // The last line that is written of all this.
+    await worker.line(({ msg }) => msg === 'upload cancelled');
+
+    const metrics = await worker.metrics();
+    const value = (name: string, labels: Record<string, string> = {}) => sumOf(metrics, name, labels);
+    const { requests, parts } = stats();
+
+    for (const [outcome, count] of Object.entries({ completed: 3, instant: 1, failed: 1, cancelled: 1 })) {
+      expect(value('vod_uploads_total', { outcome }), outcome).toBe(count);
+      expect(value('vod_upload_duration_seconds_count', { outcome }), outcome).toBe(count);
+    }
+    // Parts and bytes, to the unit.
+    expect(parts.duplicates).toBe(0);
+    expect(value('vod_parts_total', { outcome: 'ok' })).toBe(parts.accepted);
+    expect(value('vod_part_duration_seconds_count', { outcome: 'ok' })).toBe(parts.accepted);
+    const bytes = (disposition: string) => value('vod_upload_bytes_total', { disposition });
+    expect(bytes('sent') + bytes('resent')).toBe(parts.bytes);
+    expect(bytes('skipped_resume')).toBe(3 * 524288);
+    expect(bytes('skipped_instant')).toBe(sizes.plain);
+    expect(value('vod_hash_bytes_total')).toBe(2 * sizes.plain + sizes.bumpy + sizes.half + sizes.failing);
+    expect(value('vod_hash_seconds_total')).toBeGreaterThan(0);
+
+    // Requests: each one, by what came of it.
+    for (const action of ['InitUpload', 'UploadPart', 'FinishUpload'] as const) {
+      expect(value('vod_api_request_duration_seconds_count', { action }), action).toBe(
+        requests[action].total,
+      );
+      const { byResult } = requests[action];
+      const ok = (byResult['0'] ?? 0) + (byResult['1'] ?? 0) + (byResult['2'] ?? 0);
+      expect(value('vod_api_request_duration_seconds_count', { action, result: 'ok' }), action).toBe(ok);
+    }
+    const part = { action: 'UploadPart' };
+    expect(value('vod_api_errors_total', { ...part, code: '-10005', retryable: 'true' })).toBe(2);
+    expect(value('vod_api_errors_total', { ...part, code: '-10006', retryable: 'false' })).toBe(1);
+    expect(value('vod_api_errors_total', { ...part, code: 'HTTP_5xx', retryable: 'true' })).toBe(1);
+    expect(value('vod_api_errors_total', { ...part, code: 'NETWORK', retryable: 'true' })).toBe(1);
+    expect(value('vod_api_errors_total', { action: 'InitUpload', code: '4400' })).toBe(1);
+    expect(value('vod_retries_total', { stage: 'part', reason: 'vod' })).toBe(2);
+    expect(value('vod_retries_total', { stage: 'part', reason: 'http_5xx' })).toBe(1);
+    expect(value('vod_retries_total', { stage: 'part', reason: 'network' })).toBe(1);
+    expect(value('vod_retries_total', { stage: 'init', reason: 'quota' })).toBe(1);
+    expect(value('vod_retries_total')).toBe(5);
+    expect(value('vod_parts_total', { outcome: 'failed' })).toBe(5);
+
+    expect(value('vod_parts_in_flight')).toBe(0);
+    expect(value('vod_part_slots')).toBe(4);
+    for (const queue of ['vod-upload', 'vod-hash', 'vod-init', 'vod-part', 'vod-finish']) {
+      expect(value('vod_worker_running', { queue }), queue).toBe(1);
+    }
+    expect(value('vod_jobs_stalled_total')).toBe(0);
+    expect(value('vod_hold')).toBe(0);
+    expect(value('vod_redis_connected')).toBe(1);
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(value('vod_build_info', { version, revision: 'unknown' })).toBe(1);
+    expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
+  });
+
+  it('say which stages a worker works on, and none once it drains', async () => {
+    const worker = await world().worker({}, ['--stages', 'hash,part']).ready();
+    const running = async () =>
+      (await worker.metrics())
+        .filter(({ name, value }) => name === 'vod_worker_running' && value === 1)
+        .map(({ labels }) => labels.queue);
+    expect(await running()).toEqual(['vod-hash', 'vod-part']);
+    inject({ action: 'UploadPart', effect: { kind: 'hang', when: 'before' }, share: 1 });
+    const rest = await world().worker({}, ['--stages', 'upload,init,finish']).ready();
+    await world().uploads.add({ source: await source('slow.mp4', 100) });
+    await expect.poll(() => stats().requests.UploadPart.total).toBe(1);
+    worker.child.kill('SIGTERM');
+    await worker.line(({ msg }) => msg === 'draining');
+    expect(await running()).toEqual([]);
+    expect((await worker.exited).code).toBe(0);
+    await rest.end();
+  });
+});
+
+describe("a worker's health", () => {
+  it('is alive without Redis, and ready only with it', async () => {
+    const worker = await world().worker({ METRICS_HOST: '127.0.0.1' }).ready();
+    const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
+    const get = async (path: string, method = 'GET') => await fetch(`${statusUrl}${path}`, { method });
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(200);
+    expect((await get('/readyz', 'POST')).status).toBe(405);
+    expect((await get('/')).status).toBe(404);
+    const { redis } = world();
+    if (redis === undefined) return;
+    await redis.kill();
+    await worker.line(({ msg }) => msg === 'redis is away; waiting for it');
+    const unready = await get('/readyz');
+    expect([unready.status, await unready.text()]).toEqual([503, 'not connected to Redis\n']);
+    expect((await get('/healthz')).status).toBe(200);
+    expect(sumOf(await worker.metrics(), 'vod_redis_connected')).toBe(0);
+    await redis.restart();
+    await worker.line(({ msg }) => msg === 'redis is back');
+    await expect.poll(async () => (await get('/readyz')).status).toBe(200);
+  });
+
+  it('has a port of its own for each worker when none is set, and an error for one that is taken', async () => {
+    const urls = [];
+    for (const _ of [1, 2]) {
+      const worker = await world().worker({ METRICS_PORT: '' }).ready();
+      const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
+      urls.push(statusUrl as string);
+      expect((await fetch(`${statusUrl}/readyz`)).status).toBe(200);
+    }
+    expect(urls[0]).not.toBe(urls[1]);
+    const taken = world().worker({ METRICS_PORT: new URL(urls[0] as string).port });
+    expect((await taken.exited).code).toBe(2);
+    expect(taken.output).toContain('set METRICS_PORT to another port');
+  });
+});
+
+/** Sends the first parts of a file to VOD in the small part size, as a client would that then died. */
+async function sendFirstParts(path: string, count: number): Promise<void> {
+  const bytes = await readFile(path);
+  const fileSha = await sha1Of(path);
+  const vod = createVodClient({
+    endpoint: world().emulator.url,
+    credentials: { secretId: SECRET_ID, secretKey: SECRET_KEY },
+  });
+  const dataSize = 524288;
+  await vod.initUpload({ fileName: 'half', fileType: 'mp4', fileSha, fileSize: bytes.length, dataSize });
+  for (let offset = 0; offset < count * dataSize; offset += dataSize) {
+    const body = bytes.subarray(offset, offset + dataSize);
+    await vod.uploadPart({ fileSha, offset, dataMd5: createHash('md5').update(body).digest('hex'), body });
+  }
+  vod.close();
+}

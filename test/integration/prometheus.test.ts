@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type PrometheusServer, startPrometheus } from '../../src/demo/prometheus.ts';
+import { hasProgram } from '../support/programs.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const MIB = 1048576;
+
+const { world, source, stats } = useWorld();
+
+/** The answer of Prometheus's HTTP API. */
+async function ask(prometheus: PrometheusServer, path: string): Promise<unknown> {
+  const response = await fetch(`${prometheus.url}/api/v1/${path}`);
+  const { status, data } = (await response.json()) as { status: string; data: unknown };
+  expect(status, path).toBe('success');
+  return data;
+}
+
+/** The values of an instant query, by the label that tells its series apart. */
+async function query(
+  prometheus: PrometheusServer,
+  expression: string,
+  label = 'job',
+): Promise<Record<string, number>> {
+  const data = (await ask(prometheus, `query?query=${encodeURIComponent(expression)}`)) as {
+    result: { metric: Record<string, string>; value: [number, string] }[];
+  };
+  return Object.fromEntries(data.result.map(({ metric, value }) => [metric[label] ?? '', Number(value[1])]));
+}
+
+/** As `promtool check metrics` sees what a process serves: silence is consent. */
+async function lint(url: string): Promise<string> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+}
+
+describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
+  it('scrapes workers and ops, evaluates the rules on them, and sees when nobody works', async () => {
+    const started = await Promise.all([
+      world().worker({}, ['--stages', 'upload,hash,init,finish']).ready(),
+      world().worker({}, ['--stages', 'part']).ready(),
+      world().ops().ready(),
+    ]);
+    const [control, parts, ops] = started;
+    const workers = await Promise.all(
+      [control, parts].map(async (worker) => {
+        const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
+        return { job: 'vod-upload-worker', url: statusUrl as string };
+      }),
+    );
+    const targets = [...workers, { job: 'vod-upload-ops', url: ops.url }];
+    for (const { url } of targets) expect(await lint(url), url).toBe('');
+    const prometheus = await startPrometheus({ dir: join(world().sources, '..', 'prometheus'), targets });
+    if (prometheus === undefined) throw new Error('there was a prometheus a moment ago');
+    onTestFinished(() => prometheus.stop());
+    await expect
+      .poll(() => query(prometheus, 'sum by (job) (up)'))
+      .toEqual({ 'vod-upload-worker': 2, 'vod-upload-ops': 1 });
+
+    const path = await source('seen.mp4', 5 * MIB + 1);
+    await (await world().uploads.add({ source: path })).result();
+    await (await world().uploads.add({ source: path })).result();
+    await expect
+      .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'))
+      .toEqual({ completed: 1, instant: 1, failed: 0, cancelled: 0 });
+    expect(await query(prometheus, 'sum(vod_parts_total{outcome="ok"})')).toEqual({
+      '': stats().parts.accepted,
+    });
+    await expect
+      .poll(() => query(prometheus, 'queue_state:vod_queue_jobs:max{queue="vod-upload"} > 0', 'state'))
+      .toEqual({ completed: 2 });
+
+    await Promise.all([control.end('SIGTERM'), parts.end('SIGTERM')]);
+    await world().uploads.add({ source: path });
+    const states = async () => {
+      const { groups } = (await ask(prometheus, 'rules')) as {
+        groups: {
+          rules: { name: string; type: string; state?: string; health: string; lastError?: string }[];
+        }[];
+      };
+      const rules = groups.flatMap((group) => group.rules);
+      expect(rules.length).toBeGreaterThan(20);
+      for (const { name, lastError } of rules) expect(lastError, name).toBeUndefined();
+      return Object.fromEntries(rules.map(({ name, state }) => [name, state]));
+    };
+    await expect.poll(states).toMatchObject({
+      VodUploadNoWorker: 'pending',
+      VodUploadTargetDown: 'pending',
+      VodUploadVodOut: 'inactive',
+    });
+  });
+});

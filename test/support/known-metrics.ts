@@ -1,0 +1,49 @@
+import { Histogram, type Metric, type Registry } from 'prom-client';
+import { createMetrics, createOpsMetrics } from '../../src/metrics.ts';
+import { QUEUES } from '../../src/queue/names.ts';
+import { DOCUMENTED_CODE_LABELS } from '../../src/vod/errors.ts';
+
+/*
+ * What there is to build rules and dashboards of: every name of a time series, and the labels it can have.
+ */
+
+/** Of Prometheus itself. */
+const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
+  up: [],
+  ALERTS: ['alertname', 'alertstate', 'severity'],
+};
+
+/** What scraping adds to every series. */
+const TARGET_LABELS = ['job', 'instance'];
+
+/** Labels whose values are known here, so that a rule can't ask for one that never comes. */
+export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
+  queue: Object.values(QUEUES),
+  code: [...DOCUMENTED_CODE_LABELS, 'other'],
+  job: ['vod-upload-worker', 'vod-upload-ops'],
+};
+
+/** The labels of each series that can be asked for, by the series' name. */
+export function knownSeries(): ReadonlyMap<string, readonly string[]> {
+  const series = new Map(Object.entries(BUILT_IN));
+  for (const { registry } of [createMetrics('r'), createOpsMetrics('r')]) {
+    for (const metric of metricsOf(registry)) {
+      const { name, labelNames } = metric;
+      if (metric instanceof Histogram) {
+        series.set(`${name}_bucket`, [...labelNames, 'le']);
+        series.set(`${name}_sum`, labelNames);
+        series.set(`${name}_count`, labelNames);
+      } else series.set(name, labelNames);
+    }
+  }
+  for (const [name, labels] of series) series.set(name, [...labels, ...TARGET_LABELS]);
+  return series;
+}
+
+/** prom-client does not declare what its metrics have. */
+function metricsOf(registry: Registry) {
+  return registry.getMetricsAsArray() as unknown as readonly (Metric & {
+    readonly name: string;
+    readonly labelNames: readonly string[];
+  })[];
+}

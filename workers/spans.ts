@@ -1,0 +1,88 @@
+import {
+  type Attributes,
+  context,
+  createContextKey,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { Attempt } from '../src/queue/consumer.ts';
+import { VERSION } from '../src/version.ts';
+import { outcomeOf, type VodClient } from '../src/vod/client.ts';
+import { VodError } from '../src/vod/errors.ts';
+import type { VodAction } from '../src/vod/protocol.ts';
+
+/*
+ * What a worker does, as spans; beside those of its queues, in src/queue/telemetry.ts. Attributes are what logs show
+ * too: no credential, no signature, no signed URL, and of an error its message only.
+ */
+
+const tracer = trace.getTracer('vod-upload-worker', VERSION);
+
+const UPLOAD_ID = createContextKey('upload id');
+
+/** Every OpenTelemetry SDK makes no spans in a context with this. */
+const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+
+/** Has the spans of a job say which upload it belongs to. */
+export function tracedProcessor<Data extends { readonly uploadId: string }>(
+  process: (data: Data, attempt: Attempt) => Promise<unknown>,
+): (data: Data, attempt: Attempt) => Promise<unknown> {
+  return (data, attempt) => {
+    trace.getActiveSpan()?.setAttribute('vod.upload_id', data.uploadId);
+    return context.with(
+      context.active().setValue(UPLOAD_ID, data.uploadId),
+      process,
+      undefined,
+      data,
+      attempt,
+    );
+  };
+}
+
+/** A client with a span for each of its requests. */
+export function tracedClient(client: VodClient): VodClient {
+  return {
+    initUpload: (request, signal) =>
+      inSpan('InitUpload', { 'vod.file_sha': request.fileSha }, () => client.initUpload(request, signal)),
+    uploadPart: (request, signal) =>
+      inSpan(
+        'UploadPart',
+        {
+          'vod.file_sha': request.fileSha,
+          'vod.offset': request.offset,
+          'vod.bytes': request.body.byteLength,
+        },
+        () => client.uploadPart(request, signal),
+      ),
+    finishUpload: (fileSha, signal) =>
+      inSpan('FinishUpload', { 'vod.file_sha': fileSha }, () => client.finishUpload(fileSha, signal)),
+    close: () => client.close(),
+  };
+}
+
+async function inSpan<T>(action: VodAction, attributes: Attributes, call: () => Promise<T>): Promise<T> {
+  const active = context.active();
+  const uploadId = active.getValue(UPLOAD_ID) as string | undefined;
+  const span = tracer.startSpan(action, {
+    kind: SpanKind.CLIENT,
+    attributes: { 'vod.action': action, 'vod.upload_id': uploadId, ...attributes },
+  });
+  try {
+    // An instrumentation of HTTP would write down the signed URL.
+    const reply = await context.with(active.setValue(SUPPRESSED, true), call);
+    span.setAttribute('vod.result', outcomeOf(undefined).result);
+    return reply;
+  } catch (error) {
+    span.setAttribute('vod.result', outcomeOf(error).result);
+    if (error instanceof VodError) {
+      const { code, canRetry, message } = error;
+      span.setAttributes({ 'vod.code': code, 'vod.can_retry': canRetry, 'error.type': code });
+      // Whoever aborts a request does not want it any more: nothing failed.
+      if (code !== 'ABORTED') span.setStatus({ code: SpanStatusCode.ERROR, message });
+    }
+    throw error;
+  } finally {
+    span.end();
+  }
+}
