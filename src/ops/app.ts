@@ -32,10 +32,11 @@ export function createOpsApp(options: OpsAppOptions): Hono {
   }
   app.use(access({ users, readOnly, log }));
   app.get('/', (context) => context.redirect('/uploads'));
-  app.route('/uploads', createUploadPages({ uploads, readOnly, basePath: '/uploads' }));
+  const [uploadsPath, dashboardPath] = ['/uploads', '/dashboard'];
+  app.route(uploadsPath, createUploadPages({ uploads, readOnly, log, basePath: uploadsPath, dashboardPath }));
   app.route(
-    '/dashboard',
-    createDashboard({ queues, uploads, readOnly, basePath: '/dashboard', uploadsPath: '/uploads' }),
+    dashboardPath,
+    createDashboard({ queues, uploads, readOnly, basePath: dashboardPath, uploadsPath }),
   );
   return app;
 }
