@@ -2,7 +2,7 @@ import type { JobState, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { parseFailure } from './failure.ts';
 import { readFields } from './fields.ts';
-import { isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
+import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 import { jsonOr } from './stored-job.ts';
 
 /** Where an upload is: all that is known of it without reading the whole job. */
@@ -57,13 +57,14 @@ export async function readEntries(queue: Queue, redis: Redis): Promise<Entry[]> 
 async function running(queue: Queue, redis: Redis, jobState: JobState, found: Found): Promise<Entry[]> {
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: Entry[] = [];
-  for await (const [timestamp, progress, ended] of readFields(redis, keys, [
-    'timestamp',
-    'progress',
-    'atm',
-  ])) {
+  const fields = ['timestamp', 'progress', 'atm', 'finishedOn'];
+  for await (const [timestamp, progress, ended, finishedOn] of readFields(redis, keys, fields)) {
     const [id = ''] = found[entries.length] ?? [];
-    const stored = progressOf(jsonOr(undefined, progress), Number(ended ?? 0) + 1);
+    const attempt = attemptOf({
+      attemptsMade: Number(ended ?? 0),
+      finishedOn: finishedOn == null ? undefined : Number(finishedOn),
+    });
+    const stored = progressOf(jsonOr(undefined, progress), attempt);
     const state = stateOf(jobState, undefined, stored?.stage);
     entries.push({ id, jobState, state, atMs: state === 'queued' ? 0 : Number(timestamp ?? 0) });
   }

@@ -92,7 +92,7 @@ export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: 
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
   const ended = error !== undefined || jobState === 'completed';
-  const attempt = ended ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1;
+  const attempt = attemptOf(job);
   const stored = progressOf(job.progress, attempt);
   const state = stateOf(jobState, error, stored?.stage);
   const speed = ended || hold !== undefined ? undefined : speedOf(stored);
@@ -126,6 +126,20 @@ const SPEED_KEEPS_MS = 10_000;
 export function speedOf(stored: StoredProgress | undefined): number | undefined {
   if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
   return stored.bytesPerSecond;
+}
+
+/**
+ * The attempt that an upload is in, or ended in. BullMQ counts an attempt when it ends; a retry takes `finishedOn` away.
+ * Its lists may have been read a moment earlier, and say that a job goes on that has ended by now.
+ */
+export function attemptOf({
+  attemptsMade,
+  finishedOn,
+}: {
+  attemptsMade: number;
+  finishedOn?: number | null | undefined;
+}): number {
+  return finishedOn == null ? attemptsMade + 1 : Math.max(1, attemptsMade);
 }
 
 /** The progress that a job has of this attempt: what an earlier one had come to says nothing about it. */
