@@ -8,11 +8,10 @@ import {
   WaitingError,
   Worker,
 } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
-import { isRedisError } from './connection.ts';
+import { isRedisError, type RedisClient } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { QUEUES, type Stage } from './names.ts';
 
@@ -34,7 +33,7 @@ export class QuotaHold extends Error {
 }
 
 export interface ConsumerSettings {
-  readonly connection: Redis;
+  readonly connection: RedisClient;
   readonly prefix: string;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
