@@ -91,8 +91,10 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
       port: Number(port || defaultPort),
     }));
   if ('cluster' in location) {
-    return new Cluster(hosts(6379), {
+    return new PatientCluster(hosts(6379), {
       clusterRetryStrategy: retryStrategy,
+      // A connect() whose check fails never settles, and BullMQ would wait for it; commands find out as well.
+      enableReadyCheck: false,
       enableOfflineQueue,
       maxRedirections: failoverMs / FAILOVER_RETRY_MS,
       retryDelayOnFailover: FAILOVER_RETRY_MS,
@@ -121,6 +123,18 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     // The sentinels tell when another server is the primary: a machine that vanished leaves connections that seem alive.
     failoverDetector: true,
   });
+}
+
+/** BullMQ gives up a blocking read after 6 s, and asks again: one that went on would take the news from the next. */
+const BLOCKING_FAILOVER_MS = 4000;
+
+/** A cluster's connection whose duplicates, which are BullMQ's blocking ones, do not wait longer than BullMQ does. */
+class PatientCluster extends Cluster {
+  override duplicate(...args: Parameters<Cluster['duplicate']>): Cluster {
+    const copy = super.duplicate(...args);
+    copy.options.maxRedirections = BLOCKING_FAILOVER_MS / FAILOVER_RETRY_MS;
+    return copy;
+  }
 }
 
 /** For workers: commands wait for Redis however long it is away, as BullMQ needs. */
@@ -262,6 +276,12 @@ function refusalOf(error: Error): string | undefined {
 export function isRedisError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return REDIS_ERRORS.has(error.name) || REDIS_TROUBLE.test(error.message);
+}
+
+/** Whether an error says only that Redis can't be reached, which its connection tells as well. */
+export function isRedisAway(error: Error): boolean {
+  const code = 'code' in error ? String(error.code) : '';
+  return /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) || REDIS_TROUBLE.test(error.message);
 }
 
 /** Every error that Redis replies is a ReplyError: READONLY, LOADING, CLUSTERDOWN, NOREPLICAS, UNBLOCKED and so on. */

@@ -11,7 +11,7 @@ import {
 import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
-import { isRedisError, type RedisClient } from './connection.ts';
+import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { QUEUES, type Stage } from './names.ts';
 
@@ -159,7 +159,5 @@ export function workerOptions(settings: ConsumerSettings) {
 
 /** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
 export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
-  const connecting =
-    'code' in error && /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(String(error.code));
-  log[connecting ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+  log[isRedisAway(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
 }
