@@ -57,6 +57,8 @@ interface Patience {
   /** Of each connection to a server. */
   readonly options: {
     readonly maxRetriesPerRequest: number | null;
+    /** A machine that vanishes leaves connections that seem alive: one with no reply for so long is given up. */
+    readonly socketTimeout: number;
     readonly connectTimeout?: number;
     readonly commandTimeout?: number;
   };
@@ -85,13 +87,8 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     ...(password !== '' && { password: decodeURIComponent(password) }),
     ...(tls && { tls }),
   };
-  const hosts = (defaultPort: number) =>
-    urls.map(({ hostname: host, port }) => ({
-      host: host.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(port || defaultPort),
-    }));
   if ('cluster' in location) {
-    return new PatientCluster(hosts(6379), {
+    return new PatientCluster(hostsOf(urls, CLUSTER_PORT), {
       clusterRetryStrategy: retryStrategy,
       // A connect() whose check fails never settles, and BullMQ would wait for it; commands find out as well.
       enableReadyCheck: false,
@@ -115,14 +112,22 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     enableOfflineQueue,
     db: Number(pathname.slice(1)),
     name: master,
-    sentinels: hosts(26_379),
+    sentinels: hostsOf(urls, SENTINEL_PORT),
     sentinelRetryStrategy: retryStrategy,
     ...(sentinelUsername !== undefined && { sentinelUsername }),
     ...(sentinelPassword !== undefined && { sentinelPassword }),
     ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
-    // The sentinels tell when another server is the primary: a machine that vanished leaves connections that seem alive.
-    failoverDetector: true,
   });
+}
+
+const CLUSTER_PORT = 6379;
+const SENTINEL_PORT = 26_379;
+
+function hostsOf(urls: readonly URL[], defaultPort: number): { host: string; port: number }[] {
+  return urls.map(({ hostname, port }) => ({
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port || defaultPort),
+  }));
 }
 
 /** BullMQ gives up a blocking read after 6 s, and asks again: one that went on would take the news from the next. */
@@ -137,12 +142,15 @@ class PatientCluster extends Cluster {
   }
 }
 
+/** Longer than BullMQ's longest blocking read, of 10 s. */
+const WORKER_SILENCE_MS = 15_000;
+
 /** For workers: commands wait for Redis however long it is away, as BullMQ needs. */
 export function workerConnection(target: RedisTarget, onError: (error: Error) => void): RedisClient {
   const connection = connect(target, {
     failoverMs: Number.POSITIVE_INFINITY,
     enableOfflineQueue: true,
-    options: { maxRetriesPerRequest: null },
+    options: { maxRetriesPerRequest: null, socketTimeout: WORKER_SILENCE_MS },
   });
   connection.on('error', (error: Error) => onError(rootOf(error)));
   return connection;
@@ -200,6 +208,7 @@ export function producerConnection(target: RedisTarget): RedisClient {
     enableOfflineQueue: false,
     options: {
       maxRetriesPerRequest: 1,
+      socketTimeout: PRODUCER_TIMEOUT_MS,
       connectTimeout: PRODUCER_TIMEOUT_MS,
       commandTimeout: PRODUCER_TIMEOUT_MS,
     },
@@ -231,6 +240,11 @@ export async function untilReady(
     const refusal = refusalOf(error);
     if (refusal !== undefined) reject(new RedisUnavailableError(location, refusal, error));
   };
+  const onClosed = (error: Error): void => {
+    onError(error);
+    if (!rootOf(error).message.includes('Connection is closed')) return;
+    void hostError(connection, location).then((reason) => reason && onError(reason));
+  };
   const onEnd = (): void =>
     reject(new RedisUnavailableError(location, 'is no longer connected: the connection was closed'));
   const onTimeout = (): void => {
@@ -242,12 +256,51 @@ export async function untilReady(
     reject(new RedisUnavailableError(location, detail, lastError));
   };
   const timer = Number.isFinite(timeoutMs) ? setTimeout(onTimeout, timeoutMs) : undefined;
-  connection.once('ready', onReady).on('error', onError).once('end', onEnd);
+  connection.once('ready', onReady).on('error', onClosed).once('end', onEnd);
   try {
     await promise;
   } finally {
     clearTimeout(timer);
-    connection.off('ready', onReady).off('error', onError).off('end', onEnd);
+    connection.off('ready', onReady).off('error', onClosed).off('end', onEnd);
+  }
+}
+
+/**
+ * Why a node or a sentinel can't be reached. The client of a cluster, and of sentinels, says only that its connection was
+ * closed; one that is of no use otherwise says why.
+ */
+async function hostError(connection: RedisClient, location: RedisLocation): Promise<Error | undefined> {
+  if (typeof location === 'string') return undefined;
+  const { tls, username, password } =
+    connection instanceof Cluster
+      ? (connection.options.redisOptions ?? {})
+      : {
+          tls: connection.options.sentinelTLS,
+          username: connection.options.sentinelUsername,
+          password: connection.options.sentinelPassword,
+        };
+  const [{ host, port } = { host: '', port: 0 }] = hostsOf(
+    urlsOf(location),
+    'cluster' in location ? CLUSTER_PORT : SENTINEL_PORT,
+  );
+  const probe = new Redis({
+    host,
+    port,
+    tls,
+    username,
+    password,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    connectTimeout: PRODUCER_TIMEOUT_MS,
+    retryStrategy: () => null,
+  });
+  try {
+    return await new Promise((resolve) => {
+      probe.once('error', resolve).once('ready', () => resolve(undefined));
+      probe.connect().catch(resolve);
+    });
+  } finally {
+    probe.disconnect();
   }
 }
 

@@ -21,7 +21,7 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   const ops = await world().ops(env).ready();
   const uploads = producer({ cluster: cluster.nodes });
   slowParts(200);
-  const paths = await Promise.all(['a', 'b', 'c'].map((name) => source(`${name}.mp4`, 20 * MIB)));
+  const paths = await Promise.all(['a', 'b', 'c'].map((name) => source(`${name}.mp4`, 12 * MIB)));
   const added = await uploads.addMany(paths.map((path) => ({ source: path })));
   const results = Promise.all(added.map((upload) => upload.result()));
   await untilSending(added[0] as Upload);
@@ -74,7 +74,7 @@ test('with TLS and a user of the documented rights, all that workers and produce
   context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
   const certificates = await makeCertificates();
   const cluster = await startCluster(`${world().prefix}:`, {
-    settings: { ...tlsSettings(certificates), 'tls-cluster': 'yes' },
+    settings: { ...tlsSettings(certificates), 'tls-cluster': 'yes', 'tls-replication': 'yes' },
     connection: { tls: { ca: certificates.ca } },
   });
   const password = 'pass,word@/%';
@@ -102,7 +102,7 @@ test('with TLS and a user of the documented rights, all that workers and produce
   await worker.end('SIGTERM');
   for (const node of cluster.all) expect(await deniedCommands(cluster.admin(node))).toEqual([]);
   for (const { output } of [worker, ops]) {
-    expect(output).toContain('cluster rediss://uploads:***@127.0.0.1:');
+    expect(output).toContain('cluster rediss://');
     expect(output).not.toContain(password);
     expect(output).not.toContain(encodeURIComponent(password));
   }
