@@ -22,6 +22,7 @@ import {
   parsePartData,
   type UploadResult,
 } from '../src/queue/jobs.ts';
+import { createLeave } from '../src/queue/leave.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
@@ -71,6 +72,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
+  const leave = createLeave(log);
   const settings: ConsumerSettings = {
     connection: redis,
     prefix: config.queuePrefix,
@@ -79,6 +81,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     log,
     onSpared: observer.spared,
     breaker,
+    leave,
     telemetry: traced ? telemetry : undefined,
   };
   const backoff = (attempt: number): number =>
@@ -117,6 +120,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       senders: new Senders(queues.upload, redis, config.queuePrefix),
       childAttempts: config.partAttempts,
       backoff,
+      leave,
       onChange: (change) => observer.changed(change),
     });
     const pass = async (job: Job, token = ''): Promise<UploadResult> => {

@@ -49,6 +49,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     uploads,
     users,
     readOnly,
+    log,
   });
   const server = createServer(getRequestListener(app.fetch));
   const close = async (): Promise<void> => {

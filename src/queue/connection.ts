@@ -215,6 +215,8 @@ export function producerConnection(target: RedisTarget): RedisClient {
   });
   // Without a listener ioredis prints each error; callers get theirs from the call itself.
   connection.on('error', () => {});
+  // Each call that waits for Redis listens, and an application may follow hundreds of uploads.
+  connection.setMaxListeners(0);
   return connection;
 }
 

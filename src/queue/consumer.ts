@@ -13,6 +13,8 @@ import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
 import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
+import { NewerJobError } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
 
 /** What a processor gets beside its job's data. */
@@ -44,6 +46,7 @@ export interface ConsumerSettings {
    */
   readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
   readonly breaker: Breaker;
+  readonly leave: Leave;
   /** Absent while tracing is off. */
   readonly telemetry?: Telemetry | undefined;
 }
@@ -88,8 +91,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     this.worker = new Worker(
       QUEUES[stage],
       async (job: Job, token: string | undefined) => {
-        const data = options.parse(job.data);
         const jobId = job.id ?? '';
+        const data = await parseOrLeave(options.parse, job, token, settings.leave);
         const controller = new AbortController();
         const { signal } = controller;
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
@@ -142,6 +145,20 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
 
   handBack(): void {
     for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
+  }
+}
+
+async function parseOrLeave<Data>(
+  parse: (value: unknown) => Data,
+  job: Job,
+  token: string | undefined,
+  leave: Leave,
+): Promise<Data> {
+  try {
+    return parse(job.data);
+  } catch (error) {
+    if (error instanceof NewerJobError) return await leave(job, token, error);
+    throw error;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type HashData,
   type Hashed,
   type InitData,
+  NewerJobError,
   PART_SKIPPED,
   type PartData,
   parseFinishValue,
@@ -22,6 +23,7 @@ import {
   type UploadData,
   type UploadResult,
 } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
@@ -51,6 +53,7 @@ export interface ReconcilerOptions {
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
   readonly backoff: (failures: number) => number;
+  readonly leave: Leave;
   /** Told once of each change of stage, and of what else is worth knowing. */
   readonly onChange: (change: UploadChange) => void;
   readonly clock?: () => number;
@@ -81,6 +84,7 @@ export function createReconciler(
     try {
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
+      if (error instanceof NewerJobError) return await options.leave(job, token, error);
       if (!isRedisError(error)) throw error;
       await job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
       throw new DelayedError();
@@ -110,6 +114,7 @@ class Pass {
   }
 
   async toEndOrSleep(token: string): Promise<UploadResult> {
+    if (this.#data.schema !== SCHEMA_VERSION) await this.#update({ schema: SCHEMA_VERSION });
     // Taken for the first time: from now on it goes before uploads that have not begun.
     if (this.#job.priority > 0) await this.#job.changePriority({ priority: 0 });
     for (;;) {
@@ -354,7 +359,7 @@ class Pass {
     return own.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? own[0];
   }
 
-  #child(): { schema: typeof SCHEMA_VERSION; uploadId: string; run: Run } {
+  #child(): { schema: number; uploadId: string; run: Run } {
     return { schema: SCHEMA_VERSION, uploadId: this.#id, run: this.#run };
   }
 

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { VodUploads } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { writeRandomFile } from '../support/files.ts';
-import { startRedis } from '../support/redis.ts';
-import { deniedCommands, documentedRights, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
 const MIB = 1048576;
@@ -96,12 +96,10 @@ describe('rediss://', () => {
 describe('users and passwords', () => {
   test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
     const password = 'pass/word with @ and %';
-    const rights = await documentedRights(world.prefix, password);
-    expect(rights).toContain(`>${password}`);
     const { port } = await startRedis({ appendonly: 'yes' });
     const admin = new Redis({ port });
     onTestFinished(() => admin.disconnect());
-    await admin.acl('SETUSER', 'uploads', ...rights);
+    await grantDocumentedRights(admin, { prefix: world.prefix, password });
     await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
     const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
     const running = await worker({ REDIS_URL: url, LOG_LEVEL: 'trace' }).ready();

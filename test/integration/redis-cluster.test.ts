@@ -4,7 +4,8 @@ import { type RedisLocation, RedisUnavailableError, type Upload } from '../../sr
 import { makeCertificates } from '../support/certificates.ts';
 import { startProducer, untilSending } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
-import { deniedCommands, documentedRights, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
+import { grantDocumentedRights } from '../support/redis.ts';
+import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { startCluster } from '../support/redis-cluster.ts';
 import { useWorld } from '../support/use-world.ts';
 
@@ -78,8 +79,9 @@ test('with TLS and a user of the documented rights, all that workers and produce
     connection: { tls: { ca: certificates.ca } },
   });
   const password = 'pass,word@/%';
-  const rights = await documentedRights(world().prefix, password);
-  for (const node of cluster.all) await cluster.admin(node).acl('SETUSER', 'uploads', ...rights);
+  for (const node of cluster.all) {
+    await grantDocumentedRights(cluster.admin(node), { prefix: world().prefix, password });
+  }
   const nodes = `rediss://uploads:${encodeURIComponent(password)}@${cluster.nodes}`;
   const env = {
     REDIS_URL: '',

@@ -4,7 +4,8 @@ import { type RedisLocation, RedisUnavailableError, type Upload } from '../../sr
 import { makeCertificates } from '../support/certificates.ts';
 import { startProducer, untilSending } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
-import { deniedCommands, documentedRights, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
+import { grantDocumentedRights } from '../support/redis.ts';
+import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { MASTER, startSentinels, type TestSentinels } from '../support/redis-sentinel.ts';
 import { useWorld } from '../support/use-world.ts';
 
@@ -120,9 +121,8 @@ test('with TLS, passwords of both and a user of the documented rights, all that 
     sentinelConnection: { tls: { ca }, password: 'watching' },
   });
   const password = 'pass,word@/%';
-  const rights = await documentedRights(world().prefix, password);
   const servers = [redis.primary, redis.replica].map((server) => redis.admin(server));
-  for (const server of servers) await server.acl('SETUSER', 'uploads', ...rights);
+  for (const server of servers) await grantDocumentedRights(server, { prefix: world().prefix, password });
   const sentinels = `rediss://uploads:${encodeURIComponent(password)}@${redis.sentinels}`;
   const env = {
     ...environmentOf(redis),

@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import type { Certificates } from './certificates.ts';
 
@@ -29,18 +28,6 @@ export function tlsSettings({ caFile, certFile, keyFile }: Certificates): Record
     'tls-ca-cert-file': caFile,
     'tls-auth-clients': 'no',
   };
-}
-
-/** The rights that docs/security.md tells to give, as arguments of ACL SETUSER. */
-export async function documentedRights(prefix: string, password: string): Promise<string[]> {
-  const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-  const [, rights = ''] = /ACL SETUSER uploads ([\s\S]*?)\n```/.exec(text) ?? [];
-  const words = rights
-    .replaceAll('{vod}', prefix)
-    .replaceAll(/\\?\s+/g, ' ')
-    .trim()
-    .split(' ');
-  return words.map((word) => (word === '>PASSWORD' ? `>${password}` : word));
 }
 
 /** What a server has refused to carry out for want of rights, but for what is asked for and done without. */
