@@ -1,10 +1,10 @@
 import { type Job, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
+import type { RedisClient } from '../src/queue/connection.ts';
 import {
   type Attempt,
   Consumer,
@@ -48,7 +48,7 @@ export const CONTROL_CONCURRENCY = 8;
 
 export interface StageDependencies {
   readonly config: Config;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly queues: Queues;
   readonly vod: VodClient;
   readonly breaker: Breaker;

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { byActivity, type Entry, readEntries } from './entries.ts';
 import { parseFailure } from './failure.ts';
 import { readFields } from './fields.ts';
@@ -38,10 +38,10 @@ export interface CatalogPage {
 /** Finds uploads in Redis by state and search: of 10,000 in a fraction of a second. */
 export class Catalog {
   readonly #queue: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
 
   /** @param queue of upload jobs */
-  constructor(queue: Queue, redis: Redis) {
+  constructor(queue: Queue, redis: RedisClient) {
     this.#queue = queue;
     this.#redis = redis;
   }

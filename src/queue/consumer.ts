@@ -8,11 +8,10 @@ import {
   WaitingError,
   Worker,
 } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
-import { isRedisError } from './connection.ts';
+import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { NewerJobError } from './jobs.ts';
 import type { Leave } from './leave.ts';
@@ -36,7 +35,7 @@ export class QuotaHold extends Error {
 }
 
 export interface ConsumerSettings {
-  readonly connection: Redis;
+  readonly connection: RedisClient;
   readonly prefix: string;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
@@ -177,7 +176,5 @@ export function workerOptions(settings: ConsumerSettings) {
 
 /** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
 export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
-  const connecting =
-    'code' in error && /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(String(error.code));
-  log[connecting ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+  log[isRedisAway(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
 }

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { type HistoryEntry, readHistory } from './history.ts';
 import { NewerJobError, parseUploadData, type UploadData } from './jobs.ts';
 import type { PartState } from './part-states.ts';
@@ -24,7 +24,7 @@ export interface UploadDetails {
 
 export async function readDetails(
   queues: Queues,
-  redis: Redis,
+  redis: RedisClient,
   job: Job,
   status: UploadStatus,
 ): Promise<UploadDetails> {

@@ -1,5 +1,5 @@
 import type { JobState, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { parseFailure } from './failure.ts';
 import { readFields } from './fields.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
@@ -18,7 +18,7 @@ export interface Entry {
 type Found = readonly (readonly [id: string, endedMs?: number])[];
 
 /** Where every upload is, in no order but the queue's own; one round trip, and one more per 500 that are under way. */
-export async function readEntries(queue: Queue, redis: Redis): Promise<Entry[]> {
+export async function readEntries(queue: Queue, redis: RedisClient): Promise<Entry[]> {
   const key = (list: string): string => queue.toKey(list);
   const replies = await redis
     .pipeline()
@@ -54,7 +54,7 @@ export async function readEntries(queue: Queue, redis: Redis): Promise<Entry[]> 
 }
 
 /** Uploads that have begun, or may have: the stage that they wrote down tells. */
-async function running(queue: Queue, redis: Redis, jobState: JobState, found: Found): Promise<Entry[]> {
+async function running(queue: Queue, redis: RedisClient, jobState: JobState, found: Found): Promise<Entry[]> {
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: Entry[] = [];
   const fields = ['timestamp', 'progress', 'atm', 'finishedOn'];
@@ -72,7 +72,7 @@ async function running(queue: Queue, redis: Redis, jobState: JobState, found: Fo
 }
 
 /** Uploads that have failed, or were cancelled: the reason tells. */
-async function ended(queue: Queue, redis: Redis, found: Found): Promise<Entry[]> {
+async function ended(queue: Queue, redis: RedisClient, found: Found): Promise<Entry[]> {
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: Entry[] = [];
   for await (const [reason] of readFields(redis, keys, ['failedReason'])) {

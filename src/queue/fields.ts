@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 
 /** So many hashes are read by one command: it holds Redis up for about a millisecond. */
 const CHUNK = 500;
@@ -17,7 +17,7 @@ export type FieldValues = readonly (string | null | undefined)[];
 
 /** The same fields of many hashes, in the order of `keys`; in chunks, so that whoever has seen enough can stop. */
 export async function* readFields(
-  redis: Redis,
+  redis: RedisClient,
   keys: readonly string[],
   fields: readonly string[],
 ): AsyncGenerator<FieldValues, void, undefined> {

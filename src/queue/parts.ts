@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis';
 import { partCount } from '../upload/plan.ts';
+import type { RedisClient } from './connection.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
 import { PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
 import { childId, type Run, runName } from './names.ts';
@@ -17,7 +17,7 @@ const MOST_PARTS = 500_000;
  */
 export async function readParts(
   queues: Queues,
-  redis: Redis,
+  redis: RedisClient,
   { data, status }: { readonly data: UploadData; readonly status: UploadStatus },
 ): Promise<PartState[] | undefined> {
   const { id, attempt, result } = status;

@@ -1,10 +1,15 @@
 import type { Job } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { UploaderError } from '../errors.ts';
-import { redisUrlProblem } from '../redis-url.ts';
+import { locationProblem, type RedisLocation } from '../redis-location.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { Catalog, type CatalogPage, type CatalogQuery } from './catalog.ts';
-import { isRedisError, producerConnection, RedisUnavailableError, untilReady } from './connection.ts';
+import {
+  isRedisError,
+  producerConnection,
+  type RedisClient,
+  RedisUnavailableError,
+  untilReady,
+} from './connection.ts';
 import { readDetails, type UploadDetails } from './details.ts';
 import { holdKey, parseHold } from './hold.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
@@ -26,8 +31,11 @@ import { wake } from './wake.ts';
 import { Watch } from './watch.ts';
 
 export interface VodUploadsOptions {
-  /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. */
-  readonly connection: string;
+  /**
+   * Where Redis is: `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS; `{ cluster: 'redis://h1,h2,h3' }`;
+   * or `{ sentinels: 'redis://h1,h2,h3', master: 'mymaster' }`.
+   */
+  readonly connection: RedisLocation;
   /** With `rediss://`: PEM certificates of the authorities to trust; default those that Node trusts. */
   readonly ca?: string;
   /** The workers' QUEUE_PREFIX; default `{vod}`. */
@@ -71,8 +79,8 @@ const CANCEL_POLL_MS = 50;
  * the active trace, or begin one, and workers with tracing on continue it; nothing needs to be set.
  */
 export class VodUploads {
-  readonly #url: string;
-  readonly #redis: Redis;
+  readonly #location: RedisLocation;
+  readonly #redis: RedisClient;
   readonly #queues: Queues;
   readonly #prefix: string;
   readonly #catalog: Catalog;
@@ -82,10 +90,10 @@ export class VodUploads {
 
   constructor(options: VodUploadsOptions) {
     const prefix = options.prefix ?? '{vod}';
-    this.#url = options.connection;
-    const problem = redisUrlProblem(this.#url);
+    this.#location = options.connection;
+    const problem = locationProblem(this.#location);
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
-    const target = { url: this.#url, ca: options.ca };
+    const target = { location: this.#location, ca: options.ca };
     this.#redis = producerConnection(target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;
@@ -290,13 +298,13 @@ export class VodUploads {
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
-    await untilReady(this.#redis, this.#url);
+    await untilReady(this.#redis, this.#location);
     try {
       return await call();
     } catch (error) {
       if (error instanceof RedisUnavailableError || !isRedisError(error)) throw error;
       throw new RedisUnavailableError(
-        this.#url,
+        this.#location,
         `did not carry out a command (${(error as Error).message})`,
         error,
       );

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { Pace, type Report } from '../upload/pace.ts';
+import type { RedisClient } from './connection.ts';
 import { type PartData, parseProgress, type StoredProgress } from './jobs.ts';
 
 /** Progress of one upload is written at most this often by one process. */
@@ -15,13 +15,13 @@ type ChildOf = Pick<PartData, 'uploadId' | 'run'>;
 /** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
 export class ProgressWriter {
   readonly #uploads: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #lastMs = new Map<string, number>();
   readonly #paces = new Map<string, Pace>();
   /** Uploads that are told of once more. */
   readonly #late = new Set<string>();
 
-  constructor(uploads: Queue, redis: Redis) {
+  constructor(uploads: Queue, redis: RedisClient) {
     this.#uploads = uploads;
     this.#redis = redis;
   }

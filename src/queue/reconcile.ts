@@ -1,9 +1,8 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
-import { isRedisError } from './connection.ts';
+import { isRedisError, type RedisClient } from './connection.ts';
 import { formatFailure, parseFailure } from './failure.ts';
 import {
   type FinishData,
@@ -47,7 +46,7 @@ const FORGET_CHILDREN_ABOVE = 16;
 
 export interface ReconcilerOptions {
   readonly queues: Queues;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly marks: Marks;
   readonly senders: Senders;
   /** Attempts of each child. */

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { type Hold, holdKey, parseHold } from './hold.ts';
 import { STAGES, type Stage } from './names.ts';
 import type { Queues } from './queues.ts';
@@ -12,7 +12,7 @@ export interface Situation {
   readonly unattended: readonly Stage[];
 }
 
-export async function readSituation(queues: Queues, redis: Redis, prefix: string): Promise<Situation> {
+export async function readSituation(queues: Queues, redis: RedisClient, prefix: string): Promise<Situation> {
   const stages = async (fits: (stage: Stage) => Promise<boolean>): Promise<Stage[]> => {
     const found = await Promise.all(STAGES.map(fits));
     return STAGES.filter((_, index) => found[index]);

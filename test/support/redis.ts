@@ -13,11 +13,17 @@ export interface CustomRedis {
   readonly child: Child;
 }
 
-/** @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port */
-export async function startRedis(settings: Readonly<Record<string, string>>): Promise<CustomRedis> {
+/**
+ * @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port
+ * @param given the port; default any free one
+ */
+export async function startRedis(
+  settings: Readonly<Record<string, string>>,
+  given?: number,
+): Promise<CustomRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'vod-custom-redis-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const all: Record<string, string> = { port: String(port), bind: '127.0.0.1', dir, save: '', ...settings };
   const args = Object.entries(all).flatMap(([name, value]) => [
     `--${name}`,
