@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UploaderError } from './errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
-import { redisUrlProblem } from './redis-url.ts';
+import { locationProblem, masterProblem, type RedisLocation, urlsOf, variableOf } from './redis-location.ts';
 import { readTracing, TRACING_VARIABLES, type TracingSettings } from './tracing-settings.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
@@ -19,9 +19,11 @@ export class ConfigError extends UploaderError {
 
 /** Everything that can be set from outside, parsed and frozen. Variable names are in {@link VARIABLES}. */
 export interface Config {
-  readonly redisUrl: string;
-  /** PEM certificates of the authorities to trust with rediss://; absent = those that Node trusts. */
-  readonly redisCa?: string;
+  readonly redis: {
+    readonly location: RedisLocation;
+    /** PEM certificates of the authorities to trust with rediss://; absent = those that Node trusts. */
+    readonly ca?: string;
+  };
   /** Whether a worker refuses a Redis that can lose uploads; else it warns. */
   readonly requireDurableRedis: boolean;
   /** Prefix of every Redis key; in braces so that all keys share one Redis Cluster slot. */
@@ -109,10 +111,12 @@ const httpUrl = z.string().refine((value) => {
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '';
 }, 'must be an http:// or https:// URL without credentials or query');
 
-const redisUrl = z.string().check(({ value, issues }) => {
-  const problem = redisUrlProblem(value);
-  if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: value });
-});
+/** @param problemOf what is wrong with a value; must not repeat it */
+const checked = (problemOf: (value: string) => string | undefined) =>
+  z.string().check(({ value, issues }) => {
+    const problem = problemOf(value);
+    if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: value });
+  });
 
 const flag = z
   .enum(['0', '1'], 'must be 0 or 1')
@@ -155,7 +159,12 @@ const fieldNames = z
   );
 
 const schema = z.object({
-  REDIS_URL: redisUrl.default('redis://127.0.0.1:6379'),
+  REDIS_URL: checked(locationProblem).default('redis://127.0.0.1:6379'),
+  REDIS_CLUSTER_NODES: checked((cluster) => locationProblem({ cluster })).optional(),
+  REDIS_SENTINELS: checked((sentinels) => locationProblem({ sentinels })).optional(),
+  REDIS_SENTINEL_MASTER: checked(masterProblem).optional(),
+  REDIS_SENTINEL_USERNAME: z.string().optional(),
+  REDIS_SENTINEL_PASSWORD: z.string().optional(),
   REDIS_CA_FILE: z.string().optional(),
   REQUIRE_DURABLE_REDIS: flag,
   QUEUE_PREFIX: z
@@ -250,15 +259,18 @@ export function loadConfig(env: Environment): Config {
   if (set.REDIS_CA_FILE !== undefined) {
     const read = readAuthorities(set.REDIS_CA_FILE);
     if (!read.ok) problems.push(`REDIS_CA_FILE ${read.problem}`);
-    else if (set.REDIS_URL?.startsWith('rediss:')) redisCa = read.value;
-    else problems.push('REDIS_CA_FILE is set, but REDIS_URL is without TLS: it must begin with rediss://');
+    else redisCa = read.value;
+  }
+  const location = parsed.success ? redisLocation(parsed.data, set, problems) : undefined;
+  if (location !== undefined && redisCa !== undefined && urlsOf(location)[0]?.protocol !== 'rediss:') {
+    const variable = variableOf(location);
+    problems.push(`REDIS_CA_FILE is set, but ${variable} is without TLS: it must begin with rediss://`);
   }
   const tracing = readTracing(set, problems);
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  if (!parsed.success || location === undefined || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
   return deepFreeze({
-    redisUrl: v.REDIS_URL,
-    ...(redisCa !== undefined && { redisCa }),
+    redis: { location, ...(redisCa !== undefined && { ca: redisCa }) },
     requireDurableRedis: v.REQUIRE_DURABLE_REDIS,
     queuePrefix: v.QUEUE_PREFIX,
     vod: {
@@ -307,6 +319,35 @@ export function loadConfig(env: Environment): Config {
       }),
     ),
   });
+}
+
+/** Where Redis is: what the one variable of three says that is set. */
+function redisLocation(values: z.infer<typeof schema>, set: Environment, problems: string[]): RedisLocation {
+  const places = ['REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINELS'].filter((name) => set[name]);
+  if (places.length > 1) {
+    problems.push(`${places.join(' and ')} are set: only one of them can say where Redis is`);
+  }
+  const { REDIS_CLUSTER_NODES: cluster, REDIS_SENTINELS: sentinels } = values;
+  const {
+    REDIS_SENTINEL_MASTER: master,
+    REDIS_SENTINEL_USERNAME: sentinelUsername,
+    REDIS_SENTINEL_PASSWORD: sentinelPassword,
+  } = values;
+  const more = ['REDIS_SENTINEL_MASTER', 'REDIS_SENTINEL_USERNAME', 'REDIS_SENTINEL_PASSWORD'];
+  for (const name of more) {
+    if (sentinels === undefined && set[name]) problems.push(`${name} is set, but REDIS_SENTINELS is not`);
+  }
+  if (sentinelUsername !== undefined && sentinelPassword === undefined) {
+    problems.push('REDIS_SENTINEL_USERNAME is set, but REDIS_SENTINEL_PASSWORD is not');
+  }
+  if (cluster !== undefined) return { cluster };
+  if (sentinels === undefined) return values.REDIS_URL;
+  return {
+    sentinels,
+    ...(master !== undefined && { master }),
+    ...(sentinelUsername !== undefined && { sentinelUsername }),
+    ...(sentinelPassword !== undefined && { sentinelPassword }),
+  };
 }
 
 /** @throws {ConfigError} naming what is missing. */

@@ -20,5 +20,6 @@ export {
   type UploadStatus,
 } from './queue/status.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
+export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';
 export type { PartSize } from './vod/protocol.ts';

@@ -1,10 +1,10 @@
 import { type Job, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
+import type { RedisClient } from '../src/queue/connection.ts';
 import {
   type Attempt,
   Consumer,
@@ -22,6 +22,7 @@ import {
   parsePartData,
   type UploadResult,
 } from '../src/queue/jobs.ts';
+import { createLeave } from '../src/queue/leave.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
@@ -47,7 +48,7 @@ export const CONTROL_CONCURRENCY = 8;
 
 export interface StageDependencies {
   readonly config: Config;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly queues: Queues;
   readonly vod: VodClient;
   readonly breaker: Breaker;
@@ -71,6 +72,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
+  const leave = createLeave(log);
   const settings: ConsumerSettings = {
     connection: redis,
     prefix: config.queuePrefix,
@@ -79,6 +81,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     log,
     onSpared: observer.spared,
     breaker,
+    leave,
     telemetry: traced ? telemetry : undefined,
   };
   const backoff = (attempt: number): number =>
@@ -117,6 +120,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       senders: new Senders(queues.upload, redis, config.queuePrefix),
       childAttempts: config.partAttempts,
       backoff,
+      leave,
       onChange: (change) => observer.changed(change),
     });
     const pass = async (job: Job, token = ''): Promise<UploadResult> => {

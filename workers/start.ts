@@ -1,18 +1,22 @@
-import type { Redis } from 'ioredis';
 import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
 import { createCredentialsReader } from '../src/credentials.ts';
 import type { Logger } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
 import { Breaker } from '../src/queue/breaker.ts';
-import { reportingConnection, untilReady } from '../src/queue/connection.ts';
+import {
+  type RedisClient,
+  reportingConnection,
+  untilReady,
+  workerConnection,
+} from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
 import type { Hold } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
-import { withoutPassword } from '../src/redis-url.ts';
+import { showLocation } from '../src/redis-location.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { VERSION } from '../src/version.ts';
@@ -60,16 +64,13 @@ export async function startWorker(
       metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
     }
   };
-  const redis = reportingConnection(
-    { url: config.redisUrl, ca: config.redisCa },
-    {
-      log,
-      onChange: (connected) => {
-        metrics.redisConnected.set(connected ? 1 : 0);
-        showHold();
-      },
+  const redis = reportingConnection(config.redis, {
+    log,
+    onChange: (connected) => {
+      metrics.redisConnected.set(connected ? 1 : 0);
+      showHold();
     },
-  );
+  });
   let phase: 'starting' | 'working' | 'draining' = 'starting';
   const status = await startStatusServer({
     ...config.metrics,
@@ -85,8 +86,8 @@ export async function startWorker(
   });
 
   try {
-    await untilReady(redis, config.redisUrl, { timeoutMs: Number.POSITIVE_INFINITY });
-    await checkRedis(redis, { required: config.requireDurableRedis, log });
+    await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    await checkRedis(redis, { ...config, required: config.requireDurableRedis, log });
   } catch (error) {
     redis.disconnect();
     await status.close();
@@ -129,12 +130,12 @@ export async function startWorker(
     metrics,
     log,
   });
-  const subscriber = await subscribeToAborts(redis, config.queuePrefix, consumers);
+  const subscriber = await subscribeToAborts(config, consumers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 
   phase = 'working';
   const { endpoint } = config.vod;
-  const redisUrl = withoutPassword(config.redisUrl);
+  const redisUrl = showLocation(config.redis.location);
   log.info(
     { version: VERSION, stages: [...stages], redisUrl, endpoint, roots, statusUrl: status.url },
     'worker is ready',
@@ -157,17 +158,15 @@ export async function startWorker(
 
 /** A message lost while Redis is away costs little: a stopped upload's jobs end by themselves. */
 async function subscribeToAborts(
-  redis: Redis,
-  prefix: string,
+  { redis, queuePrefix }: Config,
   consumers: readonly StageConsumer[],
-): Promise<Redis> {
-  const subscriber = redis.duplicate();
+): Promise<RedisClient> {
   // The other connection reports what goes wrong.
-  subscriber.on('error', () => {});
-  subscriber.on('message', (_channel, uploadId) => {
+  const subscriber = workerConnection(redis, () => {});
+  subscriber.on('message', (_channel: string, uploadId: string) => {
     for (const consumer of consumers) consumer.stop(uploadId);
   });
-  await subscriber.subscribe(abortChannel(prefix));
+  await subscriber.subscribe(abortChannel(queuePrefix));
   return subscriber;
 }
 

@@ -12,6 +12,7 @@ const EXAMPLES = `
 Examples:
   vod-upload list
   vod-upload list --state failed --limit 500
+  vod-upload list --search launch                    by file name, key, id, SHA-1 or fileId
   vod-upload list --state failed --json | jq -r .id | xargs -n 1 vod-upload retry
 
 States: queued, hashing, initializing, uploading, finishing, completed, failed, cancelled.`;
@@ -21,6 +22,10 @@ export function defineList({ command, action, context }: Definition): void {
   command('list')
     .description('list uploads, newest first')
     .option('--state <state>', 'only those in this state')
+    .option(
+      '--search <text>',
+      'only those with this in their file name or key, or of this id, SHA-1 or fileId',
+    )
     .option('--limit <number>', 'at most so many, up to 1000; default 50', parseWholeNumber)
     .option('--json', 'print one JSON object per upload and line')
     .addHelpText('after', EXAMPLES)

@@ -12,8 +12,8 @@ export async function withProducer<T>(
   // Loaded only by commands that talk to Redis: it takes a while.
   const { VodUploads } = await import('../index.ts');
   const uploads = new VodUploads({
-    connection: config.redisUrl,
-    ...(config.redisCa !== undefined && { ca: config.redisCa }),
+    connection: config.redis.location,
+    ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
     prefix: config.queuePrefix,
     ...(sourceRoots !== undefined && { sourceRoots }),
   });

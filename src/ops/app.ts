@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { OpsUser } from '../config.ts';
+import type { Logger } from '../log.ts';
 import type { VodUploads } from '../queue/producer.ts';
 import type { Queues } from '../queue/queues.ts';
 import { access } from './access.ts';
@@ -13,6 +14,7 @@ export interface OpsAppOptions extends StatusSources {
   readonly uploads: VodUploads;
   readonly users: readonly OpsUser[];
   readonly readOnly: boolean;
+  readonly log: Logger;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface OpsAppOptions extends StatusSources {
  * places for people, the table of uploads and the dashboard of the queues.
  */
 export function createOpsApp(options: OpsAppOptions): Hono {
-  const { queues, uploads, users, readOnly } = options;
+  const { queues, uploads, users, readOnly, log } = options;
   const app = new Hono();
   for (const path of STATUS_PATHS) {
     app.get(path, async (context) => {
@@ -28,9 +30,13 @@ export function createOpsApp(options: OpsAppOptions): Hono {
       return context.body(body, status as ContentfulStatusCode, { 'content-type': contentType });
     });
   }
-  app.use(access({ users }));
+  app.use(access({ users, readOnly, log }));
   app.get('/', (context) => context.redirect('/uploads'));
-  app.route('/uploads', createUploadPages({ uploads, readOnly, basePath: '/uploads' }));
-  app.route('/dashboard', createDashboard({ queues, uploads, readOnly, basePath: '/dashboard' }));
+  const [uploadsPath, dashboardPath] = ['/uploads', '/dashboard'];
+  app.route(uploadsPath, createUploadPages({ uploads, readOnly, log, basePath: uploadsPath, dashboardPath }));
+  app.route(
+    dashboardPath,
+    createDashboard({ queues, uploads, readOnly, basePath: dashboardPath, uploadsPath }),
+  );
   return app;
 }

@@ -1,6 +1,11 @@
-import { Hono } from 'hono';
+import { createBullBoard } from '@bull-board/api';
+import { HonoAdapter } from '@bull-board/hono';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono, type MiddlewareHandler } from 'hono';
 import type { VodUploads } from '../queue/producer.ts';
 import type { Queues } from '../queue/queues.ts';
+import { boardQueues } from './dashboard/board-queue.ts';
+import { createButtons } from './dashboard/buttons.ts';
 
 export interface DashboardOptions {
   readonly queues: Queues;
@@ -8,9 +13,54 @@ export interface DashboardOptions {
   readonly readOnly: boolean;
   /** Where it is mounted, `/dashboard`. */
   readonly basePath: string;
+  /** Where each upload has a page, `/uploads`. */
+  readonly uploadsPath: string;
 }
 
 /** Bull Board for the five queues, with buttons that do what an upload needs. */
-export function createDashboard(_options: DashboardOptions): Hono {
-  return new Hono();
+export function createDashboard(options: DashboardOptions): Hono {
+  const { queues, uploads, readOnly, basePath, uploadsPath } = options;
+  const board = new HonoAdapter(serveStatic).setBasePath(basePath);
+  createBullBoard({
+    queues: boardQueues(queues, { readOnly, uploadsPath }),
+    serverAdapter: board,
+    options: {
+      uiConfig: {
+        boardTitle: 'vod-upload',
+        miscLinks: [{ text: 'Uploads', url: uploadsPath }],
+        // It leads out of the machine.
+        hideDocsLink: true,
+      },
+    },
+  });
+  const app = new Hono();
+  app.use(contentPolicy);
+  app.use('/static/*', cacheForAnHour);
+  app.use(withoutWebFonts);
+  app.route('/', createButtons({ queues, uploads }));
+  app.route('/', board.registerPlugin());
+  return app;
 }
+
+/** Bull Board styles its elements one by one, and its page has a <base>. */
+const contentPolicy: MiddlewareHandler = async (context, next) => {
+  await next();
+  context.res.headers.set(
+    'content-security-policy',
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+      "base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+  );
+};
+
+const cacheForAnHour: MiddlewareHandler = async (context, next) => {
+  await next();
+  if (context.res.ok) context.res.headers.set('cache-control', 'private, max-age=3600');
+};
+
+/** Its page asks for fonts from elsewhere. The policy forbids that; and what isn't asked for needs no forbidding. */
+const withoutWebFonts: MiddlewareHandler = async (context, next) => {
+  await next();
+  if (!context.res.headers.get('content-type')?.startsWith('text/html')) return;
+  const page = await context.res.text();
+  context.res = new Response(page.replace(/<link\b[^>]*\bhref="https?:[^>]*>/g, ''), context.res);
+};

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import type { OpsMetrics } from '../metrics.ts';
+import { askOwner, type RedisClient } from '../queue/connection.ts';
 import { STAGES } from '../queue/names.ts';
 import { oldestDueMs } from '../queue/oldest.ts';
 import type { Queues } from '../queue/queues.ts';
@@ -9,7 +9,7 @@ import { infoFields } from '../queue/redis-check.ts';
 
 export interface QueueSources {
   readonly queues: Queues;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
   readonly log: Logger;
 }
@@ -36,7 +36,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
     try {
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
-        redis.info(),
+        askOwner(redis, queues.upload.toKey('meta'), ['info']),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
       const [info, ...found] = await inTime(asked);
@@ -49,7 +49,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
         metrics.rateLimited.set({ queue }, Number(rateLimited));
         metrics.workers.set({ queue }, workers);
       }
-      const fields = infoFields(info);
+      const fields = infoFields(String(info));
       metrics.redisMemoryUsed.set(Number(fields.get('used_memory') ?? Number.NaN));
       metrics.redisMemoryMax.set(Number(fields.get('maxmemory') ?? 0));
     } catch (error) {
@@ -60,7 +60,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
   };
 }
 
-async function look(queue: Queue, redis: Redis) {
+async function look(queue: Queue, redis: RedisClient) {
   const [jobs, oldestMs, paused, rateLimitMs, workers] = await Promise.all([
     queue.getJobCounts(),
     oldestDueMs(queue, redis),

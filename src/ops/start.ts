@@ -6,7 +6,7 @@ import { createOpsMetrics } from '../metrics.ts';
 import { reportingConnection, untilReady } from '../queue/connection.ts';
 import { VodUploads } from '../queue/producer.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
-import { withoutPassword } from '../redis-url.ts';
+import { showLocation } from '../redis-location.ts';
 import { createOpsApp } from './app.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
 import { createQueuePoll } from './queue-metrics.ts';
@@ -26,17 +26,16 @@ export interface RunningOps {
 export async function startOps(config: Config, { log }: { readonly log: Logger }): Promise<RunningOps> {
   const { host, port, users, readOnly } = config.ops;
   requireUsers(config);
-  const target = { url: config.redisUrl, ca: config.redisCa };
   const metrics = createOpsMetrics(config.revision);
-  const redis = reportingConnection(target, {
+  const redis = reportingConnection(config.redis, {
     log,
     onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0),
   });
   const queues = openQueues(redis, config.queuePrefix, { producer: true });
   const uploads = new VodUploads({
-    connection: config.redisUrl,
+    connection: config.redis.location,
     prefix: config.queuePrefix,
-    ...(config.redisCa !== undefined && { ca: config.redisCa }),
+    ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
   });
   let draining = false;
   const app = createOpsApp({
@@ -50,6 +49,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     uploads,
     users,
     readOnly,
+    log,
   });
   const server = createServer(getRequestListener(app.fetch));
   const close = async (): Promise<void> => {
@@ -61,8 +61,8 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   };
   try {
     const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
-    await untilReady(redis, config.redisUrl, { timeoutMs: Number.POSITIVE_INFINITY });
-    const redisUrl = withoutPassword(config.redisUrl);
+    await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    const redisUrl = showLocation(config.redis.location);
     log.info({ url, redisUrl, users: users.map(({ name }) => name), readOnly }, 'ops is ready');
     return { url, close };
   } catch (error) {

@@ -1,13 +1,13 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import { type VodError, VodTransportError } from '../vod/errors.ts';
+import type { RedisClient } from './connection.ts';
 import { type Hold, type HoldKind, holdKey, parseHold } from './hold.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';
 import type { Queues } from './queues.ts';
 
 export interface BreakerSettings {
   readonly queues: Queues;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly prefix: string;
   /** Requests per minute that the queues get back when all is well; 0 = no limit. */
   readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };

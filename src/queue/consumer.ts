@@ -8,12 +8,13 @@ import {
   WaitingError,
   Worker,
 } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
-import { isRedisError } from './connection.ts';
+import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
+import { NewerJobError } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
 
 /** What a processor gets beside its job's data. */
@@ -34,7 +35,7 @@ export class QuotaHold extends Error {
 }
 
 export interface ConsumerSettings {
-  readonly connection: Redis;
+  readonly connection: RedisClient;
   readonly prefix: string;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
@@ -45,6 +46,7 @@ export interface ConsumerSettings {
    */
   readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
   readonly breaker: Breaker;
+  readonly leave: Leave;
   /** Absent while tracing is off. */
   readonly telemetry?: Telemetry | undefined;
 }
@@ -89,8 +91,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     this.worker = new Worker(
       QUEUES[stage],
       async (job: Job, token: string | undefined) => {
-        const data = options.parse(job.data);
         const jobId = job.id ?? '';
+        const data = await parseOrLeave(options.parse, job, token, settings.leave);
         const controller = new AbortController();
         const { signal } = controller;
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
@@ -146,6 +148,20 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
   }
 }
 
+async function parseOrLeave<Data>(
+  parse: (value: unknown) => Data,
+  job: Job,
+  token: string | undefined,
+  leave: Leave,
+): Promise<Data> {
+  try {
+    return parse(job.data);
+  } catch (error) {
+    if (error instanceof NewerJobError) return await leave(job, token, error);
+    throw error;
+  }
+}
+
 /** What every worker of this project shares; `maxStalledCount` must be the same on all of them. */
 export function workerOptions(settings: ConsumerSettings) {
   return {
@@ -160,7 +176,5 @@ export function workerOptions(settings: ConsumerSettings) {
 
 /** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
 export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
-  const connecting =
-    'code' in error && /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(String(error.code));
-  log[connecting ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+  log[isRedisAway(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
 }

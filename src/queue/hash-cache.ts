@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { FileVersion } from '../source/source.ts';
+import type { RedisClient } from './connection.ts';
 import type { Hashed } from './jobs.ts';
 
 /** Hashing less than this is quicker than asking Redis is worth its memory. */
@@ -12,10 +12,10 @@ const KEEP_SECONDS = 6 * 3600;
  * inode is not read again.
  */
 export class HashCache {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #prefix: string;
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: RedisClient, prefix: string) {
     this.#redis = redis;
     this.#prefix = prefix;
   }

@@ -1,15 +1,42 @@
 import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
+import { UploaderError } from '../errors.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
 import { formatFailure } from './failure.ts';
 
 /*
  * What is in Redis. Every job's data is parsed by these schemas when it is taken: whoever can write to Redis is not
- * trusted to write sense. `schema` is the version of the whole set.
+ * trusted to write sense.
+ *
+ * `schema` is the version of the whole set. Workers of two versions may run side by side, so a change that the older
+ * ones could not read is a new version, and then
+ * - a worker leaves jobs of a newer version for others ({@link NewerJobError});
+ * - it reads those of the version before, and answers them in that version's form;
+ * - an upload that it takes becomes one of its own version, whose children are, too;
+ * - what producers read of an upload (`uploadView`, its progress, its result) stays as it is in every version: they are
+ *   parts of applications, and not upgraded with the workers.
  */
 
 export const SCHEMA_VERSION = 1;
-const schemaVersion = z.literal(SCHEMA_VERSION);
+/** Jobs of versions from this one on can be read. */
+const OLDEST_SCHEMA_VERSION = 1;
+const schemaVersion = z.int().min(OLDEST_SCHEMA_VERSION).max(SCHEMA_VERSION);
+
+/** A job that a newer version of this program has written. Retryable: by a worker of that version. */
+export class NewerJobError extends UploaderError {
+  constructor(what: string, version: number) {
+    super(
+      'NEWER_JOB',
+      `${what} is of version ${version}, and this program knows versions up to ${SCHEMA_VERSION}: a newer one must run`,
+      { retryable: true },
+    );
+  }
+}
+
+function newerVersionOf(value: unknown): number | undefined {
+  const version = (value as { readonly schema?: unknown } | null | undefined)?.schema;
+  return Number.isInteger(version) && (version as number) > SCHEMA_VERSION ? (version as number) : undefined;
+}
 
 /** Priority levels of uploads: 1 goes first, 10 last. */
 export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
@@ -80,6 +107,14 @@ const uploadData = z.object({
 });
 export type UploadData = z.infer<typeof uploadData>;
 
+/** What producers read of an upload, whatever its version. */
+const uploadView = z.object({
+  source: path,
+  video: z.object({ name: text, type: text }),
+  key: text.exactOptional(),
+  hashed: hashed.exactOptional(),
+});
+
 /** What every child knows of its parent. */
 const child = z.object({ schema: schemaVersion, uploadId: text, run });
 
@@ -139,11 +174,16 @@ const progress = z.object({
 });
 export type StoredProgress = z.infer<typeof progress>;
 
-/** @throws {UnrecoverableError} naming what is wrong: data that is no sense now will be none later. */
+/**
+ * @throws {NewerJobError} when a newer version has written it
+ * @throws {UnrecoverableError} naming what is wrong: data that is no sense now will be none later
+ */
 function parser<T>(schema: z.ZodType<T>, what: string): (value: unknown) => T {
   return (value) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
+    const newer = newerVersionOf(value);
+    if (newer !== undefined) throw new NewerJobError(what, newer);
     const issue = parsed.error.issues[0];
     const message = `${what} is not of this version's form: ${issue?.path.join('.') || '(all)'}: ${issue?.message}`;
     throw new UnrecoverableError(formatFailure({ code: 'INVALID_JOB', message, retryable: false }));
@@ -151,6 +191,7 @@ function parser<T>(schema: z.ZodType<T>, what: string): (value: unknown) => T {
 }
 
 export const parseUploadData = parser(uploadData, 'upload job');
+export const parseUploadView = parser(uploadView, 'upload job');
 export const parseHashData = parser(hashData, 'hash job');
 export const parseHashed = parser(hashed, 'result of a hash job');
 export const parseInitData = parser(initData, 'init job');

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { abortChannel } from './names.ts';
 
 /**
@@ -13,11 +13,11 @@ import { abortChannel } from './names.ts';
  */
 export class Marks {
   readonly #uploads: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #channel: string;
 
   /** @param uploads the queue of upload jobs */
-  constructor(uploads: Queue, redis: Redis, prefix: string) {
+  constructor(uploads: Queue, redis: RedisClient, prefix: string) {
     this.#uploads = uploads;
     this.#redis = redis;
     this.#channel = abortChannel(prefix);

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { PART_INDICES_PER_LEVEL, PRIORITY } from './jobs.ts';
 
 /** BullMQ sorts prioritized jobs by priority × 2^32 plus a counter that rises with each job added. */
@@ -11,7 +11,7 @@ const COUNTER_RANGE = 2 ** 32;
  * those at both ends of each priority level are looked at.
  * @returns milliseconds since 1970; undefined when no such job waits
  */
-export async function oldestDueMs(queue: Queue, redis: Redis): Promise<number | undefined> {
+export async function oldestDueMs(queue: Queue, redis: RedisClient): Promise<number | undefined> {
   const first = redis.pipeline().lrange(queue.toKey('wait'), -1, -1);
   for (let level = PRIORITY.first; level <= PRIORITY.last; level++) {
     for (const [from, to] of levelRanges(level)) {

@@ -1,13 +1,21 @@
-import type { Job, JobState } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Job } from 'bullmq';
 import { UploaderError } from '../errors.ts';
-import { redisUrlProblem } from '../redis-url.ts';
+import { locationProblem, type RedisLocation } from '../redis-location.ts';
 import { resolveRoots } from '../source/roots.ts';
-import { isRedisError, producerConnection, RedisUnavailableError, untilReady } from './connection.ts';
+import { Catalog, type CatalogPage, type CatalogQuery } from './catalog.ts';
+import {
+  isRedisError,
+  producerConnection,
+  type RedisClient,
+  RedisUnavailableError,
+  untilReady,
+} from './connection.ts';
+import { readDetails, type UploadDetails } from './details.ts';
 import { holdKey, parseHold } from './hold.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
+import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
   statusOf,
@@ -23,8 +31,11 @@ import { wake } from './wake.ts';
 import { Watch } from './watch.ts';
 
 export interface VodUploadsOptions {
-  /** `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS. */
-  readonly connection: string;
+  /**
+   * Where Redis is: `redis://[user:password@]host[:port][/db]`, or `rediss://` for TLS; `{ cluster: 'redis://h1,h2,h3' }`;
+   * or `{ sentinels: 'redis://h1,h2,h3', master: 'mymaster' }`.
+   */
+  readonly connection: RedisLocation;
   /** With `rediss://`: PEM certificates of the authorities to trust; default those that Node trusts. */
   readonly ca?: string;
   /** The workers' QUEUE_PREFIX; default `{vod}`. */
@@ -39,8 +50,15 @@ export interface VodUploadsOptions {
 export interface ListOptions {
   /** Only uploads in this state. */
   readonly state?: UploadState;
+  /**
+   * Only uploads that this text fits: part of the file's name or of the key, in capitals or not, part of the path when it
+   * has a slash; or exactly the id, the SHA-1 or the fileId.
+   */
+  readonly search?: string;
   /** At most this many, newest first; default 50, at most 1000. */
   readonly limit?: number;
+  /** So many are left out first; default 0. */
+  readonly offset?: number;
 }
 
 /** Bulks of this many uploads go to Redis at once. */
@@ -61,23 +79,25 @@ const CANCEL_POLL_MS = 50;
  * the active trace, or begin one, and workers with tracing on continue it; nothing needs to be set.
  */
 export class VodUploads {
-  readonly #url: string;
-  readonly #redis: Redis;
+  readonly #location: RedisLocation;
+  readonly #redis: RedisClient;
   readonly #queues: Queues;
+  readonly #prefix: string;
+  readonly #catalog: Catalog;
   readonly #marks: Marks;
   readonly #watch: Watch;
-  readonly #holdKey: string;
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
     const prefix = options.prefix ?? '{vod}';
-    this.#url = options.connection;
-    const problem = redisUrlProblem(this.#url);
+    this.#location = options.connection;
+    const problem = locationProblem(this.#location);
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
-    const target = { url: this.#url, ca: options.ca };
+    const target = { location: this.#location, ca: options.ca };
     this.#redis = producerConnection(target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
-    this.#holdKey = holdKey(prefix);
+    this.#prefix = prefix;
+    this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
     this.#watch = new Watch(target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
@@ -128,25 +148,16 @@ export class VodUploads {
 
   /** Newest first. */
   async list(options: ListOptions = {}): Promise<UploadStatus[]> {
-    const { state, limit = 50 } = options;
+    const { state, search, limit = 50, offset = 0 } = options;
     const problems: string[] = [];
     if (state !== undefined && !UPLOAD_STATES.includes(state)) {
       problems.push(`state must be one of ${UPLOAD_STATES.join(', ')}`);
     }
     if (!Number.isInteger(limit) || limit < 1 || limit > 1000) problems.push('limit must be from 1 to 1000');
+    if (!Number.isInteger(offset) || offset < 0) problems.push('offset must be a whole number from 0');
     if (problems.length > 0) throw new InvalidUploadError(problems);
-    return await this.#call(async () => {
-      const found: UploadStatus[] = [];
-      for (const jobState of jobStatesOf(state)) {
-        // Of one BullMQ state only some may be in the state asked for, so look further than the limit.
-        const jobs = await this.#queues.upload.getJobs(jobState, 0, state === undefined ? limit - 1 : 999);
-        for (const job of jobs) if (job) found.push(statusOf(job, jobState));
-      }
-      return found
-        .filter((status) => state === undefined || status.state === state)
-        .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
-        .slice(0, limit);
-    });
+    const { uploads } = await this.page({ state, search, limit, offset, order: 'newest' });
+    return uploads.flatMap((upload) => ('unreadable' in upload ? [] : [upload]));
   }
 
   /**
@@ -203,6 +214,22 @@ export class VodUploads {
     return (await this.#existing(id)).status;
   }
 
+  /** @internal Also counts, and tells of jobs that can't be read. */
+  async page(query: CatalogQuery): Promise<CatalogPage> {
+    return await this.#call(() => this.#catalog.page(query));
+  }
+
+  /** @internal What keeps all uploads from going on. */
+  async situation(): Promise<Situation> {
+    return await this.#call(() => readSituation(this.#queues, this.#redis, this.#prefix));
+  }
+
+  /** @internal Everything that is known of one upload. @throws {UploaderError} `NOT_FOUND` */
+  async details(id: string): Promise<UploadDetails> {
+    const { job, status } = await this.#existing(id);
+    return await this.#call(() => readDetails(this.#queues, this.#redis, job, status));
+  }
+
   /** @internal Yields what the upload has come to, whenever it may have changed, until it has ended. */
   async *follow(id: string): AsyncGenerator<UploadStatus, void, undefined> {
     for await (const _ of this.#watch.changes(id)) {
@@ -257,26 +284,27 @@ export class VodUploads {
     return await this.#call(async () => {
       // In this order: a job that is seen to have ended has its result by then.
       const state = await this.#queues.upload.getJobState(id);
-      const job = await this.#queues.upload.getJob(id);
+      // Some keys of the queue itself could be taken for a job's.
+      const job = state === 'unknown' ? undefined : await this.#queues.upload.getJob(id);
       if (job === undefined) {
         throw new UploaderError(
           'NOT_FOUND',
           `there is no upload ${id}; finished ones are kept for a limited time`,
         );
       }
-      const hold = parseHold(await this.#redis.get(this.#holdKey));
+      const hold = parseHold(await this.#redis.get(holdKey(this.#prefix)));
       return { job, status: statusOf(job, state, hold) };
     });
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
-    await untilReady(this.#redis, this.#url);
+    await untilReady(this.#redis, this.#location);
     try {
       return await call();
     } catch (error) {
       if (error instanceof RedisUnavailableError || !isRedisError(error)) throw error;
       throw new RedisUnavailableError(
-        this.#url,
+        this.#location,
         `did not carry out a command (${(error as Error).message})`,
         error,
       );
@@ -323,21 +351,5 @@ export class Upload {
       if (result !== undefined) return result;
     }
     throw new UploaderError('CLOSED', `stopped waiting for upload ${this.id}: VodUploads was closed`);
-  }
-}
-
-function jobStatesOf(state: UploadState | undefined): JobState[] {
-  switch (state) {
-    case undefined:
-      return ['waiting', 'prioritized', 'delayed', 'active', 'waiting-children', 'completed', 'failed'];
-    case 'completed':
-      return ['completed'];
-    case 'failed':
-    case 'cancelled':
-      return ['failed'];
-    case 'queued':
-      return ['prioritized', 'waiting', 'delayed'];
-    default:
-      return ['waiting-children', 'active', 'waiting', 'delayed'];
   }
 }

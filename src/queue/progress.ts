@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { Pace, type Report } from '../upload/pace.ts';
-import type { PartData, StoredProgress } from './jobs.ts';
+import type { RedisClient } from './connection.ts';
+import { type PartData, parseProgress, type StoredProgress } from './jobs.ts';
 
 /** Progress of one upload is written at most this often by one process. */
 const INTERVAL_MS = 1000;
@@ -15,11 +15,13 @@ type ChildOf = Pick<PartData, 'uploadId' | 'run'>;
 /** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
 export class ProgressWriter {
   readonly #uploads: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #lastMs = new Map<string, number>();
   readonly #paces = new Map<string, Pace>();
+  /** Uploads that are told of once more. */
+  readonly #late = new Set<string>();
 
-  constructor(uploads: Queue, redis: Redis) {
+  constructor(uploads: Queue, redis: RedisClient) {
     this.#uploads = uploads;
     this.#redis = redis;
   }
@@ -30,20 +32,32 @@ export class ProgressWriter {
   }
 
   /**
-   * To be called when a part has completed. What is left is told by the number of children that are pending, which
-   * Redis knows at once, and which is complete only when the upload has added all of them and waits.
+   * To be called when a part has completed; the last of several that come at once is told a little later. What is left
+   * is told by the number of children that are pending, which Redis knows at once, and which is complete only when the
+   * upload has added all of them and waits.
    */
-  partCompleted({ uploadId, run }: ChildOf, partSize: number, totalBytes: number): void {
-    if (!this.#due(uploadId)) return;
+  partCompleted(part: ChildOf, partSize: number, totalBytes: number): void {
+    const { uploadId, run } = part;
+    if (!this.#due(uploadId)) {
+      if (this.#late.has(uploadId)) return;
+      this.#late.add(uploadId);
+      const again = (): void => {
+        this.#late.delete(uploadId);
+        this.partCompleted(part, partSize, totalBytes);
+      };
+      setTimeout(again, INTERVAL_MS).unref();
+      return;
+    }
     const read = this.#redis
       .pipeline()
       .zscore(this.#uploads.toKey('waiting-children'), uploadId)
       .scard(`${this.#uploads.toKey(uploadId)}:dependencies`)
+      .hget(this.#uploads.toKey(uploadId), 'progress')
       .exec();
     read.then(
       (replies) => {
-        const [waiting, pending] = (replies ?? []).map(([, value]) => value);
-        if (waiting === null || typeof pending !== 'number') {
+        const [waiting, pending, written] = (replies ?? []).map(([, value]) => value);
+        if (waiting === null || typeof pending !== 'number' || !isUploading(written)) {
           this.#lastMs.delete(uploadId);
           return;
         }
@@ -73,5 +87,14 @@ export class ProgressWriter {
     const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
     const progress: StoredProgress = { ...report, ...speed, attempt, at: Date.now() };
     this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});
+  }
+}
+
+/** Once all parts are there the upload has gone on, and must not be taken back. */
+function isUploading(written: unknown): boolean {
+  try {
+    return parseProgress(JSON.parse(String(written)))?.stage === 'uploading';
+  } catch {
+    return false;
   }
 }

@@ -1,12 +1,13 @@
 import { Queue, type Telemetry } from 'bullmq';
-import type { Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
+import { askOwner, type RedisClient } from './connection.ts';
 import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;
 
 /** Opens the five queues on one connection, which stays the caller's to close. */
 export function openQueues(
-  connection: Redis,
+  connection: RedisClient,
   prefix: string,
   options: { producer?: boolean; telemetry?: Telemetry | undefined } = {},
 ): Queues {
@@ -23,6 +24,12 @@ export function openQueues(
     });
     // The connection's own listener reports what goes wrong with it; a Queue without a listener would throw.
     queue.on('error', () => {});
+    // BullMQ asks all nodes of a cluster who is connected, and fails when one is away; workers wait where the queues are.
+    if (connection instanceof Cluster) {
+      queue.getBackend().getClientList = async () => [
+        String(await askOwner(connection, queue.toKey('meta'), ['client', 'list'])),
+      ];
+    }
     return queue;
   };
   return Object.fromEntries(STAGES.map((stage) => [stage, open(stage)])) as Record<Stage, Queue>;

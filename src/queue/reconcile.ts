@@ -1,15 +1,15 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
-import { isRedisError } from './connection.ts';
+import { isRedisError, type RedisClient } from './connection.ts';
 import { formatFailure, parseFailure } from './failure.ts';
 import {
   type FinishData,
   type HashData,
   type Hashed,
   type InitData,
+  NewerJobError,
   PART_SKIPPED,
   type PartData,
   parseFinishValue,
@@ -23,6 +23,7 @@ import {
   type UploadData,
   type UploadResult,
 } from './jobs.ts';
+import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
@@ -45,13 +46,14 @@ const FORGET_CHILDREN_ABOVE = 16;
 
 export interface ReconcilerOptions {
   readonly queues: Queues;
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly marks: Marks;
   readonly senders: Senders;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
   readonly backoff: (failures: number) => number;
+  readonly leave: Leave;
   /** Told once of each change of stage, and of what else is worth knowing. */
   readonly onChange: (change: UploadChange) => void;
   readonly clock?: () => number;
@@ -82,6 +84,7 @@ export function createReconciler(
     try {
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
+      if (error instanceof NewerJobError) return await options.leave(job, token, error);
       if (!isRedisError(error)) throw error;
       await job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
       throw new DelayedError();
@@ -111,6 +114,7 @@ class Pass {
   }
 
   async toEndOrSleep(token: string): Promise<UploadResult> {
+    if (this.#data.schema !== SCHEMA_VERSION) await this.#update({ schema: SCHEMA_VERSION });
     // Taken for the first time: from now on it goes before uploads that have not begun.
     if (this.#job.priority > 0) await this.#job.changePriority({ priority: 0 });
     for (;;) {
@@ -355,7 +359,7 @@ class Pass {
     return own.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? own[0];
   }
 
-  #child(): { schema: typeof SCHEMA_VERSION; uploadId: string; run: Run } {
+  #child(): { schema: number; uploadId: string; run: Run } {
     return { schema: SCHEMA_VERSION, uploadId: this.#id, run: this.#run };
   }
 

@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis';
 import { UploaderError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { type RedisLocation, variableOf } from '../redis-location.ts';
+import { askOwner, type RedisClient, type RedisTarget } from './connection.ts';
 
 /** What INFO tells of a server; undefined what it doesn't tell. */
 export interface RedisFacts {
@@ -11,6 +12,11 @@ export interface RedisFacts {
   readonly maxmemoryPolicy?: string;
   readonly aofEnabled?: boolean;
   readonly replica: boolean;
+  readonly mode: 'server' | 'cluster' | 'sentinel';
+  /** How many replicas follow it. */
+  readonly replicas: number;
+  /** Whether it takes no writes that no replica hears of (min-replicas-to-write). */
+  readonly needsReplicas: boolean;
 }
 
 /** Something about a Redis that can cost uploads. */
@@ -53,7 +59,16 @@ export function parseRedisInfo(text: string): RedisFacts {
     ...(maxmemoryPolicy !== undefined && { maxmemoryPolicy }),
     ...(aof !== undefined && { aofEnabled: aof === '1' }),
     replica: fields.get('role') === 'slave',
+    mode: modeOf(fields),
+    replicas: Number(fields.get('connected_slaves') ?? 0),
+    // Told only while it is set.
+    needsReplicas: fields.has('min_slaves_good_slaves'),
   };
+}
+
+function modeOf(fields: ReadonlyMap<string, string>): RedisFacts['mode'] {
+  if (fields.get('redis_mode') === 'sentinel') return 'sentinel';
+  return fields.get('cluster_enabled') === '1' ? 'cluster' : 'server';
 }
 
 function productOf(fields: ReadonlyMap<string, string>, version: string): string {
@@ -67,9 +82,16 @@ function productOf(fields: ReadonlyMap<string, string>, version: string): string
   return `Redis ${version || 'of an unknown version'}`;
 }
 
-/** @param savePoints what CONFIG GET save says, undefined when it can't be asked: INFO says nothing of it */
-export function findRedisProblems(facts: RedisFacts, savePoints: string | undefined): RedisFindings {
-  const { product, maxmemoryPolicy, aofEnabled } = facts;
+/**
+ * @param savePoints what CONFIG GET save says, undefined when it can't be asked: INFO says nothing of it
+ * @param location where the configuration says that it is
+ */
+export function findRedisProblems(
+  facts: RedisFacts,
+  savePoints: string | undefined,
+  location: RedisLocation,
+): RedisFindings {
+  const { maxmemoryPolicy, aofEnabled } = facts;
   const problems: RedisProblem[] = [];
   if (maxmemoryPolicy !== undefined && maxmemoryPolicy !== 'noeviction') {
     problems.push({
@@ -84,7 +106,14 @@ export function findRedisProblems(facts: RedisFacts, savePoints: string | undefi
       fix: 'CONFIG SET appendonly yes, and the same in redis.conf',
     });
   }
-  const fatal = fatalProblem(product, facts);
+  // Of a cluster, the part with fewer nodes stops by itself. With a single replica this would stop uploads whenever it is away.
+  if (variableOf(location) === 'REDIS_SENTINELS' && facts.replicas > 1 && !facts.needsReplicas) {
+    problems.push({
+      what: 'min-replicas-to-write is 0: a primary that is cut off from its sentinels takes uploads that are lost',
+      fix: 'CONFIG SET min-replicas-to-write 1, and the same in redis.conf of all servers',
+    });
+  }
+  const fatal = fatalProblem(facts, location);
   return {
     ...(fatal !== undefined && { fatal }),
     problems,
@@ -92,10 +121,20 @@ export function findRedisProblems(facts: RedisFacts, savePoints: string | undefi
   };
 }
 
-function fatalProblem(product: string, { version, replica }: RedisFacts): RedisProblem | undefined {
+function fatalProblem(
+  { product, version, replica, mode }: RedisFacts,
+  location: RedisLocation,
+): RedisProblem | undefined {
+  const variable = variableOf(location);
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (version !== '' && (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]))) {
     return { what: `it is ${product}`, fix: `use Redis ${OLDEST.join('.')} or newer, or Valkey` };
+  }
+  if (mode === 'sentinel') {
+    return { what: 'it is a sentinel', fix: `set REDIS_SENTINELS instead of ${variable}` };
+  }
+  if (mode === 'cluster' && variable !== 'REDIS_CLUSTER_NODES') {
+    return { what: 'it is a node of a cluster', fix: `set REDIS_CLUSTER_NODES instead of ${variable}` };
   }
   if (replica) {
     return { what: 'it is a replica, which takes no writes', fix: 'set REDIS_URL to the primary' };
@@ -112,18 +151,25 @@ class UnfitRedisError extends UploaderError {
 }
 
 /**
- * Looks at a Redis before uploads are entrusted to it: its version, its eviction policy, its persistence. Each problem
- * is a line of the log.
+ * Looks at a Redis before uploads are entrusted to it: its version, its eviction policy, its persistence; of a cluster, at
+ * the node that has the queues. Each problem is a line of the log.
  * @param options.required whether problems are errors
  * @throws {UnfitRedisError} when no upload would work, or with `required` when one can be lost
  */
 export async function checkRedis(
-  redis: Redis,
-  options: { readonly required: boolean; readonly log: Logger },
+  redis: RedisClient,
+  options: {
+    readonly redis: RedisTarget;
+    readonly queuePrefix: string;
+    readonly required: boolean;
+    readonly log: Logger;
+  },
 ): Promise<void> {
   const { required, log } = options;
-  const facts = parseRedisInfo(await redis.info());
-  const found = findRedisProblems(facts, facts.aofEnabled ? undefined : await savePointsOf(redis));
+  const key = `${options.queuePrefix}:`;
+  const facts = parseRedisInfo(String(await askOwner(redis, key, ['info'])));
+  const savePoints = facts.aofEnabled ? undefined : await savePointsOf(redis, key);
+  const found = findRedisProblems(facts, savePoints, options.redis.location);
   if (found.fatal !== undefined) throw new UnfitRedisError([found.fatal]);
   if (required && found.problems.length > 0) throw new UnfitRedisError(found.problems);
   for (const { what, fix } of found.problems)
@@ -137,9 +183,9 @@ export async function checkRedis(
 }
 
 /** Managed ones forbid CONFIG, or don't know it. */
-async function savePointsOf(redis: Redis): Promise<string | undefined> {
+async function savePointsOf(redis: RedisClient, key: string): Promise<string | undefined> {
   try {
-    const reply = (await redis.config('GET', 'save')) as readonly string[];
+    const reply = (await askOwner(redis, key, ['config', 'GET', 'save'])) as readonly string[];
     return reply[1];
   } catch {
     return undefined;

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 import { wake } from './wake.ts';
 
 /** After a success others of the same content need not go one by one any more: VOD has it. */
@@ -47,11 +47,11 @@ return redis.call('SPOP', KEYS[2], 1)`;
  */
 export class Senders {
   readonly #uploads: Queue;
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #prefix: string;
 
   /** @param uploads the queue of upload jobs */
-  constructor(uploads: Queue, redis: Redis, prefix: string) {
+  constructor(uploads: Queue, redis: RedisClient, prefix: string) {
     this.#uploads = uploads;
     this.#redis = redis;
     this.#prefix = prefix;

@@ -4,8 +4,8 @@ import { CANCELLED, type Failure, parseFailure } from './failure.ts';
 import type { Hold } from './hold.ts';
 import {
   parseProgress,
-  parseUploadData,
   parseUploadResult,
+  parseUploadView,
   type StoredProgress,
   type UploadResult,
 } from './jobs.ts';
@@ -79,17 +79,21 @@ export function isTerminal(state: UploadState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
+/** All that a job in Redis tells of its upload. */
+export type StoredJob = Pick<
+  Job,
+  'id' | 'data' | 'progress' | 'timestamp' | 'finishedOn' | 'attemptsMade' | 'failedReason' | 'returnvalue'
+>;
+
 /** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
-export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
-  const data = parseUploadData(job.data);
+export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
+  const data = parseUploadView(job.data);
   // A failed job without a reason has just been set to work again.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
   const ended = error !== undefined || jobState === 'completed';
-  const attempt = ended ? Math.max(1, job.attemptsMade) : job.attemptsMade + 1;
-  const written = parseProgress(job.progress);
-  // What an earlier attempt had come to says nothing about this one.
-  const stored = written?.attempt === undefined || written.attempt === attempt ? written : undefined;
+  const attempt = attemptOf(job);
+  const stored = progressOf(job.progress, attempt);
   const state = stateOf(jobState, error, stored?.stage);
   const speed = ended || hold !== undefined ? undefined : speedOf(stored);
   const totalBytes = result?.fileSize ?? stored?.totalBytes ?? data.hashed?.version.size ?? 0;
@@ -119,12 +123,33 @@ export function statusOf(job: Job, jobState: JobState | 'unknown', hold?: Hold):
 /** A speed that was written down so long ago says nothing about now. */
 const SPEED_KEEPS_MS = 10_000;
 
-function speedOf(stored: StoredProgress | undefined): number | undefined {
+export function speedOf(stored: StoredProgress | undefined): number | undefined {
   if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
   return stored.bytesPerSecond;
 }
 
-function stateOf(
+/**
+ * The attempt that an upload is in, or ended in. BullMQ counts an attempt when it ends; a retry takes `finishedOn` away.
+ * Its lists may have been read a moment earlier, and say that a job goes on that has ended by now.
+ */
+export function attemptOf({
+  attemptsMade,
+  finishedOn,
+}: {
+  attemptsMade: number;
+  finishedOn?: number | null | undefined;
+}): number {
+  return finishedOn == null ? attemptsMade + 1 : Math.max(1, attemptsMade);
+}
+
+/** The progress that a job has of this attempt: what an earlier one had come to says nothing about it. */
+export function progressOf(written: unknown, attempt: number): StoredProgress | undefined {
+  const stored = parseProgress(written);
+  return stored?.attempt === undefined || stored.attempt === attempt ? stored : undefined;
+}
+
+/** @param error of a failed job; @param stage of the progress that is stored */
+export function stateOf(
   jobState: JobState | 'unknown',
   error: Failure | undefined,
   stage: UploadState | undefined,

@@ -1,8 +1,8 @@
 import type * as otel from '@opentelemetry/api';
 import { type Context, context, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { type Job, type Queue, SpanKind, type Telemetry, TelemetryAttributes } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { VERSION } from '../version.ts';
+import type { RedisClient } from './connection.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
 
 /*
@@ -87,7 +87,7 @@ export const telemetry: Telemetry<Context> = {
  * To be called within a pass of an upload: one that was added outside of every trace keeps that of this pass, so that
  * its later passes belong to it. Never rejects; without, each pass is a trace of its own.
  */
-export async function keepTrace(job: Job, queue: Queue, redis: Redis): Promise<void> {
+export async function keepTrace(job: Job, queue: Queue, redis: RedisClient): Promise<void> {
   if (job.opts.telemetry?.metadata) return;
   try {
     const key = queue.toKey(job.id ?? '');

@@ -170,6 +170,6 @@ export async function toUploadJob(
 }
 
 /** The id of the upload with this key: the same wherever it is computed, so that Redis itself refuses a second. */
-function idOfKey(key: string): string {
+export function idOfKey(key: string): string {
   return `k${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
 }

@@ -1,6 +1,5 @@
 import { QueueEvents } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { type RedisTarget, workerConnection } from './connection.ts';
+import { type RedisClient, type RedisTarget, workerConnection } from './connection.ts';
 import { QUEUES } from './names.ts';
 
 /** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
@@ -59,13 +58,15 @@ export class Watch {
     if (this.#close !== undefined) return;
     const connection = workerConnection(this.#target, () => {});
     // BullMQ reads the events on a copy of its own, and to close it waits for that one's Redis, for ever if need be.
-    const copies: Redis[] = [];
-    const duplicate = connection.duplicate.bind(connection);
-    connection.duplicate = (override) => {
-      const copy = duplicate(override);
-      copies.push(copy);
-      return copy;
-    };
+    const copies: RedisClient[] = [];
+    const duplicate: (...args: never[]) => RedisClient = connection.duplicate.bind(connection);
+    Object.assign(connection, {
+      duplicate: (...args: never[]) => {
+        const copy = duplicate(...args);
+        copies.push(copy);
+        return copy;
+      },
+    });
     const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
     events.on('error', () => {});
     const tell = ({ jobId }: { jobId: string }): void => {

@@ -122,6 +122,8 @@ export async function checkRedis(
         if (await expires(redis, key)) continue;
         const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
         if (part === undefined && (LASTING.has(name) || failedChildren.has(key))) continue;
+        // What happened to a job is kept as long as the job is.
+        if (part === 'logs' && (known.has(name) || failedChildren.has(key.replace(/:logs$/, '')))) continue;
         if (queue === 'vod-upload' && known.has(name)) {
           if (part === undefined) continue;
           // `failed`: why a child of an earlier attempt failed.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ import { World } from '../support/world.ts';
 const run = promisify(execFile);
 
 let world: World;
-/** An application's folder with the built package in its node_modules. */
+/** An application's folder with the package, as it would be published, in its node_modules. */
 let app: string;
 let installed: string;
 
@@ -20,11 +20,9 @@ beforeAll(async () => {
   app = await mkdtemp(join(tmpdir(), 'vod-app-'));
   installed = join(app, 'node_modules', 'vod-upload-worker');
   await mkdir(installed, { recursive: true });
-  await run(process.execPath, [
-    join(ROOT, 'node_modules/typescript/bin/tsc'),
-    ...['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(installed, 'dist')],
-  ]);
-  await cp(join(ROOT, 'package.json'), join(installed, 'package.json'));
+  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', app], { cwd: ROOT });
+  const archive = join(app, stdout.trim().split('\n').at(-1) ?? '');
+  await run('tar', ['-xzf', archive, '--strip-components=1', '-C', installed]);
   await symlink(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
 });
 afterAll(async () => {
@@ -54,6 +52,16 @@ describe('the built package', () => {
     const bytes = Buffer.from(await (await fetch(printed.url ?? '')).arrayBuffer());
     expect(bytes.equals(await readFile(source))).toBe(true);
     expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
+  it('serves the pages with all that they load', async () => {
+    const ops = world.ops({}, join(installed, 'dist/src/cli.js'));
+    await ops.ready();
+    const text = await (await fetch(`${ops.url}/uploads`)).text();
+    const paths = [...text.matchAll(/(?:href|src)="(\/uploads\/assets\/[^"]+)"/g)].map(([, path]) => path);
+    expect(paths).toHaveLength(3);
+    for (const path of paths) expect((await fetch(`${ops.url}${path}`)).status).toBe(200);
+    expect(await ops.end('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
   it('has a command line', async () => {

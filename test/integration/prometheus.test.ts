@@ -84,12 +84,10 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
       for (const { name, lastError } of rules) expect(lastError, name).toBeUndefined();
       return Object.fromEntries(rules.map(({ name, state }) => [name, state]));
     };
-    await expect
-      .poll(states)
-      .toMatchObject({
-        VodUploadNoWorker: 'pending',
-        VodUploadTargetDown: 'pending',
-        VodUploadVodOut: 'inactive',
-      });
+    await expect.poll(states).toMatchObject({
+      VodUploadNoWorker: 'pending',
+      VodUploadTargetDown: 'pending',
+      VodUploadVodOut: 'inactive',
+    });
   });
 });

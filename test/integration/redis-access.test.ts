@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
@@ -7,12 +5,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { VodUploads } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { writeRandomFile } from '../support/files.ts';
-import { startRedis } from '../support/redis.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
 const MIB = 1048576;
-/** Not an npm package's command: the machine's. */
-const REDIS_SERVER = 'redis-server';
 
 let world: World;
 let path: string;
@@ -46,30 +43,12 @@ async function failure(promise: Promise<unknown>): Promise<{ message: string; al
   };
 }
 
-/** A Redis may be built without TLS; then there is nothing to test here. */
-function tlsIsMissing(): string | undefined {
-  try {
-    execFileSync(REDIS_SERVER, ['--tls-port', '0', '--port', '-1'], { encoding: 'utf8', stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    return /Bad directive|without TLS/i.test(`${stdout}${stderr}`)
-      ? 'this redis-server has no TLS'
-      : undefined;
-  }
-}
-
 describe('rediss://', () => {
   async function tlsRedis() {
     const certificates = await makeCertificates();
-    const { ca, caFile, certFile, keyFile } = certificates;
+    const { ca, caFile } = certificates;
     const { port } = await startRedis({
-      port: '0',
-      'tls-port': '{port}',
-      'tls-cert-file': certFile,
-      'tls-key-file': keyFile,
-      'tls-ca-cert-file': caFile,
-      'tls-auth-clients': 'no',
+      ...tlsSettings(certificates),
       appendonly: 'yes',
       requirepass: 'over-tls',
     });
@@ -115,22 +94,12 @@ describe('rediss://', () => {
 });
 
 describe('users and passwords', () => {
-  /** The rights that docs/security.md tells to give. */
-  async function documentedRights(): Promise<string> {
-    const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
-    const [, rights = ''] = /ACL SETUSER uploads ([\s\S]*?)\n```/.exec(text) ?? [];
-    return rights.replaceAll(/\\?\s+/g, ' ').trim();
-  }
-
   test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
-    const rights = (await documentedRights()).replaceAll('{vod}', world.prefix);
-    expect(rights).toContain('>PASSWORD');
     const password = 'pass/word with @ and %';
     const { port } = await startRedis({ appendonly: 'yes' });
     const admin = new Redis({ port });
     onTestFinished(() => admin.disconnect());
-    const words = rights.split(' ').map((word) => (word === '>PASSWORD' ? `>${password}` : word));
-    await admin.acl('SETUSER', 'uploads', ...words);
+    await grantDocumentedRights(admin, { prefix: world.prefix, password });
     await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
     const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
     const running = await worker({ REDIS_URL: url, LOG_LEVEL: 'trace' }).ready();
@@ -160,10 +129,7 @@ describe('users and passwords', () => {
     await running.end('SIGTERM');
     world.emulator.control.clearFaults();
 
-    const denied = (await admin.acl('LOG')) as unknown[];
-    const commands = denied.map((entry) => (entry as unknown[])[7]);
-    // CONFIG GET is asked for, and done without. LIB-NAME and so on are good manners of the client.
-    expect(commands.filter((command) => !/^config/.test(String(command)))).toEqual([]);
+    expect(await deniedCommands(admin)).toEqual([]);
     expect(running.output).not.toContain('NOPERM');
     expect(running.output).not.toContain(password);
     expect(running.output).not.toContain(encodeURIComponent(password));

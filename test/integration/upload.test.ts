@@ -269,3 +269,15 @@ describe('the producer', () => {
     });
   });
 });
+
+describe('progress', () => {
+  it('tells of the last part of several that come at once, while the next one takes long', async () => {
+    inject({ action: 'UploadPart', offset: 4 * MIB, effect: { kind: 'hang', when: 'before' } });
+    await world().worker({ PART_CONCURRENCY: '8' }).ready();
+    const upload = await world().uploads.add({ source: await source('hanging.mp4', 5 * MIB) });
+    await expect
+      .poll(async () => (await upload.status()).progress)
+      .toMatchObject({ stage: 'uploading', bytesSent: 4 * MIB, totalBytes: 5 * MIB });
+    await world().uploads.cancel(upload.id);
+  });
+});

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import type { Redis } from 'ioredis';
+import { expect, onTestFinished } from 'vitest';
 import { type Child, startChild } from '../../src/demo/child.ts';
 import { freePort } from '../../src/demo/redis-server.ts';
 
@@ -12,11 +13,17 @@ export interface CustomRedis {
   readonly child: Child;
 }
 
-/** @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port */
-export async function startRedis(settings: Readonly<Record<string, string>>): Promise<CustomRedis> {
+/**
+ * @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port
+ * @param given the port; default any free one
+ */
+export async function startRedis(
+  settings: Readonly<Record<string, string>>,
+  given?: number,
+): Promise<CustomRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'vod-custom-redis-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const port = await freePort();
+  const port = given ?? (await freePort());
   const all: Record<string, string> = { port: String(port), bind: '127.0.0.1', dir, save: '', ...settings };
   const args = Object.entries(all).flatMap(([name, value]) => [
     `--${name}`,
@@ -30,4 +37,21 @@ export async function startRedis(settings: Readonly<Record<string, string>>): Pr
   });
   onTestFinished(() => child.stop());
   return { port, dir, child };
+}
+
+/** Makes a user `uploads` of the rights that docs/security.md tells to give. */
+export async function grantDocumentedRights(
+  admin: Redis,
+  { prefix, password }: { readonly prefix: string; readonly password: string },
+): Promise<void> {
+  const text = await readFile(new URL('../../docs/security.md', import.meta.url), 'utf8');
+  const [, rights = ''] = /ACL SETUSER uploads ([\s\S]*?)\n```/.exec(text) ?? [];
+  const words = rights
+    .replaceAll(/\\?\s+/g, ' ')
+    .trim()
+    .replaceAll('{vod}', prefix)
+    .split(' ');
+  expect(words).toContain('>PASSWORD');
+  const given = words.map((word) => (word === '>PASSWORD' ? `>${password}` : word));
+  await admin.acl('SETUSER', 'uploads', ...given);
 }

@@ -145,10 +145,13 @@ export class World {
     return worker;
   }
 
-  /** Starts `vod-upload ops` on a free port of this machine, without users. It ends with the test. */
-  ops(env: Readonly<Record<string, string>> = {}): OpsProcess {
+  /**
+   * Starts `vod-upload ops` on a free port of this machine, without users; of the sources unless another program is
+   * named. It ends with the test.
+   */
+  ops(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
     const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
-    const ops = new OpsProcess(['src/cli.ts', 'ops'], { ...usual, ...env });
+    const ops = new OpsProcess([program, 'ops'], { ...usual, ...env });
     this.#processes.push(ops);
     return ops;
   }

@@ -21,7 +21,7 @@ function problemsOf(run: () => unknown): readonly string[] {
 describe('loadConfig', () => {
   it('has the documented defaults', () => {
     expect(loadConfig({})).toMatchObject({
-      redisUrl: 'redis://127.0.0.1:6379',
+      redis: { location: 'redis://127.0.0.1:6379' },
       queuePrefix: '{vod}',
       vod: {
         endpoint: 'https://vod2.qcloud.com/v2/index.php',
@@ -114,13 +114,71 @@ describe('loadConfig', () => {
     expect(problems('rediss://h', join(dir, 'none'))[0]).toContain("REDIS_CA_FILE can't be read");
     const [authority = ''] = rootCertificates;
     writeFileSync(path, authority);
-    expect(loadConfig({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: path }).redisCa).toBe(authority.trim());
+    expect(loadConfig({ REDIS_URL: 'rediss://h', REDIS_CA_FILE: path }).redis.ca).toBe(authority.trim());
     expect(problems('redis://h', path)[0]).toContain('REDIS_URL is without TLS');
+    const cluster = (nodes: string) => loadConfig({ REDIS_CLUSTER_NODES: nodes, REDIS_CA_FILE: path });
+    expect(cluster('rediss://h1,h2').redis.ca).toBe(authority.trim());
+    expect(problemsOf(() => cluster('h1,h2'))[0]).toContain('REDIS_CLUSTER_NODES is without TLS');
   });
 
   it('never puts the password of Redis into its message', () => {
-    for (const url of ['redis://u:planted@h/abc', 'planted', 'http://u:planted@h', 'redis://planted:%zz@h'])
-      expect(problemsOf(() => loadConfig({ REDIS_URL: url })).join()).not.toContain('planted');
+    for (const name of ['REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINELS']) {
+      for (const url of [
+        'redis://u:planted@h/abc',
+        '/planted',
+        'http://u:planted@h',
+        'redis://planted:%zz@h',
+      ])
+        expect(problemsOf(() => loadConfig({ [name]: url })).join()).not.toContain('planted');
+    }
+  });
+
+  it('takes a Redis Cluster, or the servers that sentinels name, instead of a URL', () => {
+    const location = (env: Record<string, string>) => loadConfig(env).redis.location;
+    expect(location({ REDIS_CLUSTER_NODES: 'h1:7000,h2' })).toEqual({ cluster: 'h1:7000,h2' });
+    expect(location({ REDIS_SENTINELS: 'redis://u:p@h1,h2/1' })).toEqual({
+      sentinels: 'redis://u:p@h1,h2/1',
+    });
+    const sentinel = {
+      REDIS_SENTINELS: 'h1,h2,h3',
+      REDIS_SENTINEL_MASTER: 'videos',
+      REDIS_SENTINEL_USERNAME: 'watcher',
+      REDIS_SENTINEL_PASSWORD: 'secret',
+    };
+    expect(location(sentinel)).toEqual({
+      sentinels: 'h1,h2,h3',
+      master: 'videos',
+      sentinelUsername: 'watcher',
+      sentinelPassword: 'secret',
+    });
+  });
+
+  it('takes one place only that Redis can be at, and tells all that contradicts it', () => {
+    expect(
+      problemsOf(() =>
+        loadConfig({
+          REDIS_URL: 'redis://h',
+          REDIS_CLUSTER_NODES: 'h1,h2',
+          REDIS_SENTINEL_MASTER: 'videos',
+          REDIS_SENTINEL_USERNAME: 'watcher',
+        }),
+      ),
+    ).toEqual([
+      'REDIS_URL and REDIS_CLUSTER_NODES are set: only one of them can say where Redis is',
+      'REDIS_SENTINEL_MASTER is set, but REDIS_SENTINELS is not',
+      'REDIS_SENTINEL_USERNAME is set, but REDIS_SENTINELS is not',
+      'REDIS_SENTINEL_USERNAME is set, but REDIS_SENTINEL_PASSWORD is not',
+    ]);
+    const wrong = { REDIS_CLUSTER_NODES: 'h1,,h2', REDIS_SENTINELS: 'redis://h?tls=0' };
+    expect(problemsOf(() => loadConfig(wrong)).map((problem) => problem.split(' ')[0])).toEqual([
+      'REDIS_CLUSTER_NODES',
+      'REDIS_SENTINELS',
+    ]);
+    // A cluster has one database only.
+    expect(problemsOf(() => loadConfig({ REDIS_CLUSTER_NODES: 'redis://h/1' }))).toHaveLength(1);
+    expect(
+      problemsOf(() => loadConfig({ REDIS_SENTINELS: 'h', REDIS_SENTINEL_MASTER: 'my master' })),
+    ).toHaveLength(1);
   });
 
   it('never puts a secret into its message', () => {

@@ -17,6 +17,7 @@ import { redactUrls } from '../../src/log.ts';
 import { parseFailure } from '../../src/queue/failure.ts';
 import * as jobs from '../../src/queue/jobs.ts';
 import { parseRedisInfo } from '../../src/queue/redis-check.ts';
+import { locationProblem, showLocation, urlsOf } from '../../src/redis-location.ts';
 import { redisUrlProblem, withoutPassword } from '../../src/redis-url.ts';
 import { memoryContext } from './cli/memory-output.ts';
 
@@ -72,7 +73,7 @@ describe('configuration', () => {
           const config = loadConfig(env);
           expect(Object.isFrozen(config)).toBe(true);
           expect(config.partConcurrency).toBeGreaterThan(0);
-          expect(redisUrlProblem(config.redisUrl)).toBeUndefined();
+          expect(locationProblem(config.redis.location)).toBeUndefined();
         } catch (error) {
           expect(error).toBeInstanceOf(ConfigError);
           const { problems } = error as ConfigError;
@@ -141,6 +142,61 @@ describe('URLs of Redis', () => {
   ])('%s is one, shown as %s', (url, shown) => {
     expect(redisUrlProblem(url)).toBeUndefined();
     expect(withoutPassword(url)).toBe(shown);
+  });
+});
+
+describe('lists of hosts of a cluster or of sentinels', () => {
+  test('what is taken for one has hosts, and shows no password', () => {
+    fc.assert(
+      fc.property(text, (list) => {
+        for (const location of [{ cluster: list }, { sentinels: list }]) {
+          const shown = showLocation(location);
+          if (locationProblem(location) !== undefined) continue;
+          for (const { hostname, search, password } of urlsOf(location)) {
+            expect(hostname).not.toBe('');
+            expect(search).toBe('');
+            if (password.length > 3) expect(shown).toContain(':***@');
+          }
+        }
+      }),
+    );
+  });
+
+  test.each([
+    [{ cluster: 'h' }, 'cluster redis://h'],
+    [{ cluster: 'h1:1, h2:2' }, 'cluster redis://h1:1,h2:2'],
+    [{ cluster: 'rediss://u:p,%40@h1:1,[::1]:2' }, 'cluster rediss://u:***@h1:1,[::1]:2'],
+    [{ sentinels: 'redis://:p@h1,h2/3' }, 'mymaster of sentinels redis://:***@h1,h2/3'],
+    [
+      { sentinels: 'h1,h2', master: 'videos', sentinelPassword: 'planted' },
+      'videos of sentinels redis://h1,h2',
+    ],
+  ])('%j is one, shown as %s', (location, shown) => {
+    expect(locationProblem(location)).toBeUndefined();
+    expect(showLocation(location)).toBe(shown);
+  });
+
+  test('user and password are those of all hosts', () => {
+    const urls = urlsOf({ cluster: 'rediss://u:p,%40@h1:1,h2:2' });
+    expect(urls.map(({ host, password }) => [host, password])).toEqual([
+      ['h1:1', 'p,%40'],
+      ['h2:2', 'p,%40'],
+    ]);
+  });
+
+  test.each([
+    '',
+    ',',
+    'h1,,h2',
+    'h1,h2?tls=false',
+    'http://h1,h2',
+    'rediss:h1,h2',
+    'h1,redis://u:p@h2',
+    'u:%zz@h',
+  ])('%s is none', (list) => {
+    expect(locationProblem({ cluster: list })).toMatch(/^must be/);
+    expect(locationProblem({ sentinels: list })).toMatch(/^must be/);
+    expect(showLocation({ cluster: list })).toBe('(not a location of Redis)');
   });
 });
 

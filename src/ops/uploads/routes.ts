@@ -1,14 +1,131 @@
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
+import { html } from 'hono/html';
+import type { StatusCode } from 'hono/utils/http-status';
+import { UploaderError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import type { VodUploads } from '../../queue/producer.ts';
+import { isTerminal } from '../../queue/status.ts';
+import { loadAssets } from './assets.ts';
+import { renderDetails } from './detail-page.ts';
+import { fileNameOf, type Html, rowId, uploadPath } from './elements.ts';
+import { renderError, sentenceOf } from './errors.ts';
+import { renderLive, renderNotice, renderPage } from './layout.ts';
+import { renderList, renderSearch } from './list-page.ts';
+import { Live } from './live.ts';
+import { type ListQuery, listQueryString, PAGE_SIZE, parseListQuery } from './query.ts';
+import { Turns } from './turns.ts';
 
 export interface UploadPagesOptions {
   readonly uploads: VodUploads;
   readonly readOnly: boolean;
   /** Where they are mounted, `/uploads`. */
   readonly basePath: string;
+  /** Where the dashboard of the queues is. */
+  readonly dashboardPath: string;
+  readonly log: Logger;
 }
 
+/** What the buttons have done, by what is in the address afterwards. */
+const NOTICES: Readonly<Record<string, string>> = {
+  retried: 'It is set to work again.',
+  cancelled: 'It is cancelled.',
+  marked: 'It is marked: it ends as cancelled as soon as a worker looks at it.',
+};
+
 /** The table of uploads and a page for each. */
-export function createUploadPages(_options: UploadPagesOptions): Hono {
-  return new Hono();
+export function createUploadPages(options: UploadPagesOptions): Hono {
+  const { uploads, readOnly, basePath, dashboardPath, log } = options;
+  const app = new Hono();
+  const assets = loadAssets(`${basePath}/assets`);
+  const live = new Live(new Turns());
+  const view = { basePath, dashboardPath, readOnly };
+
+  const send = (context: Context, title: string, content: Html, status = 200) => {
+    context.status(status as StatusCode);
+    return context.html(renderPage({ title, basePath, dashboardPath, asset: assets.url, content }));
+  };
+  const list = async (query: ListQuery): Promise<Html> => {
+    const { state, search, page } = query;
+    const offset = (page - 1) * PAGE_SIZE;
+    const [found, situation] = await Promise.all([
+      uploads.page({ state, search, offset, limit: PAGE_SIZE, order: 'activity' }),
+      uploads.situation(),
+    ]);
+    return renderList({ ...view, query, page: found, situation });
+  };
+  const queryOf = (context: Context): ListQuery => parseListQuery(new URL(context.req.url).searchParams);
+  const noticeOf = (context: Context): Html | '' => {
+    const { did = '', to } = context.req.query();
+    return renderNotice(
+      Object.hasOwn(NOTICES, did) ? NOTICES[did] : undefined,
+      to === undefined ? undefined : uploadPath(basePath, to),
+    );
+  };
+  const idOf = (context: Context): string => context.req.param('id') ?? '';
+
+  app.onError((error, context) => {
+    const sentence = sentenceOf(error);
+    if (sentence.status === 500)
+      log.error({ err: error, path: context.req.path }, 'a page could not be made');
+    return send(context, sentence.title, renderError(sentence, basePath), sentence.status);
+  });
+
+  app.get('/assets/:name', (context) => assets.serve(context, context.req.param('name')));
+
+  app.get('/', async (context) => {
+    const query = queryOf(context);
+    const fragment = await list(query);
+    const liveUrl = `${basePath}/live${listQueryString(query)}`;
+    const content = html`<h1>Uploads</h1>
+${noticeOf(context)}${renderSearch(query, basePath)}
+${renderLive(liveUrl, fragment)}`;
+    return send(context, 'Uploads', content);
+  });
+
+  app.get('/live', (context) => {
+    const query = queryOf(context);
+    return live.stream(context, `list${listQueryString(query)}`, async () => String(await list(query)));
+  });
+
+  app.get('/:id', async (context) => {
+    const [details, situation] = await Promise.all([uploads.details(idOf(context)), uploads.situation()]);
+    const { status } = details;
+    const fragment = renderDetails({ ...view, details, situation });
+    const content = html`<nav aria-label="Back"><a href="${basePath}">All uploads</a></nav>
+${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, fragment)}`;
+    return send(context, fileNameOf(status), content);
+  });
+
+  app.get('/:id/live', (context) => {
+    const id = idOf(context);
+    return live.stream(context, `upload ${id}`, async () => {
+      const [details, situation] = await Promise.all([uploads.details(id), uploads.situation()]);
+      return String(await renderDetails({ ...view, details, situation }));
+    });
+  });
+
+  app.post('/:id/:action{retry|cancel}', async (context) => {
+    if (readOnly) throw new UploaderError('READ_ONLY', 'Nothing can be retried or cancelled here.');
+    const id = idOf(context);
+    if (context.req.param('action') === 'retry') {
+      await uploads.retry(id);
+      return await goBack(context, id, 'retried');
+    }
+    if (!(await uploads.cancel(id))) {
+      throw new UploaderError('ENDED', `Upload ${id} completed or failed before it could be cancelled.`);
+    }
+    const { state } = await uploads.status(id);
+    return await goBack(context, id, isTerminal(state) ? 'cancelled' : 'marked');
+  });
+
+  /** To the page that the button was on. */
+  const goBack = async (context: Context, id: string, did: string): Promise<Response> => {
+    const { back } = await context.req.parseBody();
+    if (typeof back !== 'string' || !back.startsWith('?'))
+      return context.redirect(`${uploadPath(basePath, id)}?did=${did}`, 303);
+    const query = listQueryString(parseListQuery(new URLSearchParams(back)));
+    const told = new URLSearchParams({ did, to: id });
+    return context.redirect(`${basePath}${query === '' ? '?' : `${query}&`}${told}#${rowId(id)}`, 303);
+  };
+  return app;
 }

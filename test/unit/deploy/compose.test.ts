@@ -88,7 +88,7 @@ describe('compose.yaml', () => {
       expect(strange, program.name).toEqual([]);
       const config = configOf(program);
       expect(config, program.name).toMatchObject({
-        redisUrl: 'redis://redis:6379',
+        redis: { location: 'redis://redis:6379' },
         requireDurableRedis: true,
       });
       if (program.name === 'ops')

@@ -167,8 +167,8 @@ describe.skipIf(!CAN_RENDER).each([
       expect(strange, pod.owner).toEqual([]);
       const config = configOf(manifests, pod);
       expect(config, pod.owner).toMatchObject({ requireDurableRedis: true, logFormat: 'json' });
-      expect(config.redisUrl.startsWith('rediss:'), pod.owner).toBe(manifests === PRODUCTION);
-      expect(config.redisCa !== undefined, pod.owner).toBe(manifests === PRODUCTION);
+      expect(String(config.redis.location).startsWith('rediss:'), pod.owner).toBe(manifests === PRODUCTION);
+      expect(config.redis.ca !== undefined, pod.owner).toBe(manifests === PRODUCTION);
       if (callsVod(pod)) requireCredentials(config);
       // Nobody has more secrets than they use.
       else expect(config.vod, pod.owner).not.toHaveProperty('secretKey');

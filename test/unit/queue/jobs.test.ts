@@ -2,7 +2,13 @@ import { UnrecoverableError } from 'bullmq';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFailure } from '../../../src/queue/failure.ts';
-import { parsePartData, parseUploadData, partPriority } from '../../../src/queue/jobs.ts';
+import {
+  NewerJobError,
+  parsePartData,
+  parseUploadData,
+  partPriority,
+  SCHEMA_VERSION,
+} from '../../../src/queue/jobs.ts';
 import { childId, runName } from '../../../src/queue/names.ts';
 
 describe('data that somebody else wrote into Redis', () => {
@@ -26,8 +32,11 @@ describe('data that somebody else wrote into Redis', () => {
     }
   });
 
-  it('is refused when it is of another version', () => {
-    expect(() => parseUploadData({ schema: 2 })).toThrow(/not of this version's form: schema/);
+  it('is left for others when a newer version wrote it, and refused when none did', () => {
+    expect(() => parseUploadData({ schema: SCHEMA_VERSION + 1 })).toThrow(NewerJobError);
+    for (const schema of [0, -1, 1.5, '2', null, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => parseUploadData({ schema }), String(schema)).toThrow(/not of this version's form: schema/);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findRedisProblems, parseRedisInfo } from '../../../src/queue/redis-check.ts';
+import type { RedisLocation } from '../../../src/redis-location.ts';
 
 /** INFO as the servers print it, but for lines that nobody looks at. */
 const INFO = {
@@ -53,15 +54,26 @@ test('INFO is read, whoever made the server', () => {
     maxmemoryPolicy: 'noeviction',
     aofEnabled: true,
     replica: false,
+    mode: 'server',
+    replicas: 0,
+    needsReplicas: false,
   });
   expect(parseRedisInfo(INFO.valkey8)).toMatchObject({ product: 'Valkey 8.0.1', version: '7.2.4' });
   expect(parseRedisInfo('redis_version:6.2.11\r\ndragonfly_version:df-v1.25.1\r\n').product).toBe(
     'Dragonfly 1.25.1',
   );
-  expect(parseRedisInfo('')).toEqual({ product: 'Redis of an unknown version', version: '', replica: false });
+  expect(parseRedisInfo('')).toEqual({
+    product: 'Redis of an unknown version',
+    version: '',
+    replica: false,
+    mode: 'server',
+    replicas: 0,
+    needsReplicas: false,
+  });
 });
 
-const findings = (text: string, savePoints?: string) => findRedisProblems(parseRedisInfo(text), savePoints);
+const findings = (text: string, savePoints?: string, location: RedisLocation = 'redis://h') =>
+  findRedisProblems(parseRedisInfo(text), savePoints, location);
 
 describe('the version', () => {
   test('before 6.2 nothing works, and the version is named', () => {
@@ -115,5 +127,35 @@ describe('what can lose uploads', () => {
     expect(found.problems.map(({ what }) => what)).toEqual([expect.stringContaining('volatile-lru')]);
     expect(found).not.toHaveProperty('persistent');
     expect(findings(INFO.terse)).toEqual({ problems: [] });
+  });
+});
+
+describe('another kind of Redis than was configured', () => {
+  const cluster = `${INFO.redis70}cluster_enabled:1\r\n`;
+
+  test('is fatal, and the variable to set is named', () => {
+    expect(findings(cluster).fatal).toEqual({
+      what: 'it is a node of a cluster',
+      fix: 'set REDIS_CLUSTER_NODES instead of REDIS_URL',
+    });
+    expect(findings(cluster, '', { cluster: 'h' }).fatal).toBeUndefined();
+    expect(findings('redis_version:7.0.15\r\nredis_mode:sentinel\r\n').fatal?.fix).toBe(
+      'set REDIS_SENTINELS instead of REDIS_URL',
+    );
+  });
+});
+
+describe('a primary that goes on without its replicas', () => {
+  const primary = (replicas: number, more = '') =>
+    INFO.redis70.replace('connected_slaves:0', `connected_slaves:${replicas}${more}`);
+  const problemsOf = (text: string, location: RedisLocation = { sentinels: 'h' }) =>
+    findings(text, '', location).problems.map(({ what }) => what.split(':')[0]);
+
+  test('is a problem where sentinels may make another one the primary, and replicas enough to do without one', () => {
+    expect(problemsOf(primary(2))).toEqual(['min-replicas-to-write is 0']);
+    expect(problemsOf(primary(2, '\r\nmin_slaves_good_slaves:2'))).toEqual([]);
+    expect(problemsOf(primary(1))).toEqual([]);
+    expect(problemsOf(primary(2), 'redis://h')).toEqual([]);
+    expect(problemsOf(primary(2), { cluster: 'h' })).toEqual([]);
   });
 });

@@ -1,0 +1,70 @@
+import type { QueueJobJson } from '@bull-board/api/dist/types.js';
+import { formatBytes, formatDuration } from '../../format.ts';
+import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs.ts';
+import { speedOf } from '../../queue/status.ts';
+import { describeMeasure, measureOf } from '../../upload/pace.ts';
+
+/*
+ * What Bull Board shows of an upload's job, for people. None of it throws, whatever somebody has written to Redis: one
+ * such job would take the whole page away.
+ */
+
+/**
+ * `launch.mp4 — uploading  45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left` while it is under way, and at the end
+ * `launch.mp4 — completed  24.0 MiB  2.1 s`: it is what one sees of a job first.
+ */
+export function nameOf({ name, progress, attemptsMade, finishedOn, returnvalue }: QueueJobJson): string {
+  if (isResult(returnvalue)) {
+    const { outcome, fileSize, durationMs } = returnvalue;
+    return `${name} — ${outcome}  ${formatBytes(fileSize)}  ${formatDuration(durationMs)}`;
+  }
+  const stored = parseProgress(progress);
+  // What an earlier attempt had come to is no news.
+  if (stored === undefined || finishedOn || (stored.attempt ?? 0) <= attemptsMade) return name;
+  return `${name} — ${describe(stored)}`;
+}
+
+/** Without the result, which is there twice: once more as what the job has returned. */
+export function dataOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return { ...value, result: undefined };
+}
+
+/** Bull Board draws a ring for `progress`, and shows the rest as it is. */
+export function progressOf(value: unknown): unknown {
+  const stored = parseProgress(value);
+  if (stored === undefined) return value;
+  const { stage, totalBytes } = stored;
+  return {
+    progress: Math.floor(measureOf(stored).share * 100),
+    stage,
+    detail: describe(stored),
+    size: formatBytes(totalBytes),
+  };
+}
+
+function describe(stored: StoredProgress): string {
+  const { bytesPerSecond: _, ...report } = stored;
+  const speed = speedOf(stored);
+  const measure = describeMeasure(
+    measureOf({ ...report, ...(speed !== undefined && { bytesPerSecond: speed }) }),
+  );
+  return `${stored.stage}  ${measure}`.trim();
+}
+
+/** With amounts that people can read. */
+export function resultOf(value: unknown): unknown {
+  if (!isResult(value)) return value;
+  const { fileSize, bytesSent, durationMs, ...rest } = value;
+  return {
+    ...rest,
+    fileSize: formatBytes(fileSize),
+    bytesSent: formatBytes(bytesSent),
+    duration: formatDuration(durationMs),
+  };
+}
+
+function isResult(value: unknown): value is UploadResult {
+  const { fileSize, durationMs } = (value ?? {}) as Partial<UploadResult>;
+  return typeof fileSize === 'number' && typeof durationMs === 'number';
+}

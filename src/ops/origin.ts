@@ -1,0 +1,29 @@
+import { isLoopback } from './listen.ts';
+
+/** Whether a Host header names this machine, as nobody else sees it. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  const hostname = URL.parse(`http://${host ?? ''}`)?.hostname;
+  return hostname !== undefined && isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'));
+}
+
+/**
+ * Whether a request was sent by a page of the host that it was sent to, or by no page at all. Browsers of today tell by
+ * `Sec-Fetch-Site`, over TLS and on loopback; else by `Origin`, which they add to all requests but GET and HEAD. Where
+ * both are missing no browser has sent it: it is curl, or a program.
+ * @param header looks up a request header
+ */
+export function isSameOrigin(header: (name: string) => string | undefined): boolean {
+  const site = header('sec-fetch-site');
+  // `none` is what a person has typed, and nobody types a POST.
+  if (site !== undefined) return site === 'same-origin';
+  const origin = header('origin');
+  if (origin === undefined) return true;
+  // Without the scheme: TLS may have ended at a proxy.
+  const from = URL.parse(origin);
+  return from !== null && from.host !== '' && from.host === hostOf(header('host'), from.protocol);
+}
+
+/** As a URL has it: in small letters, and without the port that its scheme has anyway. */
+function hostOf(host: string | undefined, protocol: string): string | undefined {
+  return URL.parse(`${protocol}//${host ?? ''}`)?.host;
+}

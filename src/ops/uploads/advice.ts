@@ -1,0 +1,25 @@
+import type { Failure } from '../../queue/failure.ts';
+
+const RESUMES = 'Only what VOD does not have yet is sent.';
+
+/** What to do next about failures of a kind, where their own words do not say it. */
+const ADVICE: Readonly<Record<string, string>> = {
+  CANCELLED: `Somebody cancelled it. Retry takes it up again. ${RESUMES}`,
+  STALLED:
+    'Look at the logs and the memory of the workers first: it may be this upload that ends them. Then retry it.',
+  INTERNAL:
+    'Nobody planned for this. Look for the upload’s id in the logs of the workers, and then retry it.',
+  INVALID_JOB:
+    'Something else than this version wrote its job, so a retry can’t help: enqueue the file again.',
+  SOURCE_CHANGED: 'Wait until nothing writes to the file any more, and retry it: it is hashed anew.',
+  FINISH_UNRESOLVED: `Retry it: VOD is asked again what it has. ${RESUMES}`,
+};
+
+/** What to do next about a failure. */
+export function adviceFor({ code, retryable }: Failure): string {
+  const known = ADVICE[code];
+  if (known !== undefined) return known;
+  if (retryable) return `It can succeed with nothing else changed: retry it. ${RESUMES}`;
+  if (code.startsWith('SOURCE_')) return 'Put the file where the workers can read it, and retry it.';
+  return `Mend what the reason names, and then retry it. ${RESUMES}`;
+}

@@ -1,0 +1,147 @@
+/*
+ * Keeps an open page up to date: the server sends what has changed, and this puts it in the old one's place, leaving
+ * alone what is the same, so that focus, scroll and selection stay. Without this script everything works but that.
+ */
+
+/** Changes are read out at most this often. */
+const ANNOUNCE_MS = 10_000;
+/** A connection that was refused is tried again after this time; one that broke, by the browser itself. */
+const RETRY_MS = 20_000;
+
+const connection = document.getElementById('connection');
+const announcer = document.getElementById('announcer');
+const live = document.getElementById('live');
+
+localize(document);
+if (live !== null) follow(live);
+
+/** Shows times in the reader's own time zone. */
+function localize(root) {
+  const two = (value) => String(value).padStart(2, '0');
+  for (const element of root.querySelectorAll('time')) {
+    const time = new Date(element.dateTime);
+    const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
+    element.textContent = `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
+  }
+  for (const element of root.querySelectorAll('.zone')) {
+    element.textContent = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+}
+
+/** Listens while somebody can see the page. */
+function follow(element) {
+  let source;
+  let timer;
+  const open = () => {
+    clearTimeout(timer);
+    if (document.hidden || source !== undefined) return;
+    source = new EventSource(element.dataset.live);
+    source.addEventListener('update', ({ data }) => {
+      say('');
+      update(element, data);
+    });
+    source.addEventListener('trouble', ({ data }) => say(data));
+    source.addEventListener('refused', ({ data }) => {
+      say(data);
+      comeAgain();
+    });
+    source.addEventListener('error', () => {
+      say('Not connected, so this page is getting old; trying again.');
+      if (source.readyState === EventSource.CLOSED) comeAgain();
+    });
+  };
+  const close = () => {
+    clearTimeout(timer);
+    source?.close();
+    source = undefined;
+  };
+  const comeAgain = () => {
+    close();
+    timer = setTimeout(open, RETRY_MS);
+  };
+  document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+  addEventListener('pagehide', close);
+  addEventListener('pageshow', open);
+  open();
+}
+
+/** Says why the page may be out of date; nothing when it isn't. */
+function say(text) {
+  connection.hidden = text === '';
+  if (connection.textContent !== text) connection.textContent = text;
+}
+
+function update(element, markup) {
+  const template = document.createElement('template');
+  template.innerHTML = markup;
+  localize(template.content);
+  const focused = document.activeElement;
+  const place = focused?.closest('#live [id]')?.id;
+  morphChildren(element, template.content);
+  if (focused?.isConnected === true) focused.focus({ preventScroll: true });
+  else if (place !== undefined) {
+    // The button that had the focus is gone: stay near it.
+    const near =
+      document.getElementById(place)?.querySelector('a, button') ?? document.getElementById('main');
+    near.focus({ preventScroll: true });
+  }
+  announce();
+}
+
+let announcedAt = performance.now();
+let announcing;
+
+/** Has changes that matter read out, not every byte. */
+function announce() {
+  if (announcing !== undefined) return;
+  const waitMs = Math.max(0, announcedAt + ANNOUNCE_MS - performance.now());
+  announcing = setTimeout(() => {
+    announcing = undefined;
+    const news = document.getElementById('news')?.textContent ?? '';
+    if (announcer.textContent === news) return;
+    announcer.textContent = news;
+    announcedAt = performance.now();
+  }, waitMs);
+}
+
+/** Makes an element like another one. */
+function morph(old, wanted) {
+  for (const { name } of [...old.attributes]) if (!wanted.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  morphChildren(old, wanted);
+}
+
+/** Children with an id stay the element that they are, wherever they go; others by their place. */
+function morphChildren(old, wanted) {
+  const ids = new Set([...wanted.children].map(({ id }) => id));
+  const known = new Map();
+  for (const child of [...old.children]) {
+    if (child.id === '') continue;
+    if (ids.has(child.id)) known.set(child.id, child);
+    else child.remove();
+  }
+  let next = old.firstChild;
+  for (const child of [...wanted.childNodes]) {
+    const same = child.id ? known.get(child.id) : alike(next, child) ? next : undefined;
+    if (same === undefined) {
+      old.insertBefore(child, next);
+      continue;
+    }
+    if (same === next) next = next.nextSibling;
+    else old.insertBefore(same, next);
+    if (same.isEqualNode(child)) continue;
+    if (child.nodeType === Node.ELEMENT_NODE) morph(same, child);
+    else same.data = child.data;
+  }
+  while (next !== null) {
+    const gone = next;
+    next = next.nextSibling;
+    gone.remove();
+  }
+}
+
+function alike(node, other) {
+  return node !== null && !node.id && node.nodeName === other.nodeName;
+}

@@ -1,0 +1,31 @@
+import { html } from 'hono/html';
+import { describeHold } from '../../queue/hold.ts';
+import { QUEUES, type Stage } from '../../queue/names.ts';
+import type { Situation } from '../../queue/situation.ts';
+import { type Html, renderTime } from './elements.ts';
+
+/** What keeps all uploads from going on; empty when nothing does. Changes of it are read out. */
+export function renderBanner({ hold, paused, unattended }: Situation): Html {
+  const lines: Html[] = [];
+  if (hold !== undefined) {
+    const title = hold.kind === 'outage' ? 'VOD is out' : 'The account is refused';
+    lines.push(
+      html`<p><strong>${title}</strong> since ${renderTime(new Date(hold.since))}: ${describeHold(hold)}</p>`,
+    );
+  }
+  if (paused.length > 0) {
+    lines.push(
+      html`<p><strong>Paused</strong> by somebody: ${queues(paused)}. Uploads go on when ${paused.length > 1 ? 'they are' : 'it is'} resumed, in the dashboard for instance.</p>`,
+    );
+  }
+  if (unattended.length > 0) {
+    lines.push(
+      html`<p><strong>No worker</strong> is connected for ${queues(unattended)}. Uploads wait there until one is started.</p>`,
+    );
+  }
+  return html`<div id="banner" aria-live="polite">${lines.length > 0 ? html`<div class="banner">${lines}</div>` : ''}</div>`;
+}
+
+function queues(stages: readonly Stage[]): string {
+  return stages.map((stage) => QUEUES[stage]).join(', ');
+}

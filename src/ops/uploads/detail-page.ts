@@ -1,0 +1,108 @@
+import { html } from 'hono/html';
+import { formatBytes, formatDuration, printable } from '../../format.ts';
+import type { UploadDetails } from '../../queue/details.ts';
+import type { UploadResult } from '../../queue/jobs.ts';
+import { QUEUES } from '../../queue/names.ts';
+import { countPartStates } from '../../queue/part-states.ts';
+import type { Situation } from '../../queue/situation.ts';
+import { isTerminal } from '../../queue/status.ts';
+import { adviceFor } from './advice.ts';
+import { renderBanner } from './banner.ts';
+import {
+  fileNameOf,
+  formatCount,
+  type Html,
+  renderButtons,
+  renderName,
+  renderProgress,
+  renderState,
+  renderTime,
+} from './elements.ts';
+import { renderParts } from './strip.ts';
+
+export interface DetailView {
+  readonly details: UploadDetails;
+  readonly situation: Situation;
+  readonly basePath: string;
+  readonly dashboardPath: string;
+  readonly readOnly: boolean;
+}
+
+/** Everything of one upload, as it is now. */
+export function renderDetails({ details, situation, basePath, dashboardPath, readOnly }: DetailView): Html {
+  const { status, cancelling, history, parts } = details;
+  const { id, state, error, result } = status;
+  const name = fileNameOf(status);
+  const buttons = renderButtons({ id, state, name }, { basePath, readOnly, back: '' });
+  return html`${state === 'completed' ? '' : renderBanner(situation)}
+<div class="headline"><h1>${renderName(name)}</h1>${buttons}</div>
+<p id="news" class="unseen">${name} is ${state}.</p>
+<p id="summary">${renderState(state)} ${cancelling ? 'It is being cancelled: it ends as soon as a worker looks at it.' : ''}</p>
+<div id="progress" class="progress">${renderProgress(status)}</div>
+${
+  error === undefined
+    ? ''
+    : html`<section id="error" class="failure" aria-labelledby="error-title"><h2 id="error-title">${state === 'cancelled' ? 'Cancelled' : 'Why it failed'}</h2>
+<p>${printable(error.message)} <code>${error.code}</code></p><p><strong>What to do:</strong> ${adviceFor(error)}</p></section>`
+}
+${result === undefined ? '' : renderVideo(result)}
+<section id="parts" aria-labelledby="parts-title"><h2 id="parts-title">Parts</h2>
+${parts === undefined ? html`<p>${whyNoParts(details)}</p>` : renderPartsSection(parts, isTerminal(state))}</section>
+<section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
+${history.length === 0 ? html`<p>Nothing has been written down.</p>` : ''}
+<ol class="history">${history.map(({ at, text }) => html`<li>${renderTime(at)} <span>${printable(text)}</span></li>`)}</ol></section>
+<section id="properties" aria-labelledby="properties-title"><h2 id="properties-title">Properties</h2>
+<dl>${propertiesOf(details).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
+<p><a href="${dashboardPath}/queue/${QUEUES.upload}/${encodeURIComponent(id)}">Its job in the dashboard</a></p></section>`;
+}
+
+function renderVideo({ fileId, url, metadataApplied }: UploadResult): Html {
+  const kept = metadataApplied
+    ? ''
+    : html`<p>The video that VOD has keeps the name, tags and flags of then.</p>`;
+  return html`<section id="video" class="notice" aria-labelledby="video-title"><h2 id="video-title">The video in VOD</h2>
+<p>fileId <code>${fileId}</code><br>${renderUrl(url)}</p>${kept}</section>`;
+}
+
+function whyNoParts({ data, status }: UploadDetails): string {
+  if (data === undefined) return 'A newer version than this one sends it.';
+  if (isTerminal(status.state)) return 'It ended before VOD was asked what it has.';
+  return 'VOD has not been asked yet what it has.';
+}
+
+function renderPartsSection(parts: NonNullable<UploadDetails['parts']>, ended: boolean): Html {
+  const { skipped, sent } = countPartStates(parts);
+  return html`<p>VOD has ${formatCount(skipped + sent)} of ${formatCount(parts.length)}.</p>${renderParts(parts, ended)}`;
+}
+
+function propertiesOf({
+  status,
+  data,
+  dueAt,
+}: UploadDetails): (readonly [label: string, value: Html | string])[] {
+  const { id, source, name, type, key, attempt, createdAt, finishedAt, progress, result, state } = status;
+  const tags = data?.video.tags;
+  const sha = result?.fileSha ?? data?.hashed?.fileSha;
+  const properties: (readonly [string, Html | string | undefined])[] = [
+    ['Id', html`<code>${id}</code>`],
+    ['Key', key === undefined ? undefined : renderName(key)],
+    ['Source', renderName(source)],
+    ['Name in VOD', renderName(`${name}.${type}`)],
+    ['Tags', tags && renderName(tags.join(', '))],
+    ['Size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
+    ['SHA-1', sha === undefined ? undefined : html`<code>${sha}</code>`],
+    ['Attempt', String(attempt)],
+    ['Priority', state === 'queued' && data ? `${data.priority} (1 goes first, 10 last)` : undefined],
+    ['Enqueued', renderTime(createdAt)],
+    ['Looked at next', dueAt && renderTime(dueAt)],
+    ['Ended', finishedAt && renderTime(finishedAt)],
+    ['Took', result && formatDuration(result.durationMs)],
+  ];
+  return properties.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
+}
+
+/** A link only where it leads to the web: the address is what VOD, or whoever can write to Redis, has said. */
+function renderUrl(url: string): Html {
+  const shown = renderName(url);
+  return /^https?:\/\//.test(url) ? html`<a href="${url}" rel="noreferrer noopener">${shown}</a>` : shown;
+}

@@ -1,0 +1,84 @@
+import { basename } from 'node:path';
+import { html } from 'hono/html';
+import type { HtmlEscapedString } from 'hono/utils/html';
+import { formatBytes, formatBytesOf, formatClock, formatDuration, printable } from '../../format.ts';
+import { isTerminal, type UploadState, type UploadStatus } from '../../queue/status.ts';
+import { measureOf } from '../../upload/pace.ts';
+
+/** What `html` makes: whatever text was put in is escaped. */
+export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** In UTC, as the page says; the script makes it the reader's own time. */
+export function renderTime(time: Date): Html {
+  if (Number.isNaN(time.getTime())) return html`at no time`;
+  const iso = time.toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`;
+}
+
+export function renderState(state: UploadState, label: string = state): Html {
+  return html`<span class="state state-${state}">${label}</span>`;
+}
+
+/** What people call an upload. */
+export function fileNameOf({ source }: { readonly source: string }): string {
+  return printable(basename(source) || source);
+}
+
+/** A name of a stranger's choice, which must not turn round the text beside it. */
+export function renderName(name: string): Html {
+  return html`<bdi>${printable(name)}</bdi>`;
+}
+
+/** How far an upload is: a bar and words; empty before it has amounts. */
+export function renderProgress(status: UploadStatus): Html | '' {
+  const { state, progress, result } = status;
+  const measure = measureOf(progress);
+  const { doneBytes, totalBytes, bytesPerSecond, leftMs, share } = measure;
+  if (result !== undefined) {
+    const took = `sent in ${formatDuration(result.durationMs)}`;
+    return html`<span class="amounts">${result.outcome === 'instant' ? 'VOD had it already' : took}</span>`;
+  }
+  if (totalBytes === 0 || state === 'queued' || state === 'initializing') return '';
+  const percent = Math.floor(share * 100);
+  const words = [
+    `${percent} %${state === 'hashing' ? ' hashed' : ''}`,
+    ...(isTerminal(state) ? [] : [formatBytesOf(doneBytes, totalBytes)]),
+    ...(bytesPerSecond === undefined ? [] : [`${formatBytes(Math.round(bytesPerSecond))}/s`]),
+    ...(leftMs === undefined || share >= 1 ? [] : [`${formatClock(leftMs)} left`]),
+  ];
+  return html`<progress max="100" value="${percent}" aria-label="Progress of ${fileNameOf(status)}"></progress> <span class="amounts">${words.map((word) => word.replaceAll(' ', '\u00a0')).join(' · ')}</span>`;
+}
+
+const number = new Intl.NumberFormat('en');
+
+/** `10,000` */
+export function formatCount(count: number): string {
+  return number.format(count);
+}
+
+/** Buttons, as forms that work without a script. */
+export interface ButtonOptions {
+  readonly basePath: string;
+  readonly readOnly: boolean;
+  /** Where to go afterwards: the query of a table, from `?` on, or empty for the upload's own page. */
+  readonly back: string;
+}
+
+/** What can be done with an upload now. */
+export function renderButtons(
+  { id, state, name }: { readonly id: string; readonly state: UploadState; readonly name: string },
+  { basePath, readOnly, back }: ButtonOptions,
+): Html | '' {
+  if (readOnly || state === 'completed') return '';
+  const [verb, label] = isTerminal(state) ? ['retry', 'Retry'] : ['cancel', 'Cancel'];
+  return html`<form method="post" action="${uploadPath(basePath, id)}/${verb}"><input type="hidden" name="back" value="${back}"><button class="${verb}">${label}<span class="unseen"> ${printable(name)}</span></button></form>`;
+}
+
+export function uploadPath(basePath: string, id: string): string {
+  return `${basePath}/${encodeURIComponent(id)}`;
+}
+
+/** The id of an upload's row in the page. */
+export function rowId(id: string): string {
+  return `upload-${id}`;
+}

@@ -1,0 +1,71 @@
+import { partCount } from '../upload/plan.ts';
+import type { RedisClient } from './connection.ts';
+import { CANCELLED, parseFailure } from './failure.ts';
+import { PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
+import { childId, type Run, runName } from './names.ts';
+import { type PartState, partStates } from './part-states.ts';
+import type { Queues } from './queues.ts';
+import type { UploadStatus } from './status.ts';
+import { jsonOr } from './stored-job.ts';
+
+/** Of more parts nobody is told: the service takes no such file, so the numbers are somebody's invention. */
+const MOST_PARTS = 500_000;
+
+/**
+ * What has become of each part of an upload, in its present run; undefined while InitUpload has not told what VOD has.
+ * A finished upload of many parts has forgotten which of them VOD had: their numbers are what is left, those first.
+ */
+export async function readParts(
+  queues: Queues,
+  redis: RedisClient,
+  { data, status }: { readonly data: UploadData; readonly status: UploadStatus },
+): Promise<PartState[] | undefined> {
+  const { id, attempt, result } = status;
+  const run = data.run?.attempt === attempt ? data.run : { attempt, round: 0 };
+  const job = queues.upload.toKey(id);
+  const replies = await redis
+    .pipeline()
+    .hgetall(`${job}:processed`)
+    .hgetall(`${job}:failed`)
+    .lrange(queues.part.toKey('active'), 0, -1)
+    .zrange(queues.part.toKey('delayed'), '0', '-1')
+    .exec();
+  const [processed, failed, active, delayed] = (replies ?? []).map(([error, found]) => {
+    if (error) throw error;
+    return found;
+  }) as [Record<string, string>, Record<string, string>, string[], string[]];
+  const init = jsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
+  const answer = init === undefined ? undefined : parseInitValue(init);
+  if (answer?.kind === 'send' && data.hashed !== undefined) {
+    const count = partCount(data.hashed.version.size, answer.partSize);
+    if (count > MOST_PARTS) return undefined;
+    const indices = indexReader(id, run);
+    const skipped = JSON.stringify(PART_SKIPPED);
+    return partStates({
+      count,
+      missing: answer.missing,
+      sent: indices(Object.keys(processed).filter((key) => processed[key] !== skipped)),
+      sending: indices(active),
+      retrying: indices(delayed),
+      failed: indices(
+        Object.keys(failed).filter((key) => parseFailure(failed[key] ?? '').code !== CANCELLED.code),
+      ),
+    });
+  }
+  if (result === undefined || result.partsSkipped + result.partsSent > MOST_PARTS) return undefined;
+  return [
+    ...Array<PartState>(result.partsSkipped).fill('skipped'),
+    ...Array<PartState>(result.partsSent).fill('sent'),
+  ];
+}
+
+/** Reads the parts' indices out of the ids or keys of a run's part jobs; whatever else is there is left out. */
+function indexReader(uploadId: string, run: Run): (idsOrKeys: readonly string[]) => number[] {
+  const prefix = `${uploadId}-${runName(run)}-p`;
+  return (idsOrKeys) =>
+    idsOrKeys.flatMap((text) => {
+      const from = text.lastIndexOf(':') + 1;
+      const index = text.startsWith(prefix, from) ? text.slice(from + prefix.length) : '';
+      return /^\d{1,9}$/.test(index) ? [Number(index)] : [];
+    });
+}

@@ -1,0 +1,346 @@
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { VodUploads } from '../../src/index.ts';
+import { QUEUES, type Stage } from '../../src/queue/names.ts';
+import { openQueues, type Queues } from '../../src/queue/queues.ts';
+import { formsOf, SIGNED_URL } from '../support/leaks.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { useWorld } from '../support/use-world.ts';
+import { type OpsProcess, SECRET_ID, SECRET_KEY } from '../support/world.ts';
+
+const MIB = 1048576;
+const PASSWORD = 'planted0password0of0redis';
+
+const { world, source, inject, stats, slowParts } = useWorld();
+
+let redis: Redis;
+let queues: Queues;
+let ops: OpsProcess;
+beforeAll(() => {
+  redis = new Redis(world().redisUrl);
+  queues = openQueues(redis, world().prefix, { producer: true });
+});
+beforeEach(async () => {
+  ops = await world().ops().ready();
+});
+afterAll(async () => {
+  await Promise.all(Object.values(queues).map((queue) => queue.close()));
+  redis.disconnect();
+});
+
+interface Answer {
+  readonly status: number;
+  readonly error?: string;
+  readonly message?: string;
+  readonly retried?: number;
+}
+
+/** Presses a button: `press('upload', `${id}/retry`)`. */
+async function press(stage: Stage, path: string, body?: object, method = 'PUT'): Promise<Answer> {
+  const response = await fetch(`${ops.url}/dashboard/api/queues/${QUEUES[stage]}/${path}`, {
+    method,
+    ...(body !== undefined && {
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    }),
+  });
+  const text = await response.text();
+  return { status: response.status, ...(text !== '' && JSON.parse(text)) };
+}
+
+/** An upload that has failed at its third of four parts. */
+async function failedUpload(name: string) {
+  const effect = { kind: 'code', code: -10006, canRetry: 0 } as const;
+  inject({ action: 'UploadPart', offset: 2 * MIB, effect });
+  const upload = await world().uploads.add({ source: await source(name, 4 * MIB) });
+  await expect(upload.result()).rejects.toThrow('-10006');
+  return upload;
+}
+
+const stateOf = async (upload: { status(): Promise<{ state: string }> }) => (await upload.status()).state;
+
+describe('retry', () => {
+  it('of an upload sends only what VOD lacks, and of a part is the same for its upload', async () => {
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    for (const [stage, jobOf] of [
+      ['upload', (id: string) => id],
+      ['part', (id: string) => `${id}-r1-p2`],
+    ] as const) {
+      const upload = await failedUpload(`of-${stage}.mp4`);
+      world().emulator.control.resetStats();
+      expect(await press(stage, `${jobOf(upload.id)}/retry`)).toEqual({ status: 204 });
+      await expect.poll(() => stateOf(upload)).toBe('completed');
+      expect(stats().parts.accepted).toBe(2);
+      expect((await upload.status()).attempt).toBe(2);
+      // Now there is nothing to retry, and the failed part is still listed.
+      expect(await press(stage, `${jobOf(upload.id)}/retry`)).toEqual({
+        status: 409,
+        error: 'Not done',
+        message: `upload ${upload.id} is completed; only a failed or cancelled one can be retried`,
+      });
+    }
+    expect(await press('upload', 'retry/completed')).toMatchObject({
+      status: 403,
+      message: 'Only failed uploads can be retried: a completed one has its video.',
+    });
+  });
+
+  it('of all leaves alone what somebody has cancelled', async () => {
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    const failed = [await failedUpload('failed-1.mp4'), await failedUpload('failed-2.mp4')];
+    expect(await press('upload', 'retry/failed')).toEqual({ status: 200, retried: 2, skipped: 0 });
+    for (const upload of failed) await expect.poll(() => stateOf(upload)).toBe('completed');
+    const again = await failedUpload('failed-3.mp4');
+    const cancelled = await world().uploads.add({
+      source: await source('cancelled.mp4', MIB),
+      delay: 3_600_000,
+    });
+    await world().uploads.cancel(cancelled.id);
+    await expect.poll(() => stateOf(cancelled)).toBe('cancelled');
+    expect(await press('upload', 'retry/failed')).toEqual({
+      status: 409,
+      error: 'Not done',
+      message: 'Retried: 1. Not retried: 1 that somebody cancelled; retry those one by one.',
+    });
+    await expect.poll(() => stateOf(again)).toBe('completed');
+    expect(await stateOf(cancelled)).toBe('cancelled');
+    // From the parts' side, too, each upload is retried once, and a completed one not at all.
+    const last = await failedUpload('failed-4.mp4');
+    expect(await press('part', 'retry/failed')).toEqual({ status: 200, retried: 1, skipped: 0 });
+    await expect.poll(() => stateOf(last)).toBe('completed');
+  });
+});
+
+describe('promote', () => {
+  it('begins an upload that was to wait; one, or all', async () => {
+    await world().worker().ready();
+    const delay = 3_600_000;
+    const sources = await Promise.all([1, 2, 3].map((index) => source(`later-${index}.mp4`, MIB)));
+    const uploads = await world().uploads.addMany(sources.map((path) => ({ source: path, delay })));
+    expect(await press('upload', `${uploads[0]?.id}/promote`)).toEqual({ status: 204 });
+    expect(await uploads[0]?.result()).toMatchObject({ outcome: 'completed' });
+    expect(await queues.upload.getDelayedCount()).toBe(2);
+    expect(await press('upload', 'promote')).toEqual({ status: 200 });
+    for (const upload of uploads) expect(await upload.result()).toMatchObject({ outcome: 'completed' });
+    expect(await press('upload', `${uploads[0]?.id}/promote`)).toMatchObject({
+      status: 409,
+      message: `job ${uploads[0]?.id} is completed; only a delayed one can be promoted`,
+    });
+  });
+});
+
+describe('remove', () => {
+  it('cancels an upload that has not ended, which can then be retried, and removes one that has', async () => {
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    slowParts(100);
+    const upload = await world().uploads.add({ source: await source('removed.mp4', 30 * MIB) });
+    await expect.poll(() => stats().parts.accepted).toBeGreaterThan(2);
+    const running = await press('part', `${upload.id}-r1-p29/clean`);
+    expect(running).toMatchObject({
+      status: 409,
+      message: `this job is needed by upload ${upload.id}: cancel that, and its jobs go`,
+    });
+    expect(await press('upload', `${upload.id}/clean`)).toEqual({ status: 204 });
+    expect(await stateOf(upload)).toBe('cancelled');
+    expect(await queues.part.getWaitingCount()).toBe(0);
+    expect(await press('upload', `${upload.id}/retry`)).toEqual({ status: 204 });
+    await expect.poll(() => stateOf(upload)).toBe('completed');
+    expect(stats().parts.duplicates).toBeLessThanOrEqual(1);
+    expect(await press('upload', `${upload.id}/clean`)).toEqual({ status: 204 });
+    expect(await world().uploads.get(upload.id)).toBeUndefined();
+    expect(await press('upload', `${upload.id}/clean`)).toEqual({
+      status: 404,
+      error: 'Not done',
+      message: `there is no job ${upload.id} in vod-upload, or no longer`,
+    });
+  });
+
+  it('of all takes what has ended, and nothing else', async () => {
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    const done = await world().uploads.add({ source: await source('done.mp4', MIB) });
+    await done.result();
+    const failed = await failedUpload('failed.mp4');
+    const later = await world().uploads.add({ source: await source('later.mp4', MIB), delay: 3_600_000 });
+    await new Promise((resolve) => setTimeout(resolve, 5100));
+    expect((await press('upload', 'clean/completed')).status).toBe(200);
+    expect(await world().uploads.get(done.id)).toBeUndefined();
+    expect(await stateOf(failed)).toBe('failed');
+    expect((await press('part', 'clean/failed')).status).toBe(200);
+    expect(await queues.part.getFailedCount()).toBe(0);
+    // Of a failed part that was removed the upload's retry knows all that it needs.
+    expect((await press('upload', `${failed.id}/retry`)).status).toBe(204);
+    await expect.poll(() => stateOf(failed)).toBe('completed');
+    for (const state of ['wait', 'delayed', 'active', 'prioritized', 'paused', 'waiting-children']) {
+      expect(await press('upload', `clean/${state}`)).toMatchObject({ status: 403 });
+    }
+    expect(await stateOf(later)).toBe('queued');
+  });
+
+  it('knows a job from the other keys of a queue', async () => {
+    await world().worker().ready();
+    const metaOf = () => redis.hgetall(queues.upload.toKey('meta'));
+    const meta = await metaOf();
+    expect(meta).not.toEqual({});
+    for (const action of ['clean', 'retry', 'promote']) {
+      expect(await press('upload', `meta/${action}`)).toMatchObject({ status: 404 });
+    }
+    expect(await metaOf()).toEqual(meta);
+  });
+});
+
+it('pauses and resumes', async () => {
+  await world().worker().ready();
+  expect((await press('part', 'pause')).status).toBe(200);
+  const upload = await world().uploads.add({ source: await source('paused.mp4', 4 * MIB) });
+  await expect.poll(async () => (await upload.status()).progress.stage).toBe('uploading');
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(stats().parts.accepted).toBe(0);
+  expect((await press('part', 'resume')).status).toBe(200);
+  expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 4 });
+  const all = (what: string) =>
+    fetch(`${ops.url}/dashboard/api/queues/${what}`, { method: 'PUT' }).then(({ status }) => status);
+  expect(await all('pause')).toBe(200);
+  expect(await queues.init.isPaused()).toBe(true);
+  expect(await all('resume')).toBe(200);
+  expect(await queues.init.isPaused()).toBe(false);
+});
+
+it('refuses everything else, with a reason, and nothing has changed', async () => {
+  await world().worker({ VOD_QUOTA_PART_PER_MINUTE: '6000' }).ready();
+  expect((await press('part', 'pause')).status).toBe(200);
+  const upload = await world().uploads.add({ source: await source('untouched.mp4', 4 * MIB) });
+  await expect.poll(() => queues.part.getPrioritizedCount()).toBe(4);
+  const part = `${upload.id}-r1-p3`;
+  const before = await redis.hgetall(queues.part.toKey('meta'));
+  const job = await redis.hgetall(queues.part.toKey(part));
+  const refusals: [string, object | undefined, string, RegExp][] = [
+    ['add', { name: 'x', data: {}, options: {} }, 'POST', /added by your application/],
+    [`${part}/update-data`, { jobData: {} }, 'PATCH', /Cancel the upload and add it anew/],
+    [`${part}/delay`, { runAt: 1 }, 'PATCH', /Cancel the upload and add it anew/],
+    [`${part}/priority`, { priority: 1 }, 'PATCH', /Cancel the upload and add it anew/],
+    [`${part}/remove-unprocessed-children`, undefined, 'PUT', /jobs away that uploads wait for/],
+    ['empty', undefined, 'PUT', /jobs away that uploads wait for/],
+    ['clean/wait', undefined, 'PUT', /jobs away that uploads wait for/],
+    ['obliterate', { force: true }, 'PUT', /delete uploads, and the limits/],
+    ['rate-limit', { max: null }, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
+    ['rate-limit', { max: 1, duration: 1 }, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
+    ['rate-limit/release', undefined, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
+    ['concurrency', { concurrency: 1 }, 'PUT', /PART_CONCURRENCY/],
+    ['job-schedulers/some/run', undefined, 'PUT', /does not offer that/],
+    ['what-may-come', undefined, 'DELETE', /does not offer that/],
+  ];
+  for (const [path, body, method, reason] of refusals) {
+    const answer = await press('part', path, body, method);
+    expect({ path, ...answer }).toEqual({
+      path,
+      status: 403,
+      error: 'Not done',
+      message: expect.stringMatching(reason),
+    });
+  }
+  expect(await redis.hgetall(queues.part.toKey('meta'))).toEqual(before);
+  expect(await redis.hgetall(queues.part.toKey(part))).toEqual(job);
+  expect(await press('part', 'resume')).toMatchObject({ status: 200 });
+  expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 4 });
+});
+
+it('survives what it refuses, when that is done to Redis all the same', async () => {
+  await world().worker({ PART_CONCURRENCY: '1' }).ready();
+  for (const stage of ['hash', 'init', 'part', 'finish'] as const) {
+    const queue = new Queue(QUEUES[stage], {
+      connection: redis,
+      prefix: world().prefix,
+      skipMetasUpdate: true,
+    });
+    onTestFinished(() => queue.close());
+    await queue.pause();
+    const upload = await world().uploads.add({ source: await source(`drained-${stage}.mp4`, 4 * MIB) });
+    const waiting = () => queue.getJobCountByTypes('wait', 'prioritized');
+    await expect.poll(waiting).toBe(stage === 'part' ? 4 : 1);
+    await queue.drain();
+    // The upload has seen that they are gone, and added them again.
+    await expect.poll(waiting).toBe(stage === 'part' ? 4 : 1);
+    await queue.resume();
+    expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 4 });
+  }
+});
+
+it('shows names, stages and results, links to uploads, and no secret', async () => {
+  const { port } = await startRedis({});
+  const admin = new Redis({ port });
+  onTestFinished(() => admin.disconnect());
+  await grantDocumentedRights(admin, { prefix: world().prefix, password: PASSWORD });
+  const redisUrl = `redis://uploads:${PASSWORD}@127.0.0.1:${port}`;
+  const uploads = new VodUploads({ connection: redisUrl, prefix: world().prefix });
+  onTestFinished(() => uploads.close());
+  await world().worker({ REDIS_URL: redisUrl, PART_CONCURRENCY: '1' }).ready();
+  ops = await world().ops({ REDIS_URL: redisUrl, OPS_USERS: 'alice:planted0password0of0alice' }).ready();
+  const authorization = `Basic ${Buffer.from('alice:planted0password0of0alice').toString('base64')}`;
+  const seen: string[] = [];
+  const look = async (path: string, method = 'GET') => {
+    const response = await fetch(`${ops.url}/dashboard${path}`, { method, headers: { authorization } });
+    const text = await response.text();
+    // The rights in Redis are enough.
+    expect([200, 204], `${path}: ${text}`).toContain(response.status);
+    seen.push(text, JSON.stringify([...response.headers]));
+    return path.startsWith('/api') && text !== '' ? JSON.parse(text) : undefined;
+  };
+  const done = await uploads.add({ source: await source('done.mp4', 2 * MIB) });
+  const { fileId } = await done.result();
+  inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
+  const failed = await uploads.add({ source: await source('failed.mp4', 2 * MIB) });
+  await failed.result().catch(() => {});
+
+  const { job } = await look(`/api/queues/vod-upload/${done.id}`);
+  expect(job).toMatchObject({
+    name: expect.stringMatching(/^done\.mp4 — completed {2}2\.0 MiB {2}[\d.]+ s$/),
+    progress: { progress: 100, stage: 'finishing', size: '2.0 MiB' },
+    returnValue: { fileId, fileSize: '2.0 MiB', bytesSent: '2.0 MiB', duration: expect.any(String) },
+    externalUrl: { href: `/uploads/${done.id}` },
+  });
+  const { queues: shown } = await look('/api/queues?activeQueue=vod-part&status=failed');
+  expect(shown.map((queue: { displayName: string }) => queue.displayName)).toEqual([
+    '1 Uploads',
+    '2 SHA-1',
+    '3 InitUpload',
+    '4 Parts',
+    '5 FinishUpload',
+  ]);
+  const parts = shown.find(({ name }: { name: string }) => name === 'vod-part').jobs;
+  expect(parts.map(({ name }: { name: string }) => name).sort()).toEqual(['part 0', 'part 1']);
+  const part = parts.find(({ failedReason }: { failedReason: string }) => failedReason.includes('-10006'));
+  expect(part.externalUrl).toMatchObject({ href: `/uploads/${failed.id}` });
+
+  await look('');
+  await look('/api/redis/stats');
+  for (const queue of Object.values(QUEUES)) {
+    await look(`/api/queues?activeQueue=${queue}&jobsPerPage=50`);
+    for (const path of ['metrics', 'default-job-options', 'workers', 'rate-limit', 'job-data-schema']) {
+      await look(`/api/queues/${queue}/${path}`);
+    }
+  }
+  for (const { id } of [done, failed]) {
+    for (const path of ['', '/logs', '/flow']) await look(`/api/queues/vod-upload/${id}${path}`);
+  }
+  await look(`/api/queues/vod-part/${part.id}`);
+  await look(`/api/queues/vod-part/${part.id}/logs`);
+  for (const button of [
+    'pause',
+    'vod-part/pause',
+    'resume',
+    'vod-upload/promote',
+    'vod-upload/clean/failed',
+    `vod-upload/${failed.id}/retry`,
+    `vod-upload/${done.id}/clean`,
+    'vod-part/retry/failed',
+  ]) {
+    await look(`/api/queues/${button}`, 'PUT');
+  }
+  const all = seen.join('\n');
+  expect(all).toContain('failed.mp4');
+  for (const secret of [SECRET_ID, SECRET_KEY, PASSWORD, 'planted0password0of0alice'].flatMap(formsOf)) {
+    expect(all.includes(secret), secret).toBe(false);
+  }
+  expect(SIGNED_URL.exec(all)?.[0]).toBeUndefined();
+});

@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { type RedisLocation, RedisUnavailableError, type Upload } from '../../src/index.ts';
+import { makeCertificates } from '../support/certificates.ts';
+import { startProducer, untilSending } from '../support/producer.ts';
+import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
+import { grantDocumentedRights } from '../support/redis.ts';
+import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
+import { startCluster } from '../support/redis-cluster.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const MIB = 1048576;
+
+const { world, source, inject, stats, slowParts, download } = useWorld();
+
+const producer = (connection: RedisLocation, ca?: string) => startProducer(world(), connection, ca);
+
+test('the primary that has the uploads dies: its replica takes over, and nothing is lost or sent as two videos', async () => {
+  const cluster = await startCluster(`${world().prefix}:`);
+  const env = { REDIS_URL: '', REDIS_CLUSTER_NODES: cluster.nodes };
+  const workers = await Promise.all([1, 2].map(() => world().worker(env).ready()));
+  const ops = await world().ops(env).ready();
+  const uploads = producer({ cluster: cluster.nodes });
+  slowParts(200);
+  const paths = await Promise.all(['a', 'b', 'c'].map((name) => source(`${name}.mp4`, 12 * MIB)));
+  const added = await uploads.addMany(paths.map((path) => ({ source: path })));
+  const results = Promise.all(added.map((upload) => upload.result()));
+  await untilSending(added[0] as Upload);
+
+  // The replica is kept from taking over, so that there is time to see what producers are told meanwhile.
+  process.kill(cluster.replica.child.pid, 'SIGSTOP');
+  await cluster.owner.child.kill();
+  const late = { source: await source('late.mp4', MIB), key: 'late' };
+  const startedAt = performance.now();
+  await expect(uploads.add(late)).rejects.toBeInstanceOf(RedisUnavailableError);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+  process.kill(cluster.replica.child.pid, 'SIGCONT');
+  let lateUpload: Upload | undefined;
+  await expect
+    .poll(async () => {
+      lateUpload = await uploads.add(late).catch(() => undefined);
+      return lateUpload !== undefined;
+    })
+    .toBe(true);
+  expect((await lateUpload?.result())?.outcome).toBe('completed');
+
+  for (const [index, { outcome, url, fileId }] of (await results).entries()) {
+    expect(outcome).toBe('completed');
+    expect((await download(url)).equals(await readFile(paths[index] as string))).toBe(true);
+    expect(stats().files.filter((file) => file.fileId === fileId)).toMatchObject([{ finishes: 1 }]);
+  }
+  expect(stats().files).toHaveLength(4);
+  expect((await uploads.list()).map(({ state, attempt }) => [state, attempt])).toEqual(
+    Array.from({ length: 4 }, () => ['completed', 1]),
+  );
+  expect(await cluster.admin(cluster.replica).exists(`${world().prefix}:vod-upload:meta`)).toBe(1);
+
+  // What people do and look at works with the new primary as it did with the old one.
+  inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
+  const failing = await uploads.add({ source: await source('fails.mp4', 2 * MIB) });
+  await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
+  expect((await (await uploads.retry(failing.id)).result()).outcome).toBe('completed');
+  const cancelled = await uploads.add({ source: await source('cancelled.mp4', 40 * MIB) });
+  await untilSending(cancelled);
+  expect(await uploads.cancel(cancelled.id)).toBe(true);
+  const metrics = parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
+  expect(sumOf(metrics, 'vod_queue_workers', { queue: 'vod-part' })).toBe(workers.length);
+  expect(sumOf(metrics, 'vod_queue_jobs', { queue: 'vod-upload', state: 'completed' })).toBe(5);
+  const memory = /used_memory:(\d+)/.exec(await cluster.admin(cluster.replica).info('memory'))?.[1];
+  expect(sumOf(metrics, 'vod_redis_memory_used_bytes') / Number(memory)).toBeCloseTo(1, 0);
+  for (const worker of workers) expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
+});
+
+test('with TLS and a user of the documented rights, all that workers and producers do works', async (context) => {
+  context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
+  const certificates = await makeCertificates();
+  const cluster = await startCluster(`${world().prefix}:`, {
+    settings: { ...tlsSettings(certificates), 'tls-cluster': 'yes', 'tls-replication': 'yes' },
+    connection: { tls: { ca: certificates.ca } },
+  });
+  const password = 'pass,word@/%';
+  for (const node of cluster.all) {
+    await grantDocumentedRights(cluster.admin(node), { prefix: world().prefix, password });
+  }
+  const nodes = `rediss://uploads:${encodeURIComponent(password)}@${cluster.nodes}`;
+  const env = {
+    REDIS_URL: '',
+    REDIS_CLUSTER_NODES: nodes,
+    REDIS_CA_FILE: certificates.caFile,
+    LOG_LEVEL: 'trace',
+  };
+  const worker = await world().worker(env).ready();
+  const ops = await world().ops(env).ready();
+  const uploads = producer({ cluster: nodes }, certificates.ca);
+  const upload = await uploads.add({ source: await source('tls.mp4', 3 * MIB) });
+  expect((await upload.result()).outcome).toBe('completed');
+  slowParts(200);
+  const cancelled = await uploads.add({ source: await source('tls-cancelled.mp4', 40 * MIB) });
+  await untilSending(cancelled);
+  expect(await uploads.cancel(cancelled.id)).toBe(true);
+  expect(await uploads.list()).toHaveLength(2);
+  const metrics = parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
+  expect(sumOf(metrics, 'vod_queue_workers', { queue: 'vod-part' })).toBe(1);
+  await worker.end('SIGTERM');
+  for (const node of cluster.all) expect(await deniedCommands(cluster.admin(node))).toEqual([]);
+  for (const { output } of [worker, ops]) {
+    expect(output).toContain('cluster rediss://');
+    expect(output).not.toContain(password);
+    expect(output).not.toContain(encodeURIComponent(password));
+  }
+
+  const startedAt = performance.now();
+  const wrong = producer({ cluster: nodes.replace('pass', 'planted') }, certificates.ca);
+  await expect(wrong.list()).rejects.toThrow(
+    /rediss:\/\/uploads:\*\*\*@.* refuses these credentials.*REDIS_CLUSTER_NODES/,
+  );
+  await expect(producer({ cluster: nodes }).list()).rejects.toThrow(/certificate that is not trusted/);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});
+
+test('a node of a cluster that is taken for a server is told as such', async () => {
+  const cluster = await startCluster('anything');
+  const worker = world().worker({ REDIS_URL: `redis://127.0.0.1:${cluster.owner.port}` });
+  expect((await worker.exited).code).toBe(2);
+  expect(worker.output).toContain('it is a node of a cluster (set REDIS_CLUSTER_NODES instead of REDIS_URL)');
+});

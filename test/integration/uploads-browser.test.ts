@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { UploadOptions } from '../../src/index.ts';
+import { hasChromium, launchBrowser } from '../support/browser.ts';
+import { seedParts, seedQueued } from '../support/seed.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const MIB = 1048576;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const { world, source, inject, stats, slowParts } = useWorld();
+
+let browser: Browser;
+beforeAll(async () => {
+  if (hasChromium) browser = await launchBrowser();
+});
+
+/** A page that is gone after the test, and has had no error by then. */
+async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  page.on('console', (said) => {
+    if (said.text().includes('Content Security Policy')) errors.push(said.text());
+  });
+  page.on('dialog', (dialog) => {
+    errors.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    if (new URL(request.url()).origin !== new URL(url).origin) errors.push(`asked for ${request.url()}`);
+  });
+  onTestFinished(async () => {
+    await context.close();
+    expect(errors).toEqual([]);
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** More parts than are sent between two looks at them. */
+const inManyParts = async (name: string): Promise<UploadOptions> => ({
+  source: await source(name, 40 * MIB),
+  partSize: 524288,
+});
+
+/** What is in the page is the document that was loaded, and not a new one. */
+const mark = (page: Page): Promise<void> => page.evaluate("document.documentElement.classList.add('marked')");
+const isMarked = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>("document.documentElement.classList.contains('marked')");
+
+const focused = (page: Page): Promise<string | null> =>
+  page.evaluate<string | null>('document.activeElement?.textContent');
+
+describe.skipIf(!hasChromium)('the table in a browser', () => {
+  it('moves by itself, and keeps focus', async () => {
+    slowParts(400);
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    const ops = await world().ops().ready();
+    const page = await open(`${ops.url}/uploads`);
+    await page.getByText('No uploads yet').waitFor();
+    await mark(page);
+    const { id } = await world().uploads.add(await inManyParts('moving.mp4'));
+    const row = page.locator(`#upload-${id}`);
+    await row.getByRole('link', { name: 'moving.mp4' }).focus();
+    const values = new Set<string | null>();
+    await expect
+      .poll(
+        async () => values.add(await row.locator('progress').getAttribute('value', { timeout: 5000 })).size,
+      )
+      .toBeGreaterThan(2);
+    await row.getByText('iB/s').waitFor();
+    world().emulator.control.clearFaults();
+    await row.getByText('completed').waitFor();
+    expect(await focused(page)).toBe('moving.mp4');
+    expect(await isMarked(page)).toBe(true);
+  });
+
+  it('cancels an upload', async () => {
+    slowParts(1000);
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    const ops = await world().ops().ready();
+    const { id } = await world().uploads.add({ source: await source('unwanted.mp4', 30 * MIB) });
+    await expect.poll(() => stats().parts.accepted).toBeGreaterThan(0);
+    const page = await open(`${ops.url}/uploads`);
+    await page.getByRole('button', { name: 'Cancel unwanted.mp4' }).click();
+    await page.getByText('It is cancelled.').waitFor();
+    await page.getByRole('button', { name: 'Retry unwanted.mp4' }).waitFor();
+    expect((await (await world().uploads.get(id))?.status())?.state).toBe('cancelled');
+  });
+
+  it('does its work without a script', async () => {
+    const ops = await world().ops().ready();
+    await seedQueued(world(), 60);
+    const page = await open(`${ops.url}/uploads`, { javaScriptEnabled: false });
+    await page.getByRole('link', { name: 'Next page' }).click();
+    expect(await page.locator('tbody tr').count()).toBe(10);
+    await page.getByRole('searchbox').fill('number 42');
+    await page.getByRole('searchbox').press('Enter');
+    expect(await page.locator('tbody tr').count()).toBe(1);
+    await page.getByRole('link', { name: /^queued/ }).click();
+    await page.getByRole('button', { name: 'Cancel clip number 42.mp4' }).click();
+    await page.getByText('It is marked').waitFor();
+    expect(new URL(page.url()).searchParams.get('search')).toBe('number 42');
+    await page.getByRole('link', { name: 'clip number 42.mp4' }).click();
+    await page.getByText('It is being cancelled').waitFor();
+  });
+
+  it('takes no orders from a file’s name', async () => {
+    const ops = await world().ops().ready();
+    const name = '<img src=x onerror=alert(1)>"\'.mp4';
+    await world().uploads.add({ source: `/srv/${name}`, checkSource: false });
+    const page = await open(`${ops.url}/uploads?search=${encodeURIComponent('<img src=x')}`);
+    await page.getByRole('link', { name }).click();
+    await page.getByRole('heading', { name }).waitFor();
+    // Also as the script puts it in.
+    await page.reload({ waitUntil: 'load' });
+    expect(await page.locator('img').count()).toBe(0);
+  });
+
+  it('asks for nothing while nobody can see it', async () => {
+    const ops = await world().ops().ready();
+    const page = await open(`${ops.url}/uploads`);
+    const isLive = (request: Request): boolean => request.url().endsWith('/uploads/live');
+    await page.locator('#announcer').waitFor({ state: 'attached' });
+    const becomes = (hidden: boolean): Promise<void> =>
+      page.evaluate(
+        `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const [ended] = await Promise.all([page.waitForEvent('requestfailed', isLive), becomes(true)]);
+    expect(ended.failure()?.errorText).toContain('ABORTED');
+    await Promise.all([page.waitForRequest(isLive), becomes(false)]);
+  });
+
+  it('says when it is no longer connected', async () => {
+    const ops = await world().ops().ready();
+    const page = await open(`${ops.url}/uploads`);
+    await page.getByText('No uploads yet').waitFor();
+    await ops.end('SIGTERM');
+    await page.getByText('Not connected').waitFor();
+  });
+});
+
+describe.skipIf(!hasChromium)('the page of an upload in a browser', () => {
+  it('shows why one failed, and retries it to the end with a keyboard alone', async () => {
+    inject({
+      action: 'UploadPart',
+      effect: { kind: 'code', code: 4000, canRetry: 0, message: 'no such luck' },
+      share: 1,
+      offset: 3 * MIB,
+    });
+    await world().worker({ PART_CONCURRENCY: '1' }).ready();
+    const ops = await world().ops().ready();
+    const upload = await world().uploads.add({ source: await source('fails.mp4', 8 * MIB) });
+    await expect(upload.result()).rejects.toMatchObject({ code: '4000' });
+    const sent = stats().parts.accepted;
+    const page = await open(`${ops.url}/uploads?state=failed`);
+    await page.locator('#live tr td').first().waitFor();
+    // Skip link, then brand's navigation, search, states; the file's link is what a reader wants.
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'fails.mp4');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Why it failed' }).waitFor();
+    await page.getByText('no such luck').first().waitFor();
+    await page.getByText('What to do:').waitFor();
+    expect(await page.locator('rect.part-failed').count()).toBeGreaterThan(0);
+    world().emulator.control.clearFaults();
+    world().emulator.control.resetStats();
+    await tabTo(page, 'Retry fails.mp4');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'The video in VOD' }).waitFor();
+    expect(stats().parts).toMatchObject({ accepted: 8 - sent, duplicates: 0 });
+    const { url } = await upload.result();
+    expect(await page.getByRole('link', { name: url }).getAttribute('rel')).toContain('noreferrer');
+  });
+
+  it('moves its parts by itself', async () => {
+    slowParts(400);
+    await world().worker({ PART_CONCURRENCY: '2' }).ready();
+    const ops = await world().ops().ready();
+    const upload = await world().uploads.add(await inManyParts('parts.mp4'));
+    const page = await open(`${ops.url}/uploads/${upload.id}`);
+    await mark(page);
+    await page.locator('rect.part-sending').first().waitFor({ state: 'attached' });
+    const told = new Set<string | null>();
+    await expect
+      .poll(async () => told.add(await page.locator('#parts').textContent()).size)
+      .toBeGreaterThan(2);
+    world().emulator.control.clearFaults();
+    await page.getByText('VOD has 80 of 80.').waitFor();
+    expect(await isMarked(page)).toBe(true);
+  });
+});
+
+/** Presses Tab until the element with this text has the focus. */
+async function tabTo(page: Page, text: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    await page.keyboard.press('Tab');
+    if ((await focused(page)) === text) return;
+  }
+  throw new Error(`no way by keyboard to ${text}`);
+}
+
+describe.skipIf(!hasChromium)('accessibility', () => {
+  it('has no violation that a machine can find, in light and dark, wide and narrow', async () => {
+    const ops = await world().ops().ready();
+    const ids = await seedQueued(world(), 4);
+    await seedParts(world(), ids[0] ?? '', { count: 100, sent: 40 });
+    await world().uploads.cancel(ids[1] ?? '');
+    for (const [colorScheme, width] of [
+      ['light', 1280],
+      ['dark', 390],
+    ] as const) {
+      for (const path of ['/uploads', `/uploads/${ids[0]}`, '/uploads?search=zebra', '/uploads/unknown']) {
+        const page = await open(`${ops.url}${path}`, { colorScheme, viewport: { width, height: 800 } });
+        // Not as an element of the page, which would have to allow it.
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate<AxeResults>('axe.run()');
+        const found = violations.map(
+          ({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`,
+        );
+        expect(found, `${path}, ${colorScheme}, ${width}`).toEqual([]);
+        const sideways = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(sideways, `${path}, ${width}`).toBeLessThanOrEqual(0);
+      }
+    }
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, it } from 'vitest';
+import { startProxy } from '../support/proxy.ts';
+import { seedHistory, seedInitializing, seedParts, seedQueued, withQueue } from '../support/seed.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const MIB = 1048576;
+const { world, source, inject } = useWorld();
+
+const get = async (url: string): Promise<{ status: number; text: string; ms: number }> => {
+  const startedAt = performance.now();
+  const response = await fetch(url, { redirect: 'manual' });
+  const text = await response.text();
+  return { status: response.status, text, ms: performance.now() - startedAt };
+};
+const post = (url: string, back = ''): Promise<Response> =>
+  fetch(url, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ back }) });
+
+/** Ids in the order of the table's rows. */
+const rows = (text: string): string[] =>
+  [...text.matchAll(/<tr id="upload-([^"]+)"/g)].map(([, id]) => id ?? '');
+
+/** Server-sent events, one after another. */
+async function* events(url: string, signal: AbortSignal): AsyncGenerator<{ event: string; data: string }> {
+  const response = await fetch(url, { signal });
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of response.body as ReadableStream<Uint8Array>) {
+    text += decoder.decode(bytes, { stream: true });
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const lines = text.slice(0, end).split('\n');
+      text = text.slice(end + 2);
+      const values = (name: string): string =>
+        lines
+          .flatMap((line) => (line.startsWith(`${name}: `) ? [line.slice(name.length + 2)] : []))
+          .join('\n');
+      if (values('event') !== '') yield { event: values('event'), data: values('data') };
+    }
+  }
+}
+
+describe('the table', () => {
+  it('tells how to add an upload while there is none', async () => {
+    const ops = await world().ops().ready();
+    expect((await get(`${ops.url}/uploads`)).text).toContain('vod-upload add FILE');
+  });
+
+  it('finds uploads by what people know of them, page by page, and keeps to a state', async () => {
+    const ops = await world().ops().ready();
+    const ids = await seedQueued(world(), 120);
+    await seedInitializing(world(), ids.slice(0, 3));
+    const first = await get(`${ops.url}/uploads`);
+    expect(rows(first.text)).toHaveLength(50);
+    expect(rows(first.text).slice(0, 3).sort()).toEqual(ids.slice(0, 3).sort());
+    expect(first.text).toContain('Uploads 1 to 50 of 120.');
+    const pages = await Promise.all([2, 3].map((page) => get(`${ops.url}/uploads?page=${page}`)));
+    const shown = [first, ...pages].flatMap(({ text }) => rows(text));
+    expect(new Set(shown)).toEqual(new Set(ids));
+    expect(rows((await get(`${ops.url}/uploads?state=initializing`)).text)).toHaveLength(3);
+    for (const search of ['NUMBER 77.mp4', 'order-77', ids[77] ?? '']) {
+      const found = await get(`${ops.url}/uploads?search=${encodeURIComponent(search)}`);
+      expect(rows(found.text)).toEqual([ids[77]]);
+    }
+    const none = await get(`${ops.url}/uploads?search=zebra&state=queued`);
+    expect(none.text).toContain('Nothing matches “zebra” among those that are queued');
+    expect(await world().uploads.list({ search: 'number 77' })).toMatchObject([{ id: ids[77] }]);
+  });
+
+  it('takes names of strangers, and jobs that are no sense, for what they are', async () => {
+    const ops = await world().ops().ready();
+    const evil = '"><img src=x onerror=alert(1)>\u0007.mp4';
+    const { id } = await world().uploads.add({ source: `/srv/${evil}`, checkSource: false });
+    await withQueue(world(), async (redis, key) => {
+      await redis.hset(key('vod-upload:broken'), { data: '{"schema":9', timestamp: Date.now() });
+      await redis.zadd(key('vod-upload:completed'), Date.now(), 'broken');
+      await redis.hset(key(`vod-upload:${id}`), { timestamp: 'never', atm: 'x' });
+      await redis.lpush(key('vod-upload:active'), '"><i>');
+      await redis.set(key('vod-upload:"><i>'), 'no hash');
+    });
+    const table = await get(`${ops.url}/uploads`);
+    expect(table.text).toContain('&lt;img src=x onerror=alert(1)&gt;?.mp4');
+    expect(rows(table.text)).toContain('broken');
+    expect(table.text).toContain('unreadable');
+    const page = await get(`${ops.url}/uploads/${id}`);
+    for (const { text } of [table, page]) {
+      for (const harm of ['<img', '<i>', '\u0007']) expect(text).not.toContain(harm);
+      // What a content security policy without exceptions takes.
+      expect(text).not.toMatch(/<style|\sstyle=|<script(?! type="module" src="\/uploads\/)|\son\w+="/);
+    }
+    expect(await get(`${ops.url}/uploads/broken`)).toMatchObject({ status: 422 });
+  });
+
+  it('has no buttons where it is read-only, and refuses what they would do', async () => {
+    const ops = await world().ops({ OPS_READ_ONLY: '1' }).ready();
+    const [id] = await seedQueued(world(), 1);
+    for (const path of ['/uploads', `/uploads/${id}`]) {
+      const { text } = await get(`${ops.url}${path}`);
+      expect(text).toContain('clip number 0.mp4');
+      expect(text).not.toContain('method="post"');
+    }
+    expect((await post(`${ops.url}/uploads/${id}/cancel`)).status).toBe(405);
+    expect((await world().uploads.list())[0]?.state).toBe('queued');
+  });
+});
+
+describe('a request that can’t be', () => {
+  it('is answered with what is the matter', async () => {
+    const ops = await world().ops().ready();
+    const [id] = await seedQueued(world(), 1);
+    const unknown = await get(`${ops.url}/uploads/unknown`);
+    expect(unknown.status).toBe(404);
+    expect(unknown.text).toContain('finished ones are kept for a limited time');
+    // The queue's own keys are no uploads.
+    for (const name of ['meta', 'events', 'prioritized'])
+      expect((await get(`${ops.url}/uploads/${name}`)).status).toBe(404);
+    const retry = await post(`${ops.url}/uploads/${id}/retry`);
+    expect(retry.status).toBe(409);
+    expect(await retry.text()).toContain('only a failed or cancelled one can be retried');
+    expect((await post(`${ops.url}/uploads/unknown/retry`)).status).toBe(404);
+  });
+
+  it('says so while Redis is away, and goes on by itself when it is back', async () => {
+    const proxy = await startProxy(Number(new URL(world().redisUrl).port));
+    const leaving = new AbortController();
+    try {
+      const ops = await world()
+        .ops({ REDIS_URL: `redis://127.0.0.1:${proxy.port}` })
+        .ready();
+      await seedQueued(world(), 1);
+      const stream = events(`${ops.url}/uploads/live`, leaving.signal);
+      expect((await stream.next()).value).toMatchObject({ event: 'update' });
+      await proxy.refuse();
+      expect((await stream.next()).value).toMatchObject({
+        event: 'trouble',
+        data: expect.stringContaining('Redis'),
+      });
+      const page = await get(`${ops.url}/uploads`);
+      expect(page.status).toBe(503);
+      expect(page.text).toContain('Redis is away');
+      expect(page.text).not.toMatch(/\bat .*\.[jt]s:\d+/);
+      await proxy.accept();
+      expect((await stream.next()).value).toMatchObject({ event: 'update' });
+    } finally {
+      leaving.abort();
+      await proxy.close();
+    }
+  });
+});
+
+describe('buttons', () => {
+  it('come back to where they were pressed, and nowhere else', async () => {
+    const ops = await world().ops().ready();
+    const ids = await seedQueued(world(), 3);
+    const where = async (id: string | undefined, back: string): Promise<string | null> =>
+      (await post(`${ops.url}/uploads/${id}/cancel`, back)).headers.get('location');
+    expect(await where(ids[0], '?state=queued&search=clip&page=2')).toBe(
+      `/uploads?state=queued&search=clip&page=2&did=marked&to=${ids[0]}#upload-${ids[0]}`,
+    );
+    expect(await where(ids[1], '')).toBe(`/uploads/${ids[1]}?did=marked`);
+    expect(await where(ids[2], 'https://elsewhere.example/')).toBe(`/uploads/${ids[2]}?did=marked`);
+    expect((await get(`${ops.url}/uploads/${ids[1]}`)).text).toContain('It is being cancelled');
+  });
+});
+
+describe('the page of an upload', () => {
+  it('tells of its parts what the queues tell, and what happened', async () => {
+    inject({ action: 'UploadPart', effect: { kind: 'hang', when: 'before' }, share: 1, offset: 2 * MIB });
+    await world().worker({ PART_CONCURRENCY: '8' }).ready();
+    const ops = await world().ops().ready();
+    const { id } = await world().uploads.add({ source: await source('hangs.mp4', 5 * MIB) });
+    await expect
+      .poll(async () => (await get(`${ops.url}/uploads/${id}`)).text)
+      .toContain('4 sent, 1 being sent');
+    await seedHistory(world(), id, 'a <row> of its history');
+    const { text } = await get(`${ops.url}/uploads/${id}`);
+    expect(text).toContain('VOD has 4 of 5.');
+    expect(text).toContain('a &lt;row&gt; of its history');
+    expect(text).toContain(`/dashboard/queue/vod-upload/${id}`);
+  });
+});
+
+describe('live pages', () => {
+  it('are for so many viewers at a time, and end with the process', async () => {
+    const ops = await world().ops().ready();
+    await seedQueued(world(), 1);
+    const leaving = new AbortController();
+    const url = `${ops.url}/uploads/live`;
+    const followed = await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        const stream = events(url, leaving.signal);
+        return [stream, (await stream.next()).value?.event] as const;
+      }),
+    );
+    expect(new Set(followed.map(([, event]) => event))).toEqual(new Set(['update']));
+    const refused = events(url, leaving.signal);
+    expect((await refused.next()).value).toMatchObject({
+      event: 'refused',
+      data: expect.stringContaining('32 pages'),
+    });
+    expect((await refused.next()).done).toBe(true);
+    leaving.abort();
+    // Whoever leaves makes room.
+    await expect
+      .poll(async () => {
+        const asking = new AbortController();
+        const { value } = await events(url, asking.signal).next();
+        asking.abort();
+        return value?.event;
+      })
+      .toBe('update');
+    const last = events(url, AbortSignal.timeout(60_000));
+    await last.next();
+    expect(await ops.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    await expect(last.next()).rejects.toThrow();
+  });
+
+  it('send nothing while nothing changes', async () => {
+    const ops = await world().ops().ready();
+    const [, second] = await seedQueued(world(), 2);
+    const leaving = new AbortController();
+    const stream = events(`${ops.url}/uploads/live`, leaving.signal);
+    await stream.next();
+    const next = stream.next();
+    expect(await Promise.race([next, new Promise((resolve) => setTimeout(resolve, 3000, 'silence'))])).toBe(
+      'silence',
+    );
+    await seedInitializing(world(), [second ?? '']);
+    expect((await next).value?.data).toContain('state-initializing');
+    leaving.abort();
+  });
+});
+
+describe('thousands', () => {
+  // Measured on an idle machine: a tenth of this and less.
+  const COLLAPSE_MS = 5000;
+
+  it('of uploads under way are shown and searched in a moment', async () => {
+    const ops = await world().ops().ready();
+    const ids = await seedQueued(world(), 10_000);
+    await seedInitializing(world(), ids);
+    for (const query of [
+      '',
+      '?page=200',
+      '?state=failed',
+      '?search=number+9999',
+      '?search=zebra',
+      `?search=${ids[5000]}`,
+    ]) {
+      const { status, ms } = await get(`${ops.url}/uploads${query}`);
+      expect(status).toBe(200);
+      expect(ms, query).toBeLessThan(COLLAPSE_MS);
+    }
+  });
+
+  it('of parts are shown in a moment, on a page that stays small', async () => {
+    const ops = await world().ops().ready();
+    const [id = ''] = await seedQueued(world(), 1);
+    await seedParts(world(), id, { count: 10_000, sent: 4000 });
+    const { text, ms } = await get(`${ops.url}/uploads/${id}`);
+    expect(text).toContain('4,000 sent, 1 being sent, 5,998 waiting, 1 will be tried again');
+    expect(text.length).toBeLessThan(30_000);
+    expect(ms).toBeLessThan(COLLAPSE_MS);
+  });
+});
+
+describe('assets', () => {
+  it('are kept by browsers until they are others', async () => {
+    const ops = await world().ops().ready();
+    const { text } = await get(`${ops.url}/uploads`);
+    for (const [, path] of text.matchAll(/(?:href|src)="(\/uploads\/assets\/[^"]+)"/g)) {
+      const response = await fetch(`${ops.url}${path}`);
+      expect(response.headers.get('cache-control')).toContain('immutable');
+      const etag = response.headers.get('etag') ?? '';
+      const again = await fetch(`${ops.url}${path?.split('?')[0]}`, { headers: { 'if-none-match': etag } });
+      expect(again.status).toBe(304);
+    }
+    expect((await get(`${ops.url}/uploads/assets/routes.ts`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,6 @@
+import { rehearse } from './rehearse.ts';
+
+/** `npm run rehearsal`; ends with 1 when something is not as it must be. */
+const { findings, report } = await rehearse((line) => void process.stdout.write(`${line}\n`));
+process.stdout.write(`\n${report}\n`);
+if (findings.length > 0) process.exitCode = 1;

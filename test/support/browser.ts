@@ -1,0 +1,42 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll } from 'vitest';
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** It must not call home: tests see to it that pages don't, and couldn't tell its requests from theirs. */
+const QUIET = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-sync', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update'],
+];
+
+const program = (process.env.PATH ?? '')
+  .split(delimiter)
+  .concat('/usr/bin')
+  .flatMap((dir) => PROGRAMS.map((name) => join(dir, name)))
+  .find(isExecutable);
+
+/** Whether tests that need a browser can run; where CI is set they must. For `describe.skipIf(!hasChromium)`. */
+export const hasChromium = program !== undefined || Boolean(process.env.CI);
+
+const launched: Browser[] = [];
+// Of the test file that imports this one.
+afterAll(async () => void (await Promise.all(launched.splice(0).map((browser) => browser.close()))));
+
+/** The Chromium, or Chrome, of this machine, with nothing in its profile. It ends with the test file. */
+export async function launchBrowser(): Promise<Browser> {
+  if (program === undefined) throw new Error(`none of ${PROGRAMS.join(', ')} is on PATH`);
+  const browser = await chromium.launch({ executablePath: program, args: QUIET });
+  launched.push(browser);
+  return browser;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

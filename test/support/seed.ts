@@ -1,0 +1,86 @@
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { History, readHistory } from '../../src/queue/history.ts';
+import { QUEUES } from '../../src/queue/names.ts';
+import type { World } from './world.ts';
+
+/**
+ * Uploads of files that nobody has, in Redis only.
+ * @returns their ids
+ */
+export async function seedQueued(world: World, count: number): Promise<string[]> {
+  const sources = Array.from({ length: count }, (_, index) => ({
+    source: `/srv/videos/2026/clip number ${index}.mp4`,
+    key: `order-${index}`,
+    checkSource: false,
+  }));
+  return (await world.uploads.addMany(sources)).map(({ id }) => id);
+}
+
+/** Makes uploads look as if they waited for InitUpload. */
+export async function seedInitializing(world: World, ids: readonly string[]): Promise<void> {
+  await withQueue(world, async (redis, key) => {
+    const progress = { stage: 'initializing', bytesHashed: 5e7, bytesSent: 0, totalBytes: 5e7 };
+    for (let from = 0; from < ids.length; from += 1000) {
+      const pipeline = redis.pipeline();
+      for (const id of ids.slice(from, from + 1000)) {
+        pipeline
+          .zrem(key('vod-upload:prioritized'), id)
+          .zadd(key('vod-upload:waiting-children'), Date.now(), id);
+        pipeline.hset(key(`vod-upload:${id}`), 'progress', JSON.stringify(progress));
+      }
+      await pipeline.exec();
+    }
+  });
+}
+
+/** Makes an upload look as if some of its parts were sent, one at work, one to be tried again. */
+export async function seedParts(
+  world: World,
+  id: string,
+  parts: { count: number; sent: number },
+): Promise<void> {
+  const partSize = 1048576;
+  const totalBytes = parts.count * partSize;
+  await withQueue(world, async (redis, key) => {
+    const job = key(`vod-upload:${id}`);
+    const data = JSON.parse((await redis.hget(job, 'data')) ?? '{}') as object;
+    const hashed = { fileSha: 'a'.repeat(40), version: { size: totalBytes, mtimeNs: '1', inode: '1' } };
+    const bytesSent = parts.sent * partSize;
+    const progress = { stage: 'uploading', bytesHashed: totalBytes, bytesSent, totalBytes };
+    const init = { kind: 'send', partSize, missing: [[0, parts.count - 1]] };
+    const part = (index: number): string => `${id}-r1-p${index}`;
+    const pipeline = redis.pipeline();
+    pipeline.hset(job, { data: JSON.stringify({ ...data, hashed }), progress: JSON.stringify(progress) });
+    pipeline.zrem(key('vod-upload:prioritized'), id).zadd(key('vod-upload:waiting-children'), Date.now(), id);
+    pipeline.hset(`${job}:processed`, key(`vod-init:${id}-r1-init`), JSON.stringify(init));
+    for (let index = 0; index < parts.sent; index++)
+      pipeline.hset(`${job}:processed`, key(`vod-part:${part(index)}`), 'null');
+    pipeline.lpush(key('vod-part:active'), part(parts.sent));
+    pipeline.zadd(key('vod-part:delayed'), Date.now() * 4096, part(parts.sent + 1));
+    await pipeline.exec();
+  });
+}
+
+/** Writes down what happened to an upload, as workers do. */
+export async function seedHistory(world: World, id: string, text: string): Promise<void> {
+  await withQueue(world, async (redis) => {
+    const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
+    new History(queue).record(id, text);
+    // It doesn't tell when it is done.
+    while ((await readHistory(queue, id)).length === 0);
+  });
+}
+
+/** @param use gets a connection, and what makes a key of this world's */
+export async function withQueue<T>(
+  world: World,
+  use: (redis: Redis, key: (name: string) => string) => Promise<T>,
+): Promise<T> {
+  const redis = new Redis(world.redisUrl);
+  try {
+    return await use(redis, (name) => `${world.prefix}:${name}`);
+  } finally {
+    redis.disconnect();
+  }
+}
