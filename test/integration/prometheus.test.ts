@@ -6,6 +6,8 @@ import { hasProgram } from '../support/programs.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
+/** A scrape, an evaluation and, on a busy machine, several of each that come late. */
+const IN_TIME = { timeout: 60_000, interval: 500 };
 
 const { world, source, stats } = useWorld();
 
@@ -55,20 +57,23 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
     if (prometheus === undefined) throw new Error('there was a prometheus a moment ago');
     onTestFinished(() => prometheus.stop());
     await expect
-      .poll(() => query(prometheus, 'sum by (job) (up)'))
+      .poll(() => query(prometheus, 'sum by (job) (up)'), IN_TIME)
       .toEqual({ 'vod-upload-worker': 2, 'vod-upload-ops': 1 });
 
     const path = await source('seen.mp4', 5 * MIB + 1);
     await (await world().uploads.add({ source: path })).result();
     await (await world().uploads.add({ source: path })).result();
     await expect
-      .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'))
+      .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'), IN_TIME)
       .toEqual({ completed: 1, instant: 1, failed: 0, cancelled: 0 });
     expect(await query(prometheus, 'sum(vod_parts_total{outcome="ok"})')).toEqual({
       '': stats().parts.accepted,
     });
     await expect
-      .poll(() => query(prometheus, 'queue_state:vod_queue_jobs:max{queue="vod-upload"} > 0', 'state'))
+      .poll(
+        () => query(prometheus, 'queue_state:vod_queue_jobs:max{queue="vod-upload"} > 0', 'state'),
+        IN_TIME,
+      )
       .toEqual({ completed: 2 });
 
     await Promise.all([control.end('SIGTERM'), parts.end('SIGTERM')]);
@@ -84,7 +89,7 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
       for (const { name, lastError } of rules) expect(lastError, name).toBeUndefined();
       return Object.fromEntries(rules.map(({ name, state }) => [name, state]));
     };
-    await expect.poll(states).toMatchObject({
+    await expect.poll(states, IN_TIME).toMatchObject({
       VodUploadNoWorker: 'pending',
       VodUploadTargetDown: 'pending',
       VodUploadVodOut: 'inactive',
