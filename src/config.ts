@@ -219,7 +219,16 @@ const schema = z.object({
 });
 
 const DAY_SECONDS = 86_400;
-const SECRETS = ['VOD_SECRET_ID', 'VOD_SECRET_KEY', 'OPS_USERS'] as const;
+/** Each of them can be in a file that a variable with `_FILE` behind the name names. */
+const SECRETS = [
+  'VOD_SECRET_ID',
+  'VOD_SECRET_KEY',
+  'OPS_USERS',
+  'REDIS_URL',
+  'REDIS_CLUSTER_NODES',
+  'REDIS_SENTINELS',
+  'REDIS_SENTINEL_PASSWORD',
+] as const;
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
 
 /** Every variable that {@link loadConfig} reads, proxies apart; `.env.example` is held to this list. */

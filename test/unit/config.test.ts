@@ -69,6 +69,12 @@ describe('loadConfig', () => {
   it('names a secret file that is not there or empty, and a secret that is set twice', () => {
     const empty = join(dir, 'empty');
     writeFileSync(empty, ' \n');
+    const urlPath = join(dir, 'redis-url');
+    writeFileSync(urlPath, 'redis://user:pass@redis.example:6380/2\n');
+    expect(loadConfig({ REDIS_URL_FILE: urlPath }).redis).toEqual(
+      loadConfig({ REDIS_URL: 'redis://user:pass@redis.example:6380/2' }).redis,
+    );
+    expect(problemsOf(() => loadConfig({ REDIS_URL_FILE: urlPath, REDIS_SENTINELS: 's1' }))).toHaveLength(1);
     expect(problemsOf(() => loadConfig({ VOD_SECRET_KEY_FILE: join(dir, 'none') }))).toEqual([
       `VOD_SECRET_KEY_FILE can't be read: ${join(dir, 'none')} (ENOENT)`,
     ]);
