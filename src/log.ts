@@ -22,19 +22,20 @@ export function redactUrls(line: string): string {
   return unsigned.includes('@') ? unsigned.replace(USER_INFO, '$1[redacted]@') : unsigned;
 }
 
+/** As a configuration has them. */
 export interface LogOptions {
-  readonly level: LogLevel;
-  readonly format: LogFormat;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
   /** Names of more fields whose values are not written. */
-  readonly redact?: readonly string[];
+  readonly logRedact: readonly string[];
 }
 
 /** A logger that writes JSON lines, or readable ones, to standard error, so that standard output stays the program's own. */
 export function createLogger(options: LogOptions): Logger {
-  const hidden = [...REDACTED, ...(options.redact ?? [])];
-  const readable = options.format === 'pretty' || (options.format === 'auto' && process.stderr.isTTY);
+  const hidden = [...REDACTED, ...options.logRedact];
+  const readable = options.logFormat === 'pretty' || (options.logFormat === 'auto' && process.stderr.isTTY);
   const settings = {
-    level: options.level,
+    level: options.logLevel,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: [...hidden, ...hidden.map((name) => `*.${name}`)], censor: '[redacted]' },

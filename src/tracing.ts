@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace';
 import type { TracingSettings } from './tracing-settings.ts';
 import { VERSION } from './version.ts';
+import { within } from './within.ts';
 
 /** What a dead collector may delay the end of a process by. */
 export const STOP_MS = 3000;
@@ -71,16 +72,9 @@ export async function startTracing(
 
   return {
     async stop() {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(() => {
-          failed(`no collector took the last spans within ${STOP_MS} ms`);
-          resolve();
-        }, STOP_MS);
-      });
       // What fails here the exporter has told.
-      await Promise.race([provider.shutdown().catch(() => {}), late]);
-      clearTimeout(timer);
+      const shutDown = provider.shutdown().catch(() => {});
+      if (!(await within(shutDown, STOP_MS))) failed(`no collector took the last spans within ${STOP_MS} ms`);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import type { ConsumerSettings } from '../src/queue/consumer.ts';
 import { failureOf, parseFailure } from '../src/queue/failure.ts';
-import type { History } from '../src/queue/history.ts';
+import { type History, historyRow } from '../src/queue/history.ts';
 import type { PartData, UploadData, UploadResult } from '../src/queue/jobs.ts';
 import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
 import type { UploadChange } from '../src/queue/reconcile.ts';
@@ -116,7 +116,7 @@ export class Observer {
     const what = fields.offset === undefined ? stage : `part at ${fields.offset}`;
     const row = `${what}: attempt ${fields.attempt} failed, ${AND_THEN[next]}: ${reason} [${code}]`;
     if (typeof fields.uploadId === 'string') this.#recordAttempt(fields.uploadId, next, row);
-    job.log(`${new Date().toISOString()} ${row}`).catch(() => {});
+    job.log(historyRow(row)).catch(() => {});
   }
 
   #recordAttempt(uploadId: string, next: Next, row: string): void {

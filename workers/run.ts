@@ -28,7 +28,7 @@ export async function runWorker(config: Config, stageList: string | undefined): 
   // A worker makes much short-lived garbage and keeps little; left to itself V8 lets it pile up. This takes a third off
   // the peak and, with a network to wait for, nothing off the speed.
   setFlagsFromString('--optimize-for-size');
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, redact: config.logRedact });
+  const log = createLogger(config);
   logConsole(log);
   const stages = parseStages(stageList);
   let tracing: Tracing | undefined;

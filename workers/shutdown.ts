@@ -1,5 +1,6 @@
 import type { Worker } from 'bullmq';
 import type { Logger } from '../src/log.ts';
+import { within } from '../src/within.ts';
 
 /** After the hand-back, workers get this long to tell Redis. */
 export const HAND_BACK_MS = 5000;
@@ -22,17 +23,4 @@ export async function closeGracefully(options: {
   for (const consumer of consumers) consumer.handBack();
   if (!(await within(closing, HAND_BACK_MS))) log.error('workers did not close; their locks will run out');
   return false;
-}
-
-/** @returns whether the promise fulfilled within so many milliseconds. */
-export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([promise.then(() => true as const), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

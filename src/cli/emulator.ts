@@ -69,8 +69,7 @@ export function defineEmulator({ command, action, context }: Definition): void {
 async function runEmulator(options: EmulatorCommandOptions, context: CliContext): Promise<number> {
   const { quota, data, ...given } = options;
   const { LOG_LEVEL, LOG_FORMAT } = context.env;
-  const { logLevel: level, logFormat: format } = loadConfig({ LOG_LEVEL, LOG_FORMAT });
-  const log = createLogger({ level, format });
+  const log = createLogger(loadConfig({ LOG_LEVEL, LOG_FORMAT }));
   const { startEmulator } = await import('../emulator/server.ts');
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', () => ended.resolve()).once('SIGINT', () => ended.resolve());

@@ -27,7 +27,7 @@ export function defineOps({ command, action, context }: Definition): void {
 
 async function runOps({ env }: CliContext): Promise<number> {
   const config = loadConfig(env);
-  const log = createLogger({ level: config.logLevel, format: config.logFormat, redact: config.logRedact });
+  const log = createLogger(config);
   logConsole(log);
   const { startOps } = await import('../ops/start.ts');
   const stopping = Promise.withResolvers<NodeJS.Signals>();

@@ -6,6 +6,7 @@ import { STAGES } from '../queue/names.ts';
 import { oldestDueMs } from '../queue/oldest.ts';
 import type { Queues } from '../queue/queues.ts';
 import { infoFields } from '../queue/redis-check.ts';
+import { within } from '../within.ts';
 
 export interface QueueSources {
   readonly queues: Queues;
@@ -39,7 +40,8 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
         askOwner(redis, queues.upload.toKey('meta'), ['info']),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
-      const [info, ...found] = await inTime(asked);
+      if (!(await within(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
+      const [info, ...found] = await asked;
       forget();
       for (const { queue, jobs, oldestMs, paused, rateLimited, workers } of found) {
         for (const [state, count] of Object.entries(jobs)) metrics.jobs.set({ queue, state }, count);
@@ -69,14 +71,4 @@ async function look(queue: Queue, redis: RedisClient) {
     queue.getWorkersCount(),
   ]);
   return { queue: queue.name, jobs, oldestMs, paused, rateLimited: rateLimitMs > 0, workers };
-}
-
-async function inTime<T>(promise: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

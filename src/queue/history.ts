@@ -23,9 +23,13 @@ export class History {
 
   /** Does not wait; a row that can't be written, because Redis is away or the upload is gone, is nobody's business. */
   record(uploadId: string, text: string): void {
-    const row = `${new Date().toISOString()} ${text}`;
-    this.#uploads.addJobLog(uploadId, row, KEEP_ROWS).catch(() => {});
+    this.#uploads.addJobLog(uploadId, historyRow(text), KEEP_ROWS).catch(() => {});
   }
+}
+
+/** What happened now, as a row of a job's log. */
+export function historyRow(text: string): string {
+  return `${new Date().toISOString()} ${text}`;
 }
 
 /** The history of one upload, oldest first. */

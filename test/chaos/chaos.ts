@@ -1,5 +1,5 @@
 import type { EmulatorStats } from '../../src/emulator/stats.ts';
-import { within } from '../../workers/shutdown.ts';
+import { within } from '../../src/within.ts';
 import { Recoveries } from './recoveries.ts';
 import { Rig } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
-import { SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
+import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
 
 /** A worker that was told to stop has handed everything back and is gone by then: see workers/shutdown.ts. */
@@ -168,11 +168,7 @@ export class Rig {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
       VOD_ENDPOINT: this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`),
-      VOD_SECRET_ID: SECRET_ID,
-      VOD_SECRET_KEY: SECRET_KEY,
-      VOD_QUOTA_INIT_PER_MINUTE: '0',
-      VOD_QUOTA_PART_PER_MINUTE: '0',
-      VOD_QUOTA_FINISH_PER_MINUTE: '0',
+      ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       BACKOFF_BASE_MS: '50',
       BACKOFF_MAX_MS: '1000',

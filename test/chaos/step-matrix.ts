@@ -8,7 +8,7 @@ import { STAGES, type Stage } from '../../src/queue/names.ts';
 import { type RunningWorker, startWorker } from '../../workers/start.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { startProxy } from '../support/proxy.ts';
-import { SECRET_ID, SECRET_KEY, type World } from '../support/world.ts';
+import { ACCOUNT, type World } from '../support/world.ts';
 import { KillPoint, type Side, vodAction } from './kill-point.ts';
 
 /** Which requests of the process are counted: the commands to Redis of all stages but `part`, or its calls to VOD. */
@@ -164,18 +164,17 @@ async function startHere(
   stages: readonly Stage[],
 ): Promise<RunningWorker> {
   const config = loadConfig({
-    VOD_SECRET_ID: SECRET_ID,
-    VOD_SECRET_KEY: SECRET_KEY,
-    VOD_QUOTA_INIT_PER_MINUTE: '0',
-    VOD_QUOTA_PART_PER_MINUTE: '0',
-    VOD_QUOTA_FINISH_PER_MINUTE: '0',
+    ...ACCOUNT,
     SOURCE_ROOTS: world.sources,
     BACKOFF_BASE_MS: '20',
     BACKOFF_MAX_MS: '200',
     SHUTDOWN_TIMEOUT_MS: '1000',
     ...env,
   });
-  return await startWorker(config, { stages, log: createLogger({ level: 'silent', format: 'json' }) });
+  return await startWorker(config, {
+    stages,
+    log: createLogger({ ...config, logLevel: 'silent', logFormat: 'json' }),
+  });
 }
 
 function endpoint(world: World, port: number): string {

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { type RedisLocation, RedisUnavailableError, type Upload } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
-import { startProducer, untilSending } from '../support/producer.ts';
+import { expectStoredOnce, startProducer, untilSending } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { grantDocumentedRights } from '../support/redis.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
@@ -44,11 +43,7 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
     .toBe(true);
   expect((await lateUpload?.result())?.outcome).toBe('completed');
 
-  for (const [index, { outcome, url, fileId }] of (await results).entries()) {
-    expect(outcome).toBe('completed');
-    expect((await download(url)).equals(await readFile(paths[index] as string))).toBe(true);
-    expect(stats().files.filter((file) => file.fileId === fileId)).toMatchObject([{ finishes: 1 }]);
-  }
+  await expectStoredOnce({ download, stats }, await results, paths);
   expect(stats().files).toHaveLength(4);
   expect((await uploads.list()).map(({ state, attempt }) => [state, attempt])).toEqual(
     Array.from({ length: 4 }, () => ['completed', 1]),

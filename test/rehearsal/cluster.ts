@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
 import { LoggedProcess, type LogLine } from '../support/process.ts';
-import { OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
+import { ACCOUNT, OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 
 /** The Deployments of deploy/kubernetes, and what each of their pods runs. */
 export const DEPLOYMENTS = {
@@ -143,11 +143,7 @@ export class Cluster {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
       VOD_ENDPOINT: this.#vodUrl,
-      VOD_SECRET_ID: SECRET_ID,
-      VOD_SECRET_KEY: SECRET_KEY,
-      VOD_QUOTA_INIT_PER_MINUTE: '0',
-      VOD_QUOTA_PART_PER_MINUTE: '0',
-      VOD_QUOTA_FINISH_PER_MINUTE: '0',
+      ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       PART_CONCURRENCY: '2',
       METRICS_PORT: '0',

@@ -1,5 +1,7 @@
-import { onTestFinished } from 'vitest';
-import { type RedisLocation, type Upload, VodUploads } from '../../src/index.ts';
+import { readFile } from 'node:fs/promises';
+import { expect, onTestFinished } from 'vitest';
+import { type RedisLocation, type Upload, type UploadResult, VodUploads } from '../../src/index.ts';
+import type { WorldOfTests } from './use-world.ts';
 import type { World } from './world.ts';
 
 /** A producer for another Redis than the world's own; it is closed with the test. */
@@ -12,4 +14,17 @@ export function startProducer(world: World, connection: RedisLocation, ca?: stri
 /** Resolves when VOD has a part of the upload. */
 export async function untilSending(upload: Upload): Promise<void> {
   for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) return;
+}
+
+/** Each upload was sent, and VOD has stored its file once, byte for byte. */
+export async function expectStoredOnce(
+  { download, stats }: Pick<WorldOfTests, 'download' | 'stats'>,
+  results: readonly UploadResult[],
+  paths: readonly string[],
+): Promise<void> {
+  for (const [index, { outcome, url, fileId }] of results.entries()) {
+    expect(outcome).toBe('completed');
+    expect((await download(url)).equals(await readFile(paths[index] as string))).toBe(true);
+    expect(stats().files.filter((file) => file.fileId === fileId)).toMatchObject([{ finishes: 1 }]);
+  }
 }

@@ -13,6 +13,15 @@ import { parseMetrics, type Series, sumOf } from './prometheus-text.ts';
 export const SECRET_ID = 'AKIDtest0000planted0id';
 export const SECRET_KEY = 'planted0secret0key0for0tests';
 
+/** The emulator's account, as workers know it; nothing limits it. */
+export const ACCOUNT = {
+  VOD_SECRET_ID: SECRET_ID,
+  VOD_SECRET_KEY: SECRET_KEY,
+  VOD_QUOTA_INIT_PER_MINUTE: '0',
+  VOD_QUOTA_PART_PER_MINUTE: '0',
+  VOD_QUOTA_FINISH_PER_MINUTE: '0',
+} as const;
+
 /** A worker process. */
 export class WorkerProcess extends LoggedProcess {
   /** Resolves when it takes jobs. */
@@ -116,11 +125,7 @@ export class World {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
       VOD_ENDPOINT: this.emulator.url,
-      VOD_SECRET_ID: SECRET_ID,
-      VOD_SECRET_KEY: SECRET_KEY,
-      VOD_QUOTA_INIT_PER_MINUTE: '0',
-      VOD_QUOTA_PART_PER_MINUTE: '0',
-      VOD_QUOTA_FINISH_PER_MINUTE: '0',
+      ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       BACKOFF_BASE_MS: '20',
       BACKOFF_MAX_MS: '200',
