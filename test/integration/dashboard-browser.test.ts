@@ -50,8 +50,6 @@ describe.skipIf(!hasChromium)('Bull Board, in a browser', { timeout: 240_000 }, 
     await expect.poll(() => page.locator('body').textContent()).toMatch(/stage: ?"uploading"/);
     await page.getByRole('tab', { name: 'Logs' }).click();
     await page.getByText('sending 200 of 200 parts').waitFor();
-    // The graph of its jobs.
-    await page.getByText('Job flow').waitFor();
 
     await press(page, 'trash-2');
     await expect.poll(async () => (await upload.status()).state).toBe('cancelled');
