@@ -1,0 +1,165 @@
+import { mkdir, mkdtemp, open, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { type Child, startChild } from '../../src/demo/child.ts';
+import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
+import { VodUploads } from '../../src/index.ts';
+import { ROOT } from '../support/process.ts';
+import { ACCOUNT, WorkerProcess } from '../support/world.ts';
+import type { SinkStats } from './sink.ts';
+import { cpuMs } from './usage.ts';
+
+/** What something cost. */
+export interface Usage {
+  readonly wallMs: number;
+  /** Of all workers together. */
+  readonly workerMs: number;
+  readonly redisMs: number;
+  readonly sinkMs: number;
+  /** Commands that Redis carried out, those in scripts counted one by one. */
+  readonly commands: number;
+  /** Bytes to and from Redis. */
+  readonly redisBytes: number;
+}
+
+export interface RigOptions {
+  /** What a worker runs, seen from the checkout. */
+  readonly program: string;
+  /** How long the sink waits before each answer. */
+  readonly latencyMs?: number;
+}
+
+/** All that a benchmark runs against, on this machine's loopback and its own: Redis with AOF, a sink, sources, workers. */
+export class Rig {
+  readonly uploads: VodUploads;
+  readonly sinkUrl: string;
+  readonly #dir: string;
+  readonly #program: string;
+  readonly #redis: RedisServer;
+  readonly #client: Redis;
+  readonly #sink: Child;
+  #workers: WorkerProcess[] = [];
+
+  private constructor(dir: string, program: string, redis: RedisServer, sink: Child) {
+    this.#dir = dir;
+    this.#program = program;
+    this.#redis = redis;
+    this.#sink = sink;
+    this.#client = new Redis(redis.url);
+    this.sinkUrl = `http://127.0.0.1:${/\d+$/.exec(sink.readyLine)?.[0]}/v2/index.php`;
+    this.uploads = new VodUploads({ connection: redis.url, sourceRoots: [this.sources] });
+  }
+
+  static async start({ program, latencyMs = 0 }: RigOptions): Promise<Rig> {
+    const dir = await mkdtemp(join(tmpdir(), 'vod-bench-'));
+    await mkdir(join(dir, 'sources'));
+    const redis = await startRedisServer({ dir: join(dir, 'redis') });
+    const sink = await startChild({
+      label: 'sink',
+      command: process.execPath,
+      args: [join(import.meta.dirname, 'sink.ts'), String(latencyMs)],
+      ready: /listening on \d+/,
+    });
+    return new Rig(dir, program, redis, sink);
+  }
+
+  get sources(): string {
+    return join(this.#dir, 'sources');
+  }
+
+  /** A worker that takes jobs; all else is as a user gets it, and no quota binds it. */
+  async worker(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
+    const worker = new WorkerProcess([join(ROOT, this.#program)], {
+      REDIS_URL: this.#redis.url,
+      VOD_ENDPOINT: this.sinkUrl,
+      ...ACCOUNT,
+      SOURCE_ROOTS: this.sources,
+      METRICS_PORT: '0',
+      LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
+      ...env,
+    });
+    this.#workers.push(worker);
+    return await worker.ready();
+  }
+
+  /** Ends all workers, as a deploy does. */
+  async endWorkers(): Promise<void> {
+    const workers = this.#workers;
+    this.#workers = [];
+    await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
+  }
+
+  /** A file with no blocks on disk but the first, which differs by name: read as fast as memory. */
+  async sparseFile(name: string, size: number): Promise<string> {
+    const path = join(this.sources, name);
+    const file = await open(path, 'w');
+    await file.truncate(size);
+    await file.write(name, 0);
+    await file.close();
+    return path;
+  }
+
+  /** Makes the file another one to whoever knew its SHA-1. */
+  async touch(path: string): Promise<void> {
+    const now = new Date();
+    await utimes(path, now, now);
+  }
+
+  /** Takes what the sink has counted, and lets it begin anew. */
+  async takeStats(): Promise<SinkStats> {
+    const { origin } = new URL(this.sinkUrl);
+    return (await (await fetch(origin, { method: 'DELETE' })).json()) as SinkStats;
+  }
+
+  /** @returns the number that Redis's INFO has under this name */
+  async redisInfo(name: string): Promise<number> {
+    const value = new RegExp(`^${name}:(\\d+)`, 'm').exec(await this.#client.info())?.[1];
+    if (value === undefined) throw new Error(`Redis's INFO has no ${name}`);
+    return Number(value);
+  }
+
+  /** What an action costs everybody who takes part in it. */
+  async measure(action: () => Promise<unknown>): Promise<Usage> {
+    const before = await this.#counters();
+    const startedAt = performance.now();
+    await action();
+    const wallMs = performance.now() - startedAt;
+    const after = await this.#counters();
+    const [workerMs = 0, redisMs = 0, sinkMs = 0, commands = 0, redisBytes = 0] = after.map(
+      (value, index) => value - (before[index] ?? 0),
+    );
+    return { wallMs, workerMs, redisMs, sinkMs, commands, redisBytes };
+  }
+
+  async close(): Promise<void> {
+    await this.endWorkers();
+    await this.uploads.close();
+    this.#client.disconnect();
+    await this.#sink.stop();
+    await this.#redis.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async #counters(): Promise<number[]> {
+    const workers = await Promise.all(this.#workers.map(({ pid }) => cpuMs(pid)));
+    return [
+      workers.reduce((sum, ms) => sum + ms, 0),
+      await cpuMs(this.#redis.pid),
+      await cpuMs(this.#sink.pid),
+      await this.redisInfo('total_commands_processed'),
+      (await this.redisInfo('total_net_input_bytes')) + (await this.redisInfo('total_net_output_bytes')),
+    ];
+  }
+}
+
+/** Runs against a rig that is gone afterwards, however it went. */
+export async function withRig<T>(options: RigOptions, run: (rig: Rig) => Promise<T>): Promise<T> {
+  const rig = await Rig.start(options);
+  try {
+    return await run(rig);
+  } finally {
+    await rig.close();
+  }
+}

@@ -1,0 +1,83 @@
+/** `npm run bench`: measures the worker on this machine; nothing leaves it. */
+import { writeFile } from 'node:fs/promises';
+import { cpus, release, totalmem } from 'node:os';
+import { Command } from 'commander';
+import type { Benchmark, Row } from './benchmark.ts';
+import { hash } from './hash.ts';
+import { parts } from './parts.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [hash, parts];
+
+/** As it is shipped. */
+const PROGRAM = 'dist/workers/main.js';
+
+interface Outcome {
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+const program = new Command('npm run bench --')
+  .description(
+    'Measures the worker on this machine, against goals; a missed goal is told, and is no failure.',
+  )
+  .argument('[names...]', `which: ${BENCHMARKS.map(({ name }) => name).join(', ')}; default all`)
+  .option('--full', 'large files and many jobs, as documented; takes most of an hour')
+  .option('--samples <n>', 'so many samples of each, at least 1', '5')
+  .option('--json <file>', 'write what was measured there, - for standard output only')
+  .action(async (names: string[], options: { full?: boolean; samples: string; json?: string }) => {
+    const unknown = names.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
+    if (unknown.length > 0) program.error(`error: there is no benchmark ${unknown.join(', ')}`);
+    const samples = Number(options.samples);
+    if (!Number.isInteger(samples) || samples < 1) program.error('error: --samples must be at least 1');
+    if (process.platform !== 'linux') program.error('error: it reads /proc, and so needs Linux');
+    await measure({ names, full: options.full ?? false, samples, json: options.json });
+  });
+await program.parseAsync();
+
+async function measure(options: {
+  readonly names: readonly string[];
+  readonly full: boolean;
+  readonly samples: number;
+  readonly json: string | undefined;
+}): Promise<void> {
+  const { names, full, samples, json } = options;
+  const say = (text: string): void => void (json === '-' || process.stdout.write(`${text}\n`));
+  const onStep = (text: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K  ${text}`);
+  };
+  const machine = machineOf();
+  say(`${machine}\n${full ? 'full' : 'quick'}, medians of ${samples}`);
+  const outcomes: Outcome[] = [];
+  for (const benchmark of BENCHMARKS) {
+    if (names.length > 0 && !names.includes(benchmark.name)) continue;
+    const rows = await benchmark.run({ program: PROGRAM, full, samples, onStep });
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    outcomes.push({ name: benchmark.name, title: benchmark.title, rows });
+    say(`\n## ${benchmark.name}: ${benchmark.title}\n\n${table(rows)}`);
+  }
+  if (json === undefined) return;
+  const text = `${JSON.stringify({ machine, full, samples, benchmarks: outcomes }, undefined, 2)}\n`;
+  if (json === '-') process.stdout.write(text);
+  else await writeFile(json, text);
+}
+
+function machineOf(): string {
+  const all = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${all.length} × ${all[0]?.model ?? 'unknown CPU'}, ${memory} GiB, Linux ${release()}, Node ${process.version}`;
+}
+
+function table(rows: readonly Row[]): string {
+  const verdict = ({ met }: Row): string => (met === undefined ? '' : met ? 'yes' : '**no**');
+  const cells = rows.map((row) => [row.subject, row.result, row.goal ?? '', verdict(row)]);
+  const all = [['what', 'result', 'goal', 'met'], ...cells];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [
+    line(all[0] ?? []),
+    `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`,
+    ...cells.map(line),
+  ].join('\n');
+}

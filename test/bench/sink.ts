@@ -1,0 +1,64 @@
+/**
+ * The least that a worker takes for VOD, in a process of its own: it reads every byte, checks nothing, keeps nothing,
+ * knows no file, and answers after so many milliseconds (first argument).
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What it has had since it was last asked to forget. Times are in ms since 1970. */
+export interface SinkStats {
+  parts: number;
+  bytes: number;
+  /** When the first part's head came. */
+  firstAt: number;
+  /** When the last part was answered. */
+  lastAt: number;
+  /** When each part was answered, in order. */
+  answeredAt: number[];
+}
+
+const LATENCY_MS = Number(process.argv[2] ?? 0);
+const OK = '{"code":0,"message":""}';
+const DONE = '{"code":0,"message":"","fileId":"14508071098244929440","url":"http://127.0.0.1/video.mp4"}';
+
+const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, answeredAt: [] });
+let stats = nothing();
+
+const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  const action = /[?&]Action=(\w+)/.exec(request.url ?? '')?.[1];
+  if (action === 'UploadPart') receivePart(request, response);
+  else if (action !== undefined) answer(response, action === 'FinishUpload' ? DONE : OK);
+  else {
+    response.end(JSON.stringify(stats));
+    if (request.method === 'DELETE') stats = nothing();
+  }
+});
+server.listen(0, '127.0.0.1', () => {
+  process.stdout.write(`listening on ${(server.address() as AddressInfo).port}\n`);
+});
+
+function receivePart(request: IncomingMessage, response: ServerResponse): void {
+  stats.firstAt ||= Date.now();
+  let bytes = 0;
+  request.on('data', (data: Buffer) => {
+    bytes += data.length;
+  });
+  request.on('end', () => answer(response, OK, () => count(bytes)));
+}
+
+function count(bytes: number): void {
+  stats.parts++;
+  stats.bytes += bytes;
+  stats.lastAt = Date.now();
+  stats.answeredAt.push(stats.lastAt);
+}
+
+function answer(response: ServerResponse, body: string, then?: () => void): void {
+  const send = (): void => {
+    then?.();
+    response.setHeader('content-length', body.length);
+    response.end(body);
+  };
+  if (LATENCY_MS > 0) setTimeout(send, LATENCY_MS);
+  else send();
+}
