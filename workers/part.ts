@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Metrics } from '../src/metrics.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
 import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
-import { openFile } from '../src/source/file.ts';
+import { OpenFiles } from '../src/source/open-files.ts';
+import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
 import type { VodCall } from './vod-call.ts';
@@ -11,21 +11,23 @@ import type { VodCall } from './vod-call.ts';
 /** One part: reads its range into a buffer of its slot, and sends it with its MD5 by UploadPart. */
 export function partProcessor(deps: {
   readonly roots: readonly string[];
+  readonly reader: PartReader;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly marks: Marks;
   readonly metrics: Metrics;
 }): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
   const { metrics } = deps;
+  const files = new OpenFiles(deps.roots);
   // One buffer per slot, made when it is first needed and used again for every part after.
-  const buffers: Buffer[] = [];
+  const buffers: Uint8Array<SharedArrayBuffer>[] = [];
 
   return async (data, { signal, restarted }) => {
     if (!(await deps.marks.isAlive(data.uploadId, data.run.attempt))) {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
     }
-    const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(PART_SIZES[1]);
+    const buffer = buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(PART_SIZES[1]));
     metrics.partsInFlight.inc();
     const startedAt = performance.now();
     const ended = (outcome: 'ok' | 'failed' | 'aborted'): void => {
@@ -34,14 +36,11 @@ export function partProcessor(deps: {
     };
     try {
       const body = buffer.subarray(0, data.dataSize);
-      const source = await openFile(data.source, { roots: deps.roots, expect: data.hashed.version });
-      try {
-        await source.read(body, data.offset, signal);
-      } finally {
-        await source.close();
-      }
-      const dataMd5 = createHash('md5').update(body).digest('hex');
-      const { fileSha } = data.hashed;
+      const { source, hashed } = data;
+      const { fileSha } = hashed;
+      const dataMd5 = await files.use(source, hashed.version, (file) =>
+        deps.reader.read(file, body, data.offset),
+      );
       await deps.call(() => deps.vod.uploadPart({ fileSha, offset: data.offset, dataMd5, body }, signal));
       ended('ok');
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);

@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import './heap.ts';
 import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { createLogger, logConsole } from '../src/log.ts';
@@ -25,9 +25,6 @@ function parseStages(list: string | undefined): readonly Stage[] {
  * The process exits with 0 after a shutdown, whether jobs had to be handed back or not: neither is a failure.
  */
 export async function runWorker(config: Config, stageList: string | undefined): Promise<void> {
-  // A worker makes much short-lived garbage and keeps little; left to itself V8 lets it pile up. This takes a third off
-  // the peak and, with a network to wait for, nothing off the speed.
-  setFlagsFromString('--optimize-for-size');
   const log = createLogger(config);
   logConsole(log);
   const stages = parseStages(stageList);

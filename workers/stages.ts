@@ -31,6 +31,7 @@ import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
 import type { Hasher } from '../src/upload/hash.ts';
+import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
@@ -53,6 +54,7 @@ export interface StageDependencies {
   readonly vod: VodClient;
   readonly breaker: Breaker;
   readonly hasher: Hasher;
+  readonly reader: PartReader;
   /** Directories that sources may be in. */
   readonly roots: readonly string[];
   readonly metrics: Metrics;
@@ -67,7 +69,7 @@ export interface RunningStages {
 
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
-  const { config, redis, queues, vod, breaker, hasher, roots, metrics, log } = deps;
+  const { config, redis, queues, vod, breaker, hasher, reader, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
@@ -107,7 +109,12 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const call = createVodCall(breaker);
   consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, cache, progress, metrics }));
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
-  consume('part', partConcurrency, parsePartData, partProcessor({ roots, vod, call, marks, metrics }));
+  consume(
+    'part',
+    partConcurrency,
+    parsePartData,
+    partProcessor({ roots, reader, vod, call, marks, metrics }),
+  );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
   metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);
 

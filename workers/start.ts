@@ -19,6 +19,7 @@ import { telemetry } from '../src/queue/telemetry.ts';
 import { showLocation } from '../src/redis-location.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
+import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
@@ -119,6 +120,7 @@ export async function startWorker(
   });
   const vod = traced ? tracedClient(client) : client;
   const hasher = createHasher({ threads: config.hashConcurrency });
+  const reader = new PartReader();
   const { workers, consumers } = startStages(stages, {
     config,
     redis,
@@ -126,6 +128,7 @@ export async function startWorker(
     vod,
     breaker,
     hasher,
+    reader,
     roots,
     metrics,
     log,
@@ -144,7 +147,7 @@ export async function startWorker(
     async close() {
       phase = 'draining';
       const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
-      await hasher.close();
+      await Promise.all([hasher.close(), reader.close()]);
       vod.close();
       breaker.stop();
       await closeQueues(queues);

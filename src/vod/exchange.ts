@@ -77,7 +77,14 @@ export function createExchange(options: ExchangeOptions): Exchange {
         signal: stop.signal,
         ...(body === undefined
           ? { method: 'GET' }
-          : { method: 'POST', body, headers: { 'content-type': 'application/octet-stream' } }),
+          : {
+              method: 'POST',
+              body: new OnePiece(body),
+              headers: {
+                'content-type': 'application/octet-stream',
+                'content-length': String(body.byteLength),
+              },
+            }),
       });
       pending.on('request', (outgoing: http.ClientRequest) => {
         outgoing.once('socket', (socket) => {
@@ -143,4 +150,20 @@ export function createExchange(options: ExchangeOptions): Exchange {
       }
     },
   };
+}
+
+/**
+ * A body that is written as it is. Of one that it can look into got makes a copy to compare it with, and writes it by
+ * 64 KiB.
+ */
+class OnePiece implements Iterable<Uint8Array> {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  *[Symbol.iterator](): Generator<Uint8Array> {
+    yield this.#bytes;
+  }
 }

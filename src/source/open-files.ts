@@ -1,0 +1,61 @@
+import { openFile } from './file.ts';
+import type { FileSource, FileVersion } from './source.ts';
+
+/** A file is kept open for so long after its last use: the next part of it comes at once, or not here. */
+const LINGER_MS = 1000;
+
+interface Entry {
+  readonly opened: Promise<FileSource>;
+  users: number;
+  closing?: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Files that are read from again and again, by many at a time, each opened and checked once. What is open goes on being
+ * the content that it was opened for, whatever comes to stand under its name meanwhile.
+ */
+export class OpenFiles {
+  readonly #roots: readonly string[];
+  readonly #entries = new Map<string, Entry>();
+
+  /** @param roots absolute directories as `resolveRoots` returns them */
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
+
+  /**
+   * Does something with a file that is open as this version; it must not close it.
+   * @throws {SourceError} as `openFile`, or what the action throws
+   */
+  async use<T>(path: string, expect: FileVersion, action: (file: FileSource) => Promise<T>): Promise<T> {
+    const key = `${expect.inode} ${expect.mtimeNs} ${expect.size} ${path}`;
+    const entry = this.#entries.get(key) ?? this.#open(key, path, expect);
+    entry.users++;
+    clearTimeout(entry.closing);
+    try {
+      return await action(await entry.opened);
+    } catch (error) {
+      // It may be another file by now: whoever comes next looks for himself.
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      throw error;
+    } finally {
+      entry.users--;
+      if (entry.users === 0) this.#closeSoon(key, entry);
+    }
+  }
+
+  #open(key: string, path: string, expect: FileVersion): Entry {
+    const entry: Entry = { opened: openFile(path, { roots: this.#roots, expect }), users: 0 };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #closeSoon(key: string, entry: Entry): void {
+    const close = (): void => {
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      entry.opened.then((file) => file.close()).catch(() => {});
+    };
+    if (this.#entries.get(key) !== entry) close();
+    else entry.closing = setTimeout(close, LINGER_MS).unref();
+  }
+}

@@ -1,0 +1,54 @@
+import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { inspectFile } from '../../../src/source/file.ts';
+import { OpenFiles } from '../../../src/source/open-files.ts';
+import type { FileSource } from '../../../src/source/source.ts';
+import { openDescriptors, tempDir } from './temp-dir.ts';
+
+async function setUp(content: string) {
+  const root = tempDir();
+  const path = join(root, 'film.mp4');
+  writeFileSync(path, content);
+  utimesSync(path, 1_700_000_000, 1_700_000_000);
+  const text = async (file: FileSource): Promise<string> => {
+    const target = Buffer.alloc(file.size);
+    await file.read(target, 0);
+    return target.toString();
+  };
+  const open = () => openDescriptors(root);
+  return { open, files: new OpenFiles([root]), path, version: await inspectFile(path, [root]), text };
+}
+
+test('opens a file once for all who use it, and closes it a little after the last', async () => {
+  const { open, files, path, version, text } = await setUp('bytes');
+  const read = await Promise.all([...Array(8)].map(() => files.use(path, version, text)));
+  expect(read).toEqual(Array(8).fill('bytes'));
+  await files.use(path, version, text);
+  expect([1, undefined]).toContain(open());
+  await expect.poll(() => open() ?? 0, { timeout: 10_000 }).toBe(0);
+});
+
+test('what is open stays what it was, whatever comes under its name', async () => {
+  const { files, path, version, text } = await setUp('first');
+  await files.use(path, version, text);
+  writeFileSync(`${path}.new`, 'other');
+  renameSync(`${path}.new`, path);
+  expect(await files.use(path, version, text)).toBe('first');
+});
+
+test('looks anew after a failure', async () => {
+  const { files, path, version, text } = await setUp('first');
+  await files.use(path, version, text);
+  appendFileSync(path, ', and more');
+  await expect(files.use(path, version, text)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  rmSync(path);
+  await expect(files.use(path, version, text)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' });
+});
+
+test('a file that is another version already is refused, and leaves nothing open', async () => {
+  const { open, files, path, version, text } = await setUp('first');
+  const other = { ...version, mtimeNs: '1' };
+  await expect(files.use(path, other, text)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+  expect(open() ?? 0).toBe(0);
+});
