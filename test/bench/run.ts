@@ -2,11 +2,28 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { Command } from 'commander';
+import { backlog } from './backlog.ts';
 import type { Benchmark, Row } from './benchmark.ts';
+import { fairness } from './fairness.ts';
 import { hash } from './hash.ts';
+import { latency } from './latency.ts';
+import { memory } from './memory.ts';
 import { parts } from './parts.ts';
+import { scale } from './scale.ts';
+import { smallFiles } from './small-files.ts';
+import { upload } from './upload.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [hash, parts];
+const BENCHMARKS: readonly Benchmark[] = [
+  hash,
+  parts,
+  upload,
+  latency,
+  smallFiles,
+  backlog,
+  scale,
+  fairness,
+  memory,
+];
 
 /** As it is shipped. */
 const PROGRAM = 'dist/workers/main.js';

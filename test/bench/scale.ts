@@ -1,0 +1,79 @@
+import { type Benchmark, judged, median, type Row } from './benchmark.ts';
+import { type Rig, withRig } from './rig.ts';
+
+const LATENCY_MS = 200;
+const SLOTS = 8;
+const PART_SIZE = 524_288;
+
+/** More worker processes, where VOD's latency and not this machine is the limit; and the quota at four of them. */
+export const scale: Benchmark = {
+  name: 'scale',
+  title: `More worker processes of ${SLOTS} slots, at ${LATENCY_MS} ms of latency`,
+  run: ({ full, samples, onStep, ...options }) =>
+    withRig({ ...options, latencyMs: LATENCY_MS }, async (rig) => {
+      const parts = full ? 1200 : 400;
+      const source = await rig.sparseFile('scale.mp4', parts * PART_SIZE);
+      const speeds = new Map<number, number[]>();
+      for (const processes of [1, 2, 4]) {
+        await Promise.all(
+          Array.from({ length: processes }, () => rig.worker({ PART_CONCURRENCY: String(SLOTS) })),
+        );
+        const perSecond: number[] = [];
+        for (let sample = 0; sample <= samples; sample++) {
+          onStep(`${processes} processes, ${sample}/${samples}`);
+          await rig.takeStats();
+          await (await rig.uploads.add({ source, partSize: PART_SIZE })).result();
+          const { firstAt, lastAt } = await rig.takeStats();
+          if (sample > 0) perSecond.push((parts * 1000) / (lastAt - firstAt));
+        }
+        speeds.set(processes, perSecond);
+        await rig.endWorkers();
+      }
+      const one = median(speeds.get(1) ?? []);
+      const rows: Row[] = [
+        {
+          subject: '1 process',
+          result: `${one.toFixed(1)} parts/s`,
+          samples: { 'parts/s': speeds.get(1) ?? [] },
+        },
+      ];
+      for (const processes of [2, 4]) {
+        const perSecond = speeds.get(processes) ?? [];
+        const ratio = median(perSecond) / (processes * one);
+        rows.push(
+          judged(
+            `${processes} processes ÷ ${processes} × one`,
+            ratio,
+            { atLeast: 0.95 },
+            { samples: { 'parts/s': perSecond } },
+          ),
+        );
+      }
+      onStep('quota');
+      rows.push(await quota(rig));
+      return rows;
+    }),
+};
+
+/** The most parts that were answered in any window as long as the service's minute, which is 5 s here. */
+async function quota(rig: Rig): Promise<Row> {
+  const [windowMs, limit] = [5000, 300];
+  const env = { VOD_QUOTA_PART_PER_MINUTE: String(limit), VOD_QUOTA_WINDOW_MS: String(windowMs) };
+  await Promise.all(Array.from({ length: 4 }, () => rig.worker({ ...env, PART_CONCURRENCY: String(SLOTS) })));
+  const source = await rig.sparseFile('quota.mp4', 3 * limit * PART_SIZE);
+  await rig.takeStats();
+  await (await rig.uploads.add({ source, partSize: PART_SIZE })).result();
+  const { answeredAt } = await rig.takeStats();
+  let most = 0;
+  for (let first = 0, last = 0; last < answeredAt.length; last++) {
+    while ((answeredAt[last] ?? 0) - (answeredAt[first] ?? 0) >= windowMs) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  await rig.endWorkers();
+  return judged(
+    `parts in the fullest window of a quota of ${limit}, 4 processes`,
+    most,
+    { atMost: limit },
+    { digits: 0, samples: { parts: [most] } },
+  );
+}

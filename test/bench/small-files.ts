@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { createVodClient } from '../../src/vod/client.ts';
+import { writeRandomFile } from '../support/files.ts';
+import { type Benchmark, judged, median } from './benchmark.ts';
+import { withRig } from './rig.ts';
+
+const SIZE = 100_000;
+
+/** Many clips, where what surrounds the bytes is what costs. */
+export const smallFiles: Benchmark = {
+  name: 'small-files',
+  title: 'Small files of 100 KB',
+  run: ({ full, samples, onStep, ...options }) =>
+    withRig(options, async (rig) => {
+      const count = full ? 1000 : 300;
+      await rig.worker();
+      const perSecond: number[] = [];
+      const cpu: number[] = [];
+      const overhead: number[] = [];
+      const commands: number[] = [];
+      let seed = 0;
+      for (let sample = 0; sample <= samples; sample++) {
+        onStep(`${count} files, ${sample}/${samples}`);
+        const sources: string[] = [];
+        for (let index = 0; index < count; index++) {
+          const path = join(rig.sources, `small-${sample}-${index}.mp4`);
+          sources.push(await writeRandomFile(path, SIZE, ++seed));
+        }
+        const before = process.cpuUsage();
+        const usage = await rig.measure(async () => {
+          const uploads = await rig.uploads.addMany(sources.map((source) => ({ source })));
+          await Promise.all(uploads.map((upload) => upload.result()));
+        });
+        const producer = process.cpuUsage(before);
+        const producerMs = (producer.user + producer.system) / 1000;
+        const bareMs = await bareCalls(rig.sinkUrl, count);
+        if (sample === 0) continue;
+        const all = producerMs + usage.workerMs + usage.redisMs;
+        perSecond.push((count * 1000) / usage.wallMs);
+        cpu.push(all / count);
+        overhead.push((all - bareMs) / count);
+        commands.push(usage.commands / count);
+      }
+      return [
+        {
+          subject: 'uploads a second, one worker process',
+          result: median(perSecond).toFixed(0),
+          samples: { 'uploads/s': perSecond },
+        },
+        {
+          subject: 'CPU of producer, worker and Redis, an upload',
+          result: `${median(cpu).toFixed(2)} ms`,
+          samples: { ms: cpu },
+        },
+        judged(
+          'of which not for its three requests',
+          median(overhead),
+          { atMost: 4 },
+          { unit: ' ms', samples: { ms: overhead } },
+        ),
+        {
+          subject: 'commands in Redis, an upload',
+          result: median(commands).toFixed(0),
+          samples: { commands },
+        },
+      ];
+    }),
+};
+
+/** CPU, in ms, of the same three requests for as many files with no queue around them. */
+async function bareCalls(endpoint: string, count: number): Promise<number> {
+  const credentials = { secretId: 'AKIDbench', secretKey: 'bench' };
+  const vod = createVodClient({ endpoint, credentials, connections: 8 });
+  const fileSha = '0'.repeat(40);
+  const body = Buffer.alloc(SIZE);
+  const before = process.cpuUsage();
+  for (let index = 0; index < count; index++) {
+    await vod.initUpload({
+      fileName: 'small',
+      fileType: 'mp4',
+      fileSha,
+      fileSize: SIZE,
+      dataSize: 1_048_576,
+    });
+    await vod.uploadPart({ fileSha, offset: 0, dataMd5: '0'.repeat(32), body });
+    await vod.finishUpload(fileSha);
+  }
+  const { user, system } = process.cpuUsage(before);
+  vod.close();
+  return (user + system) / 1000;
+}

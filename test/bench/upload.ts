@@ -1,0 +1,46 @@
+import { type Benchmark, judged, median, type Row } from './benchmark.ts';
+import { type Usage, withRig } from './rig.ts';
+import { peakBytes } from './usage.ts';
+
+/** All of one upload, from `add` to its `fileId`. */
+export const upload: Benchmark = {
+  name: 'upload',
+  title: 'A whole upload, from `add` to `fileId`',
+  run: ({ full, samples, onStep, ...options }) =>
+    withRig(options, async (rig) => {
+      const size = full ? 2 ** 30 : 2 ** 28;
+      const source = await rig.sparseFile('upload.mp4', size);
+      const worker = await rig.worker();
+      const usages: Usage[] = [];
+      let parts = 0;
+      for (let sample = 0; sample <= samples; sample++) {
+        onStep(`upload ${sample}/${samples}`);
+        await rig.touch(source);
+        const usage = await rig.measure(async () => {
+          ({ partsSent: parts } = await (await rig.uploads.add({ source })).result());
+        });
+        // The first one warms up.
+        if (sample > 0) usages.push(usage);
+      }
+      const peak = await peakBytes(worker.pid);
+      const told = (subject: string, unit: string, digits: number, of: (usage: Usage) => number): Row => ({
+        subject,
+        result: `${median(usages.map(of)).toFixed(digits)} ${unit}`,
+        samples: { [unit]: usages.map(of) },
+      });
+      return [
+        told(`${size / 2 ** 20} MiB, SHA-1 included`, 's', 2, ({ wallMs }) => wallMs / 1000),
+        told('speed', 'MB/s', 0, ({ wallMs }) => size / 1000 / wallMs),
+        told('CPU of the worker', 's', 2, ({ workerMs }) => workerMs / 1000),
+        told('CPU of Redis, a part', 'ms', 2, ({ redisMs }) => redisMs / parts),
+        told('commands in Redis, a part', 'commands', 1, ({ commands }) => commands / parts),
+        told('bytes to and from Redis, a part', 'bytes', 0, ({ redisBytes }) => redisBytes / parts),
+        judged(
+          'peak memory of the worker',
+          peak / 1e6,
+          { atMost: 200 },
+          { unit: ' MB', digits: 0, samples: { MB: [peak / 1e6] } },
+        ),
+      ];
+    }),
+};
