@@ -4,12 +4,15 @@ import type { HashCache } from '../src/queue/hash-cache.ts';
 import type { HashData, Hashed } from '../src/queue/jobs.ts';
 import type { ProgressWriter } from '../src/queue/progress.ts';
 import { openFile } from '../src/source/file.ts';
+import type { OpenFiles } from '../src/source/open-files.ts';
+import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 
 /** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
 export function hashProcessor(deps: {
   readonly roots: readonly string[];
+  readonly files: OpenFiles;
   readonly hasher: Hasher;
   readonly cache: HashCache;
   readonly progress: ProgressWriter;
@@ -18,21 +21,28 @@ export function hashProcessor(deps: {
   return async (data, { signal }) => {
     const source = await openFile(data.source, { roots: deps.roots });
     try {
-      if (data.known !== undefined && sameVersion(data.known.version, source.version)) return data.known;
-      const cached = await deps.cache.find(data.source, source.version);
-      if (cached !== undefined) return cached;
-      const startedAt = performance.now();
-      const fileSha = await deps.hasher.hash(source, {
-        signal,
-        onProgress: (bytesHashed) => deps.progress.hashing(data, bytesHashed, source.size),
-      });
-      deps.metrics.hashBytes.inc(source.size);
-      deps.metrics.hashSeconds.inc((performance.now() - startedAt) / 1000);
-      const hashed = { fileSha, version: source.version };
-      await deps.cache.keep(data.source, hashed);
+      const hashed = await hashOf(source, data, signal);
+      deps.files.keep(source);
       return hashed;
-    } finally {
+    } catch (error) {
       await source.close();
+      throw error;
     }
   };
+
+  async function hashOf(source: FileSource, data: HashData, signal: AbortSignal): Promise<Hashed> {
+    if (data.known !== undefined && sameVersion(data.known.version, source.version)) return data.known;
+    const cached = await deps.cache.find(data.source, source.version);
+    if (cached !== undefined) return cached;
+    const startedAt = performance.now();
+    const fileSha = await deps.hasher.hash(source, {
+      signal,
+      onProgress: (bytesHashed) => deps.progress.hashing(data, bytesHashed, source.size),
+    });
+    deps.metrics.hashBytes.inc(source.size);
+    deps.metrics.hashSeconds.inc((performance.now() - startedAt) / 1000);
+    const hashed = { fileSha, version: source.version };
+    await deps.cache.keep(data.source, hashed);
+    return hashed;
+  }
 }

@@ -2,7 +2,7 @@ import type { Metrics } from '../src/metrics.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
 import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
-import { OpenFiles } from '../src/source/open-files.ts';
+import type { OpenFiles } from '../src/source/open-files.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
@@ -10,15 +10,14 @@ import type { VodCall } from './vod-call.ts';
 
 /** One part: reads its range into a buffer of its slot, and sends it with its MD5 by UploadPart. */
 export function partProcessor(deps: {
-  readonly roots: readonly string[];
+  readonly files: OpenFiles;
   readonly reader: PartReader;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly marks: Marks;
   readonly metrics: Metrics;
 }): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
-  const { metrics } = deps;
-  const files = new OpenFiles(deps.roots);
+  const { files, metrics } = deps;
   // One buffer per slot, made when it is first needed and used again for every part after.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
 

@@ -30,6 +30,7 @@ import type { Queues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
+import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -107,13 +108,19 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const { hashConcurrency, partConcurrency } = config;
   const cache = new HashCache(redis, config.queuePrefix);
   const call = createVodCall(breaker);
-  consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, cache, progress, metrics }));
+  const files = new OpenFiles(roots);
+  consume(
+    'hash',
+    hashConcurrency,
+    parseHashData,
+    hashProcessor({ roots, files, hasher, cache, progress, metrics }),
+  );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
   consume(
     'part',
     partConcurrency,
     parsePartData,
-    partProcessor({ roots, reader, vod, call, marks, metrics }),
+    partProcessor({ files, reader, vod, call, marks, metrics }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
   metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);

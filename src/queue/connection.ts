@@ -75,12 +75,14 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
   if (typeof location === 'string') {
     // Shared front ends need the host's name before they show a certificate (SNI).
     const isName = !/^[\d.]+$|^\[/.test(hostname);
-    return new Redis(location, {
-      ...options,
-      retryStrategy,
-      enableOfflineQueue,
-      ...(tls && { tls: { ...tls, ...(isName && { servername: hostname }) } }),
-    });
+    return gatherWrites(
+      new Redis(location, {
+        ...options,
+        retryStrategy,
+        enableOfflineQueue,
+        ...(tls && { tls: { ...tls, ...(isName && { servername: hostname }) } }),
+      }),
+    );
   }
   const login = {
     ...(username !== '' && { username: decodeURIComponent(username) }),
@@ -88,7 +90,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     ...(tls && { tls }),
   };
   if ('cluster' in location) {
-    return new PatientCluster(hostsOf(urls, CLUSTER_PORT), {
+    const cluster = new PatientCluster(hostsOf(urls, CLUSTER_PORT), {
       clusterRetryStrategy: retryStrategy,
       // A connect() whose check fails never settles, and BullMQ would wait for it; commands find out as well.
       enableReadyCheck: false,
@@ -103,21 +105,42 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
       dnsLookup: (host, found) => found(null, host),
       redisOptions: { ...options, ...login },
     });
+    cluster.on('+node', gatherWrites);
+    return cluster;
   }
   const { master = DEFAULT_MASTER, sentinelUsername, sentinelPassword } = location;
-  return new Redis({
-    ...options,
-    ...login,
-    retryStrategy,
-    enableOfflineQueue,
-    db: Number(pathname.slice(1)),
-    name: master,
-    sentinels: hostsOf(urls, SENTINEL_PORT),
-    sentinelRetryStrategy: retryStrategy,
-    ...(sentinelUsername !== undefined && { sentinelUsername }),
-    ...(sentinelPassword !== undefined && { sentinelPassword }),
-    ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
-  });
+  return gatherWrites(
+    new Redis({
+      ...options,
+      ...login,
+      retryStrategy,
+      enableOfflineQueue,
+      db: Number(pathname.slice(1)),
+      name: master,
+      sentinels: hostsOf(urls, SENTINEL_PORT),
+      sentinelRetryStrategy: retryStrategy,
+      ...(sentinelUsername !== undefined && { sentinelUsername }),
+      ...(sentinelPassword !== undefined && { sentinelPassword }),
+      ...(tls && { sentinelTLS: tls, enableTLSForSentinelMode: true }),
+    }),
+  );
+}
+
+/** Lets all commands of one turn of the event loop leave in one write: a system call for each is what they cost most. */
+function gatherWrites(connection: Redis): Redis {
+  const gather = (): void => {
+    const { stream } = connection;
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    const flush = (): void => stream.uncork();
+    stream.write = (...args: unknown[]): boolean => {
+      if (stream.writableCorked === 0) {
+        stream.cork();
+        process.nextTick(flush);
+      }
+      return write(...args);
+    };
+  };
+  return connection.on('connect', gather);
 }
 
 const CLUSTER_PORT = 6379;

@@ -28,7 +28,7 @@ import {
 import { telemetry } from './telemetry.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
-import { Watch } from './watch.ts';
+import { type Sought, Watch } from './watch.ts';
 
 export interface VodUploadsOptions {
   /**
@@ -230,9 +230,9 @@ export class VodUploads {
     return await this.#call(() => readDetails(this.#queues, this.#redis, job, status));
   }
 
-  /** @internal Yields what the upload has come to, whenever it may have changed, until it has ended. */
-  async *follow(id: string): AsyncGenerator<UploadStatus, void, undefined> {
-    for await (const _ of this.#watch.changes(id)) {
+  /** @internal Yields what the upload has come to, whenever it may have changed, or ended, until it has ended. */
+  async *follow(id: string, sought: Sought): AsyncGenerator<UploadStatus, void, undefined> {
+    for await (const _ of this.#watch.changes(id, sought)) {
       let status: UploadStatus;
       try {
         status = await this.status(id);
@@ -334,7 +334,7 @@ export class Upload {
   /** Yields where the upload stands, whenever that changes, until it has ended; then ends, however it went. */
   async *progress(): AsyncGenerator<UploadProgress, void, undefined> {
     let last = '';
-    for await (const { progress } of this.#uploads.follow(this.id)) {
+    for await (const { progress } of this.#uploads.follow(this.id, 'change')) {
       const now = JSON.stringify(progress);
       if (now !== last) yield progress;
       last = now;
@@ -346,7 +346,7 @@ export class Upload {
    * @throws {UploadFailedError} when it ended without a video
    */
   async result(): Promise<UploadResult> {
-    for await (const { error, result } of this.#uploads.follow(this.id)) {
+    for await (const { error, result } of this.#uploads.follow(this.id, 'end')) {
       if (error !== undefined) throw new UploadFailedError(this.id, error);
       if (result !== undefined) return result;
     }

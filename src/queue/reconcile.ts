@@ -128,8 +128,13 @@ class Pass {
 
   /** Does the next thing. @returns the result when the upload is complete. */
   async #step(token: string): Promise<UploadResult | undefined> {
-    const values = await this.#childValues();
-    const step = nextStep(await this.#facts(values));
+    // All at once: they leave for Redis together.
+    const [values, cancelled, failure] = await Promise.all([
+      this.#childValues(),
+      this.#deps.marks.isCancelled(this.#id, this.#run.attempt),
+      this.#childFailure(),
+    ]);
+    const step = nextStep(this.#facts(values, cancelled, failure));
     switch (step.kind) {
       case 'settle': {
         const result = this.#result(step, values);
@@ -184,17 +189,13 @@ class Pass {
     }
   }
 
-  async #facts(values: Values): Promise<Facts> {
+  #facts(values: Values, cancelled: boolean, failure: string | undefined): Facts {
     const { attempt, round } = this.#run;
     const value = (step: 'hash' | 'init' | 'finish', run = this.#run): unknown =>
       values.get(childId(this.#id, run, step));
     const hashed = value('hash', { attempt, round: 0 });
     const init = value('init');
     const finish = value('finish');
-    const [cancelled, failure] = await Promise.all([
-      this.#deps.marks.isCancelled(this.#id, attempt),
-      this.#childFailure(),
-    ]);
     const initValue = init === undefined ? undefined : parseInitValue(init);
     return {
       cancelled,

@@ -5,11 +5,16 @@ import { QUEUES } from './names.ts';
 /** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
 const POLL_MS = 2000;
 
+/** What somebody waits for: any change, or the end. */
+export type Sought = 'change' | 'end';
+
+type Listener = (what: Sought) => void;
+
 /** Tells when an upload may have changed. One connection, opened when somebody first listens. */
 export class Watch {
   readonly #target: RedisTarget;
   readonly #prefix: string;
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listeners = new Map<string, Set<Listener>>();
   #close: (() => Promise<void>) | undefined;
 
   constructor(target: RedisTarget, prefix: string) {
@@ -19,13 +24,14 @@ export class Watch {
 
   /**
    * Yields at once, and then whenever the upload may have changed, at least every 2 s. Changes while the consumer was
-   * busy are told as one.
+   * busy are told as one. Who awaits the end is not told of what comes before it.
    */
-  async *changes(uploadId: string): AsyncGenerator<void, void, undefined> {
+  async *changes(uploadId: string, sought: Sought): AsyncGenerator<void, void, undefined> {
     this.#open();
     let changed = true;
     let wakeUp = (): void => {};
-    const listener = (): void => {
+    const listener: Listener = (what) => {
+      if (sought === 'end' && what !== 'end') return;
       changed = true;
       wakeUp();
     };
@@ -69,11 +75,13 @@ export class Watch {
     });
     const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
     events.on('error', () => {});
-    const tell = ({ jobId }: { jobId: string }): void => {
-      for (const listener of this.#listeners.get(jobId) ?? []) listener();
-    };
-    for (const event of ['active', 'progress', 'completed', 'failed', 'waiting'] as const)
-      events.on(event, tell);
+    const tell =
+      (what: Sought) =>
+      ({ jobId }: { jobId: string }): void => {
+        for (const listener of this.#listeners.get(jobId) ?? []) listener(what);
+      };
+    for (const event of ['active', 'progress', 'waiting'] as const) events.on(event, tell('change'));
+    for (const event of ['completed', 'failed'] as const) events.on(event, tell('end'));
     this.#close = async () => {
       const closed = events.close().catch(() => {});
       if (copies.every(({ status }) => status === 'ready')) await closed;

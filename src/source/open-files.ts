@@ -28,7 +28,7 @@ export class OpenFiles {
    * @throws {SourceError} as `openFile`, or what the action throws
    */
   async use<T>(path: string, expect: FileVersion, action: (file: FileSource) => Promise<T>): Promise<T> {
-    const key = `${expect.inode} ${expect.mtimeNs} ${expect.size} ${path}`;
+    const key = keyOf(path, expect);
     const entry = this.#entries.get(key) ?? this.#open(key, path, expect);
     entry.users++;
     clearTimeout(entry.closing);
@@ -42,6 +42,18 @@ export class OpenFiles {
       entry.users--;
       if (entry.users === 0) this.#closeSoon(key, entry);
     }
+  }
+
+  /** Takes over a file that has just been opened: those who use it next need not open it again. */
+  keep(file: FileSource): void {
+    const key = keyOf(file.path, file.version);
+    if (this.#entries.has(key)) {
+      file.close().catch(() => {});
+      return;
+    }
+    const entry: Entry = { opened: Promise.resolve(file), users: 0 };
+    this.#entries.set(key, entry);
+    this.#closeSoon(key, entry);
   }
 
   #open(key: string, path: string, expect: FileVersion): Entry {
@@ -58,4 +70,8 @@ export class OpenFiles {
     if (this.#entries.get(key) !== entry) close();
     else entry.closing = setTimeout(close, LINGER_MS).unref();
   }
+}
+
+function keyOf(path: string, { size, mtimeNs, inode }: FileVersion): string {
+  return `${inode} ${mtimeNs} ${size} ${path}`;
 }

@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inspectFile } from '../../../src/source/file.ts';
+import { inspectFile, openFile } from '../../../src/source/file.ts';
 import { OpenFiles } from '../../../src/source/open-files.ts';
 import type { FileSource } from '../../../src/source/source.ts';
 import { openDescriptors, tempDir } from './temp-dir.ts';
@@ -17,7 +17,7 @@ async function setUp(content: string) {
     return target.toString();
   };
   const open = () => openDescriptors(root);
-  return { open, files: new OpenFiles([root]), path, version: await inspectFile(path, [root]), text };
+  return { open, root, files: new OpenFiles([root]), path, version: await inspectFile(path, [root]), text };
 }
 
 test('opens a file once for all who use it, and closes it a little after the last', async () => {
@@ -26,6 +26,17 @@ test('opens a file once for all who use it, and closes it a little after the las
   expect(read).toEqual(Array(8).fill('bytes'));
   await files.use(path, version, text);
   expect([1, undefined]).toContain(open());
+  await expect.poll(() => open() ?? 0, { timeout: 10_000 }).toBe(0);
+});
+
+test('takes over what somebody else has opened', async () => {
+  const { open, root, files, path, version, text } = await setUp('bytes');
+  files.keep(await openFile(path, { roots: [root] }));
+  // There already: the second is closed.
+  files.keep(await openFile(path, { roots: [root] }));
+  await expect.poll(() => open() ?? 1).toBe(1);
+  expect(await files.use(path, version, text)).toBe('bytes');
+  expect(open() ?? 1).toBe(1);
   await expect.poll(() => open() ?? 0, { timeout: 10_000 }).toBe(0);
 });
 
