@@ -45,6 +45,9 @@ import { createVodCall } from './vod-call.ts';
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
 const UPLOAD_CONCURRENCY = 8;
 
+/** Jobs beyond the threads wait here and not in the queue, where a small file could not pass the large ones at work. */
+const HASH_JOBS_PER_THREAD = 4;
+
 /** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
 export const CONTROL_CONCURRENCY = 8;
 
@@ -111,7 +114,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const files = new OpenFiles(roots);
   consume(
     'hash',
-    hashConcurrency,
+    HASH_JOBS_PER_THREAD * hashConcurrency,
     parseHashData,
     hashProcessor({ roots, files, hasher, cache, progress, metrics }),
   );

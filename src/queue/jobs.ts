@@ -96,6 +96,8 @@ const uploadData = z.object({
   video,
   priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
   key: text.exactOptional(),
+  /** The file's size when it was enqueued, if it was looked at then; says nothing of the version that is uploaded. */
+  size: bytes.exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
   nonce: text,
   /** The newest SHA-1 known; not computed again while the file is the same version. */
@@ -218,4 +220,9 @@ export const PART_INDICES_PER_LEVEL = 2 ** 17;
 /** Priority of a part job; within BullMQ's limit of 2^21 − 1 for every level and index. */
 export function partPriority(level: number, index: number): number {
   return level * PART_INDICES_PER_LEVEL + Math.min(index + 1, PART_INDICES_PER_LEVEL - 1);
+}
+
+/** A file is hashed as if it were its last part: after those that are smaller, so that a clip does not wait for films. */
+export function hashPriority({ priority, size = 0, video }: UploadData): number {
+  return partPriority(priority, Math.floor(size / video.partSize));
 }

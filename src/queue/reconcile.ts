@@ -8,6 +8,7 @@ import {
   type FinishData,
   type HashData,
   type Hashed,
+  hashPriority,
   type InitData,
   NewerJobError,
   PART_SKIPPED,
@@ -368,7 +369,9 @@ class Pass {
     const job = await this.#deps.queues[stage].add(
       stage,
       data,
-      this.#childOptions(step, { priority: this.#data.priority }),
+      this.#childOptions(step, {
+        priority: step === 'hash' ? hashPriority(this.#data) : this.#data.priority,
+      }),
     );
     if (Number(job.id) < 0) throw new Error(`upload ${this.#id} was removed while it was running`);
   }

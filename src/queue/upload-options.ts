@@ -145,7 +145,7 @@ export async function toUploadJob(
     type === undefined ? `type must be given, because ${source} has no extension` : checkType(type);
   if (typeProblem !== undefined) problems.push(typeProblem);
   if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
-  if (checkSource) await inspectFile(source, roots ?? ['/']);
+  const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
     delayMs: parsed.data.delay ?? 0,
@@ -164,6 +164,7 @@ export async function toUploadJob(
       },
       priority: parsed.data.priority ?? PRIORITY.normal,
       ...(key !== undefined && { key }),
+      ...(size !== undefined && { size }),
       nonce: randomBytes(8).toString('base64url'),
     },
   };

@@ -21,9 +21,7 @@ export async function openFile(
   options: { readonly roots: readonly string[]; readonly expect?: FileVersion | undefined },
 ): Promise<FileSource> {
   const { roots, expect } = options;
-  if (path === '' || path.includes('\0')) {
-    throw new SourceError('SOURCE_NOT_FOUND', `${JSON.stringify(path)} is not the path of a file`);
-  }
+  refuseNoPath(path);
   try {
     // Looked at before the open, because merely opening some devices has effects; and again after it, because
     // names can be moved between the two steps and only the descriptor is what will be read.
@@ -41,13 +39,20 @@ export async function openFile(
 }
 
 /**
- * The checks of `openFile` for a file that is going to be uploaded later; leaves nothing open.
+ * Whether a file could be opened and uploaded, as far as its name tells; for one that is going to be uploaded later.
  * @throws {SourceError} as `openFile`
  */
 export async function inspectFile(path: string, roots: readonly string[]): Promise<FileVersion> {
-  const source = await openFile(path, { roots });
-  await source.close();
-  return source.version;
+  refuseNoPath(path);
+  try {
+    const { realPath, stats } = await locate(path, roots);
+    await (await open(realPath, FLAGS)).close();
+    const version = versionOf(stats);
+    refuseEmpty(path, version);
+    return version;
+  } catch (error) {
+    throw sourceErrorOf(error, path);
+  }
 }
 
 async function checked(
@@ -64,8 +69,15 @@ async function checked(
   }
   const version = versionOf(opened);
   if (expect !== undefined) refuseChanges(path, expect, version);
-  if (version.size === 0) {
-    throw new SourceError('SOURCE_EMPTY', `${path} is empty; a video has at least 1 byte`);
-  }
+  refuseEmpty(path, version);
   return new OpenFile(path, handle, version);
+}
+
+function refuseNoPath(path: string): void {
+  if (path !== '' && !path.includes('\0')) return;
+  throw new SourceError('SOURCE_NOT_FOUND', `${JSON.stringify(path)} is not the path of a file`);
+}
+
+function refuseEmpty(path: string, { size }: FileVersion): void {
+  if (size === 0) throw new SourceError('SOURCE_EMPTY', `${path} is empty; a video has at least 1 byte`);
 }

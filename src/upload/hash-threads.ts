@@ -20,7 +20,10 @@ const THREAD_FILE = new URL(
   import.meta.url,
 );
 
-/** Persistent threads, each with one file at a time, and the files that wait for one. */
+/** A file of at most this size is hashed in a fraction of a second. */
+const SMALL_BYTES = 64 * 1024 * 1024;
+
+/** Persistent threads, each with one file at a time, and the files that wait for one. One more is for small files. */
 export class HashThreads {
   readonly #limit: number;
   /** What each thread is doing; undefined: idle. */
@@ -28,7 +31,7 @@ export class HashThreads {
   #waiting: HashRun[] = [];
   #closed = false;
 
-  /** @throws {RangeError} unless `limit`, the most threads there may be, is a whole number ≥ 1. */
+  /** @throws {RangeError} unless `limit`, the most threads there may be for files of any size, is a whole number ≥ 1. */
   constructor(limit: number) {
     if (!Number.isInteger(limit) || limit < 1)
       throw new RangeError(`threads must be 1 or more, not ${limit}`);
@@ -70,10 +73,10 @@ export class HashThreads {
   }
 
   #startWaiting(): void {
-    for (let run = this.#waiting[0]; run !== undefined; run = this.#waiting[0]) {
+    for (let run = this.#next(); run !== undefined; run = this.#next()) {
+      this.#waiting.splice(this.#waiting.indexOf(run), 1);
       try {
         const thread = this.#freeThread();
-        if (thread === undefined) return;
         this.#threads.set(thread, run);
         thread.ref();
         post(thread, { kind: 'hash', fd: run.source.fd, size: run.source.size });
@@ -81,13 +84,20 @@ export class HashThreads {
         const words = `No thread could be started to hash ${run.source.path}`;
         run.reject(new HashError('HASH_THREAD_DIED', words, cause));
       }
-      this.#waiting.shift();
     }
   }
 
-  #freeThread(): Worker | undefined {
+  /** The file that may start now: the first one or, when large ones keep all threads busy, a small one. */
+  #next(): HashRun | undefined {
+    const busy = [...this.#threads.values()].filter((run) => run !== undefined);
+    if (busy.length < this.#limit) return this.#waiting[0];
+    if (busy.length > this.#limit || busy.some(isSmall)) return undefined;
+    return this.#waiting.find(isSmall);
+  }
+
+  #freeThread(): Worker {
     for (const [thread, run] of this.#threads) if (run === undefined) return thread;
-    return this.#threads.size < this.#limit ? this.#spawn() : undefined;
+    return this.#spawn();
   }
 
   #spawn(): Worker {
@@ -131,6 +141,10 @@ export class HashThreads {
       thread.unref();
     }
   }
+}
+
+function isSmall({ source }: HashRun): boolean {
+  return source.size <= SMALL_BYTES;
 }
 
 /** A stopped run has been rejected by its abort. */

@@ -29,7 +29,8 @@ const INLINE_MAX_BYTES = 1024 * 1024;
 /**
  * Hashes files in worker threads, so that the caller's event loop stays free whatever their size. Threads start
  * with the first file that needs one and don't keep the process alive while they have nothing to do.
- * @param options.threads files hashed at the same time, 2 if not given; more wait their turn in order
+ * @param options.threads files hashed at the same time, 2 if not given; more wait their turn in order, but for a small
+ *   one, which passes large ones that keep all threads busy
  */
 export function createHasher(options: { readonly threads?: number | undefined } = {}): Hasher {
   const threads = new HashThreads(options.threads ?? 2);

@@ -3,11 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseFailure } from '../../../src/queue/failure.ts';
 import {
+  hashPriority,
   NewerJobError,
   parsePartData,
   parseUploadData,
   partPriority,
   SCHEMA_VERSION,
+  type UploadData,
 } from '../../../src/queue/jobs.ts';
 import { childId, runName } from '../../../src/queue/names.ts';
 
@@ -37,6 +39,17 @@ describe('data that somebody else wrote into Redis', () => {
     for (const schema of [0, -1, 1.5, '2', null, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => parseUploadData({ schema }), String(schema)).toThrow(/not of this version's form: schema/);
     }
+  });
+});
+
+describe('hashPriority', () => {
+  const data = (size?: number) =>
+    ({ priority: 5, ...(size !== undefined && { size }), video: { partSize: 1_048_576 } }) as UploadData;
+  it('puts small files before large ones, and both into the level of their upload', () => {
+    expect(hashPriority(data(2_000_000))).toBe(partPriority(5, 1));
+    expect(hashPriority(data(2 ** 31))).toBe(partPriority(5, 2048));
+    expect(hashPriority(data(2 ** 45))).toBeLessThan(partPriority(6, 0));
+    expect(hashPriority(data())).toBe(partPriority(5, 0));
   });
 });
 

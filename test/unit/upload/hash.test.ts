@@ -92,6 +92,21 @@ describe('hash', () => {
     expect(threads).toHaveLength(2);
   });
 
+  test('lets small files pass large ones that keep all threads busy', async () => {
+    const threads = startedThreads();
+    const hasher = newHasher(2);
+    const abort = new AbortController();
+    const large = await Promise.all([...Array(3)].map(() => openSparse(ENDLESS)));
+    const endless = large.map((source) => hasher.hash(source, { signal: abort.signal }));
+    const small = Buffer.alloc(2 * MIB);
+    const sources = await Promise.all([...Array(4)].map(() => openBytes(small)));
+    const shas = await Promise.all(sources.map((source) => hasher.hash(source)));
+    expect(shas).toEqual(Array(4).fill(sha1(small)));
+    expect(threads).toHaveLength(3);
+    abort.abort(new Error('enough'));
+    for (const hash of endless) await expect(hash).rejects.toThrow('enough');
+  });
+
   test('starts no thread for small files, and one for all big ones in turn', async () => {
     const threads = startedThreads();
     const hasher = newHasher();
