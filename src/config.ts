@@ -5,6 +5,7 @@ import { UploaderError } from './errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { locationProblem, masterProblem, type RedisLocation, urlsOf, variableOf } from './redis-location.ts';
 import { readTracing, TRACING_VARIABLES, type TracingSettings } from './tracing-settings.ts';
+import type { SlotBounds } from './upload/slot-control.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
 /** The environment was wrong. `problems` has one readable line each, all found in one pass. */
@@ -46,7 +47,8 @@ export interface Config {
   /** Directories that sources may be in; unset: the working directory. */
   readonly sourceRoots?: readonly string[];
   readonly hashConcurrency: number;
-  readonly partConcurrency: number;
+  /** Parts at a time; between the two, what throughput asks for. */
+  readonly partConcurrency: SlotBounds;
   /** Attempts of one API call's job before its upload fails. */
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
@@ -105,6 +107,16 @@ const wholeNumber = (min: number, max: number) =>
     )
     .transform(Number);
 const integer = (fallback: number, min: number, max: number) => wholeNumber(min, max).default(fallback);
+
+/** `8`, or `4-32`. */
+const slotBounds = z
+  .string()
+  .transform((value) => /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(value)?.slice(1) ?? [])
+  .transform(([min, max = min]) => ({ min: Number(min), max: Number(max) }))
+  .refine(
+    ({ min, max }) => min >= 1 && min <= max && max <= 512,
+    'must be a whole number from 1 to 512, or two of them as in 4-32, the lower first',
+  );
 
 const httpUrl = z.string().refine((value) => {
   const url = URL.parse(value);
@@ -190,7 +202,7 @@ const schema = z.object({
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: integer(8, 1, 512),
+  PART_CONCURRENCY: slotBounds.default({ min: 4, max: 32 }),
   PART_ATTEMPTS: integer(60, 1, 1000),
   BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
   BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),

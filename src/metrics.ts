@@ -112,7 +112,7 @@ export function createMetrics(revision: string) {
     }),
     partSlots: new Gauge({
       name: 'vod_part_slots',
-      help: 'Parts that this worker sends at a time at most.',
+      help: 'Parts that this worker sends at a time at most, as of now.',
       registers,
     }),
     workerRunning: new Gauge({

@@ -38,6 +38,7 @@ import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
+import { PartSlots } from './part-slots.ts';
 import { tracedProcessor } from './spans.ts';
 import { createVodCall } from './vod-call.ts';
 
@@ -95,28 +96,36 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     concurrency: number,
     parse: (value: unknown) => Data,
     process: (data: Data, attempt: Attempt) => Promise<unknown>,
-  ): void => {
-    if (!stages.has(stage)) return;
+  ): Worker | undefined => {
+    if (!stages.has(stage)) return undefined;
     const queue = queues[stage];
     const work = traced ? tracedProcessor(process) : process;
     const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
+    return consumer.worker;
   };
   const { hashConcurrency, partConcurrency } = config;
+  const slots = new PartSlots(partConcurrency, log);
   const cache = new HashCache(redis, config.queuePrefix);
   const call = createVodCall(breaker);
   consume('hash', hashConcurrency, parseHashData, hashProcessor({ roots, hasher, cache, progress, metrics }));
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
-  consume(
+  const partWorker = consume(
     'part',
-    partConcurrency,
+    slots.slots,
     parsePartData,
-    partProcessor({ roots, reader, vod, call, marks, metrics }),
+    partProcessor({ roots, reader, vod, call, marks, metrics, slots }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
-  metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);
+  metrics.partSlots.set(0);
+  if (partWorker !== undefined) {
+    slots.start((now) => {
+      partWorker.concurrency = now;
+      metrics.partSlots.set(now);
+    });
+  }
 
   const workers = consumers.map(({ worker }) => worker);
   if (stages.has('upload')) {

@@ -114,7 +114,7 @@ export async function startWorker(
     credentials,
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
-    connections: config.partConcurrency + 2 * CONTROL_CONCURRENCY,
+    connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
     proxyEnv: config.proxyEnv,
     onRequest: vodObserver(metrics),
   });
