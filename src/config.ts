@@ -49,6 +49,8 @@ export interface Config {
   readonly hashConcurrency: number;
   /** Parts at a time; between the two, what throughput asks for. */
   readonly partConcurrency: SlotBounds;
+  /** Caps on the bytes of parts: of this process, and of all replicas together; absent = none. */
+  readonly maxBytesPerSecond: { readonly process?: number; readonly total?: number };
   /** Attempts of one API call's job before its upload fails. */
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
@@ -107,6 +109,9 @@ const wholeNumber = (min: number, max: number) =>
     )
     .transform(Number);
 const integer = (fallback: number, min: number, max: number) => wholeNumber(min, max).default(fallback);
+
+/** Below the lowest a part would take longer than most servers wait for one. */
+const bytesPerSecond = wholeNumber(64 * 1024, 1e12);
 
 /** `8`, or `4-32`. */
 const slotBounds = z
@@ -203,6 +208,8 @@ const schema = z.object({
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
   PART_CONCURRENCY: slotBounds.default({ min: 4, max: 32 }),
+  MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
+  MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
   PART_ATTEMPTS: integer(60, 1, 1000),
   BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
   BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
@@ -312,6 +319,10 @@ export function loadConfig(env: Environment): Config {
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
     hashConcurrency: v.HASH_CONCURRENCY,
     partConcurrency: v.PART_CONCURRENCY,
+    maxBytesPerSecond: {
+      ...(v.MAX_BYTES_PER_SECOND !== undefined && { process: v.MAX_BYTES_PER_SECOND }),
+      ...(v.MAX_BYTES_PER_SECOND_TOTAL !== undefined && { total: v.MAX_BYTES_PER_SECOND_TOTAL }),
+    },
     partAttempts: v.PART_ATTEMPTS,
     backoffBaseMs: v.BACKOFF_BASE_MS,
     backoffMaxMs: v.BACKOFF_MAX_MS,

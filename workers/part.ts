@@ -1,4 +1,5 @@
 import type { Metrics } from '../src/metrics.ts';
+import type { Bandwidth } from '../src/queue/bandwidth.ts';
 import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
 import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
@@ -19,6 +20,8 @@ export function partProcessor(deps: {
   readonly marks: Marks;
   readonly metrics: Metrics;
   readonly slots: PartSlots;
+  /** Absent when there is no cap on all replicas together. */
+  readonly bandwidth: Bandwidth | undefined;
 }): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
   const { metrics, slots } = deps;
   const files = new OpenFiles(deps.roots);
@@ -30,6 +33,8 @@ export function partProcessor(deps: {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
     }
+    // Before the slot counts as in use: more slots would not help against the cap.
+    await deps.bandwidth?.take(data.dataSize, signal);
     const buffer = buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(PART_SIZES[1]));
     let end: PartEnd = 'other';
     slots.began();

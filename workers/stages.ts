@@ -3,6 +3,7 @@ import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
+import { Bandwidth } from '../src/queue/bandwidth.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
 import type { RedisClient } from '../src/queue/connection.ts';
 import {
@@ -106,7 +107,9 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     consumers.push(consumer);
     return consumer.worker;
   };
-  const { hashConcurrency, partConcurrency } = config;
+  const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
+  const { total } = maxBytesPerSecond;
+  const bandwidth = total === undefined ? undefined : new Bandwidth(redis, config.queuePrefix, total);
   const slots = new PartSlots(partConcurrency, log);
   const cache = new HashCache(redis, config.queuePrefix);
   const call = createVodCall(breaker);
@@ -116,7 +119,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     'part',
     slots.slots,
     parsePartData,
-    partProcessor({ roots, reader, vod, call, marks, metrics, slots }),
+    partProcessor({ roots, reader, vod, call, marks, metrics, slots, bandwidth }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
   metrics.partSlots.set(0);

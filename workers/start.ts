@@ -115,6 +115,9 @@ export async function startWorker(
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
     connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
+    ...(config.maxBytesPerSecond.process !== undefined && {
+      maxBytesPerSecond: config.maxBytesPerSecond.process,
+    }),
     proxyEnv: config.proxyEnv,
     onRequest: vodObserver(metrics),
   });

@@ -2,7 +2,6 @@
  * PART_CONCURRENCY as a range against fixed numbers in it, over latencies: what one worker process gets through, each
  * in turn, as the median of several samples. `node test/bench/slots.ts [--full] [LATENCY_MS …]` prints a table and JSON.
  */
-import { readFile } from 'node:fs/promises';
 import { median } from './benchmark.ts';
 import { type Rig, withRig } from './rig.ts';
 
@@ -28,12 +27,12 @@ interface Result {
   readonly ratio: number;
   /** Of the adaptive worker, at the end. */
   readonly slots: number;
-  readonly peakMib: number;
+  readonly peakMib: Readonly<Record<string, number>>;
 }
 
 const results: Result[] = [];
 for (const latencyMs of LATENCIES) {
-  results.push(await withRig({ program: 'src/cli.ts', latencyMs }, (rig) => compare(rig, latencyMs)));
+  results.push(await withRig({ program: 'workers/main.ts', latencyMs }, (rig) => compare(rig, latencyMs)));
 }
 const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
 process.stdout.write(
@@ -46,7 +45,7 @@ process.stdout.write(
         ...columns.map((name) => median(samples[name] ?? []).toFixed(0)),
         ratio.toFixed(2),
         slots,
-        peakMib.toFixed(0),
+        (peakMib[BOUNDS] ?? 0).toFixed(0),
       ]),
     ),
   ].join('\n')}\n\n${JSON.stringify(results)}\n`,
@@ -56,7 +55,7 @@ async function compare(rig: Rig, latencyMs: number): Promise<Result> {
   const file = async (parts: number) => await rig.sparseFile(`${parts}.mp4`, parts * MIB);
   const samples: Record<string, number[]> = Object.fromEntries(columns.map((name) => [name, []]));
   let slots = 0;
-  let peakMib = 0;
+  const peakMib: Record<string, number> = {};
   // What an adaptive worker has found must be its own: each sample has a new process, which first has time to find it.
   for (let sample = 0; sample < SAMPLES; sample++) {
     for (const name of columns) {
@@ -67,10 +66,8 @@ async function compare(rig: Rig, latencyMs: number): Promise<Result> {
       do await send(rig, path);
       while (performance.now() < warmMs);
       samples[name]?.push(await send(rig, path));
-      if (name === BOUNDS) {
-        slots = (await worker.metric('vod_part_slots')) ?? 0;
-        peakMib = Math.max(peakMib, await peakOf(worker.pid));
-      }
+      if (name === BOUNDS) slots = await worker.metric('vod_part_slots');
+      peakMib[name] = Math.max(peakMib[name] ?? 0, (await worker.peakMemory()) / MIB);
       await rig.endWorkers();
     }
   }
@@ -85,10 +82,4 @@ async function send(rig: Rig, path: string): Promise<number> {
   await upload.result();
   const { parts, firstAt, lastAt } = await rig.takeStats();
   return (parts * 1000) / (lastAt - firstAt);
-}
-
-/** Most memory that the process has had resident, in MiB. */
-async function peakOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
