@@ -5,6 +5,7 @@ import { UploaderError } from './errors.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from './log.ts';
 import { locationProblem, masterProblem, type RedisLocation, urlsOf, variableOf } from './redis-location.ts';
 import { readTracing, TRACING_VARIABLES, type TracingSettings } from './tracing-settings.ts';
+import type { SlotBounds } from './upload/slot-control.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
 
 /** The environment was wrong. `problems` has one readable line each, all found in one pass. */
@@ -46,7 +47,10 @@ export interface Config {
   /** Directories that sources may be in; unset: the working directory. */
   readonly sourceRoots?: readonly string[];
   readonly hashConcurrency: number;
-  readonly partConcurrency: number;
+  /** Parts at a time; between the two, what throughput asks for. */
+  readonly partConcurrency: SlotBounds;
+  /** Caps on the bytes of parts: of this process, and of all replicas together; absent = none. */
+  readonly maxBytesPerSecond: { readonly process?: number; readonly total?: number };
   /** Attempts of one API call's job before its upload fails. */
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
@@ -105,6 +109,19 @@ const wholeNumber = (min: number, max: number) =>
     )
     .transform(Number);
 const integer = (fallback: number, min: number, max: number) => wholeNumber(min, max).default(fallback);
+
+/** Below the lowest a part would take longer than most servers wait for one. */
+const bytesPerSecond = wholeNumber(64 * 1024, 1e12);
+
+/** `8`, or `4-32`. */
+const slotBounds = z
+  .string()
+  .transform((value) => /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(value)?.slice(1) ?? [])
+  .transform(([min, max = min]) => ({ min: Number(min), max: Number(max) }))
+  .refine(
+    ({ min, max }) => min >= 1 && min <= max && max <= 512,
+    'must be a whole number from 1 to 512, or two of them as in 4-32, the lower first',
+  );
 
 const httpUrl = z.string().refine((value) => {
   const url = URL.parse(value);
@@ -190,7 +207,9 @@ const schema = z.object({
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: integer(8, 1, 512),
+  PART_CONCURRENCY: slotBounds.default({ min: 4, max: 32 }),
+  MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
+  MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
   PART_ATTEMPTS: integer(60, 1, 1000),
   BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
   BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
@@ -300,6 +319,10 @@ export function loadConfig(env: Environment): Config {
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
     hashConcurrency: v.HASH_CONCURRENCY,
     partConcurrency: v.PART_CONCURRENCY,
+    maxBytesPerSecond: {
+      ...(v.MAX_BYTES_PER_SECOND !== undefined && { process: v.MAX_BYTES_PER_SECOND }),
+      ...(v.MAX_BYTES_PER_SECOND_TOTAL !== undefined && { total: v.MAX_BYTES_PER_SECOND_TOTAL }),
+    },
     partAttempts: v.PART_ATTEMPTS,
     backoffBaseMs: v.BACKOFF_BASE_MS,
     backoffMaxMs: v.BACKOFF_MAX_MS,

@@ -73,7 +73,7 @@ export function createMetrics(revision: string) {
     }),
     partDuration: new Histogram({
       name: 'vod_part_duration_seconds',
-      help: 'Time of one attempt at a part: reading, MD5 and UploadPart, by outcome: ok, failed, aborted.',
+      help: 'Time that an attempt at a part held its slot, by outcome: ok, failed, aborted.',
       labelNames: ['outcome'] as const,
       buckets: SECONDS_OF_REQUESTS,
       registers,
@@ -107,12 +107,12 @@ export function createMetrics(revision: string) {
     hashSeconds: new Counter({ name: 'vod_hash_seconds_total', help: 'Time spent hashing.', registers }),
     partsInFlight: new Gauge({
       name: 'vod_parts_in_flight',
-      help: 'Parts being read or sent now.',
+      help: 'Parts being sent now, each in a slot.',
       registers,
     }),
     partSlots: new Gauge({
       name: 'vod_part_slots',
-      help: 'Parts that this worker sends at a time at most.',
+      help: 'Parts that this worker sends at a time at most, as of now.',
       registers,
     }),
     workerRunning: new Gauge({

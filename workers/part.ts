@@ -1,25 +1,53 @@
 import type { Metrics } from '../src/metrics.ts';
-import type { Attempt } from '../src/queue/consumer.ts';
+import type { Bandwidth } from '../src/queue/bandwidth.ts';
+import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
 import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
+import { VodTransportError } from '../src/vod/errors.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
+import type { PartEnd, PartSlots } from './part-slots.ts';
 import type { VodCall } from './vod-call.ts';
 
-/** One part: reads its range into a buffer of its slot, and sends it with its MD5 by UploadPart. */
+/** One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot. */
 export function partProcessor(deps: {
   readonly files: OpenFiles;
   readonly reader: PartReader;
+  readonly slots: PartSlots;
+  /** Absent when there is no cap on all replicas together. */
+  readonly bandwidth: Bandwidth | undefined;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly marks: Marks;
   readonly metrics: Metrics;
 }): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
-  const { files, metrics } = deps;
-  // One buffer per slot, made when it is first needed and used again for every part after.
+  const { files, slots, metrics } = deps;
+  // One buffer per job at work, made when it is first needed and used again for every part after.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
+
+  async function send(data: PartData, body: Uint8Array, dataMd5: string, signal: AbortSignal): Promise<void> {
+    const { offset, hashed } = data;
+    let end: PartEnd = 'other';
+    const leave = await slots.enter(signal);
+    metrics.partsInFlight.inc();
+    const startedAt = performance.now();
+    const ended = (outcome: 'ok' | 'failed' | 'aborted'): void =>
+      metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
+    try {
+      await deps.call(() => deps.vod.uploadPart({ fileSha: hashed.fileSha, offset, dataMd5, body }, signal));
+      ended('ok');
+      end = { bytes: data.dataSize };
+    } catch (error) {
+      ended(signal.aborted ? 'aborted' : 'failed');
+      if (isStrain(error)) end = 'strained';
+      throw error;
+    } finally {
+      metrics.partsInFlight.dec();
+      leave(end);
+    }
+  }
 
   return async (data, { signal, restarted }) => {
     if (!(await deps.marks.isAlive(data.uploadId, data.run.attempt))) {
@@ -27,29 +55,26 @@ export function partProcessor(deps: {
       return PART_SKIPPED;
     }
     const buffer = buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(PART_SIZES[1]));
-    metrics.partsInFlight.inc();
-    const startedAt = performance.now();
-    const ended = (outcome: 'ok' | 'failed' | 'aborted'): void => {
-      metrics.parts.inc({ outcome });
-      metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
-    };
     try {
       const body = buffer.subarray(0, data.dataSize);
-      const { source, hashed } = data;
-      const { fileSha } = hashed;
-      const dataMd5 = await files.use(source, hashed.version, (file) =>
-        deps.reader.read(file, body, data.offset),
-      );
-      await deps.call(() => deps.vod.uploadPart({ fileSha, offset: data.offset, dataMd5, body }, signal));
-      ended('ok');
+      const { source, hashed, offset } = data;
+      const dataMd5 = await files.use(source, hashed.version, (file) => deps.reader.read(file, body, offset));
+      // Before it has a slot: more slots would not help against the cap.
+      await deps.bandwidth?.take(data.dataSize, signal);
+      await send(data, body, dataMd5, signal);
+      metrics.parts.inc({ outcome: 'ok' });
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
       return undefined;
     } catch (error) {
-      ended(signal.aborted ? 'aborted' : 'failed');
+      metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;
     } finally {
-      metrics.partsInFlight.dec();
       buffers.push(buffer);
     }
   };
+}
+
+/** Whether an error says that this is more than the line, VOD or the account takes. */
+function isStrain(error: unknown): boolean {
+  return error instanceof QuotaHold || (error instanceof VodTransportError && error.code === 'TIMEOUT');
 }

@@ -3,6 +3,7 @@ import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
+import { Bandwidth } from '../src/queue/bandwidth.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
 import type { RedisClient } from '../src/queue/connection.ts';
 import {
@@ -39,6 +40,7 @@ import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
+import { PartSlots } from './part-slots.ts';
 import { tracedProcessor } from './spans.ts';
 import { createVodCall } from './vod-call.ts';
 
@@ -99,16 +101,20 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     concurrency: number,
     parse: (value: unknown) => Data,
     process: (data: Data, attempt: Attempt) => Promise<unknown>,
-  ): void => {
-    if (!stages.has(stage)) return;
+  ): Worker | undefined => {
+    if (!stages.has(stage)) return undefined;
     const queue = queues[stage];
     const work = traced ? tracedProcessor(process) : process;
     const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
+    return consumer.worker;
   };
-  const { hashConcurrency, partConcurrency } = config;
+  const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
+  const { total } = maxBytesPerSecond;
+  const bandwidth = total === undefined ? undefined : new Bandwidth(redis, config.queuePrefix, total);
+  const slots = new PartSlots(partConcurrency, log);
   const cache = new HashCache(redis, config.queuePrefix);
   const call = createVodCall(breaker);
   const files = new OpenFiles(roots);
@@ -119,14 +125,20 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     hashProcessor({ roots, files, hasher, cache, progress, metrics }),
   );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
-  consume(
+  const partWorker = consume(
     'part',
-    partConcurrency,
+    slots.jobs,
     parsePartData,
-    partProcessor({ files, reader, vod, call, marks, metrics }),
+    partProcessor({ files, reader, slots, bandwidth, vod, call, marks, metrics }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
-  metrics.partSlots.set(stages.has('part') ? partConcurrency : 0);
+  metrics.partSlots.set(0);
+  if (partWorker !== undefined) {
+    slots.start(({ slots, jobs }) => {
+      partWorker.concurrency = jobs;
+      metrics.partSlots.set(slots);
+    });
+  }
 
   const workers = consumers.map(({ worker }) => worker);
   if (stages.has('upload')) {

@@ -114,7 +114,10 @@ export async function startWorker(
     credentials,
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
-    connections: config.partConcurrency + 2 * CONTROL_CONCURRENCY,
+    connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
+    ...(config.maxBytesPerSecond.process !== undefined && {
+      maxBytesPerSecond: config.maxBytesPerSecond.process,
+    }),
     proxyEnv: config.proxyEnv,
     onRequest: vodObserver(metrics),
   });

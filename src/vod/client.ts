@@ -14,7 +14,8 @@ import type {
 import { encodeQuery, type Params, sign } from './sign.ts';
 import { createSlots } from './slots.ts';
 import { createRedactor, type Redact } from './text.ts';
-import { DEFAULT_TIMEOUTS, type VodTimeouts } from './timeouts.ts';
+import { createThrottle } from './throttle.ts';
+import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './timeouts.ts';
 import { type TransportCode, transportMeaning } from './transport.ts';
 
 export type { VodCredentials } from './params.ts';
@@ -46,6 +47,8 @@ export interface VodClientOptions {
   /** Most requests, and sockets, at once; further calls wait unsigned. Default 64. */
   readonly connections?: number;
   readonly timeouts?: Partial<VodTimeouts>;
+  /** Cap on the bodies of all requests together; they are sent evenly by small pieces. Default: none. */
+  readonly maxBytesPerSecond?: number;
   /** Default 32 MiB. */
   readonly maxReplyBytes?: number;
   /** `http_proxy`, `https_proxy` and `no_proxy`, in either case, as in an environment. Default: no proxy. */
@@ -86,9 +89,12 @@ interface Call<T> {
 export function createVodClient(options: VodClientOptions): VodClient {
   const endpoint = parseEndpoint(options.endpoint);
   const { region = 'gz', signatureMethod = 'HmacSHA1', clock = Date.now, connections = 64 } = options;
+  const { maxBytesPerSecond: cap } = options;
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const exchange = createExchange({
     connections,
-    timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+    timeouts: cap === undefined ? timeouts : cappedTimeouts(timeouts, { bytesPerSecond: cap, connections }),
+    throttle: cap === undefined ? undefined : createThrottle(cap),
     maxReplyBytes: options.maxReplyBytes ?? 32 * 1024 * 1024,
     proxyEnv: options.proxyEnv,
   });

@@ -5,6 +5,7 @@ import { transportError, type VodTransportError } from './errors.ts';
 import { cleanCause, failureOf, type Progress, statusFailure } from './failure.ts';
 import type { VodAction } from './protocol.ts';
 import type { Redact } from './text.ts';
+import { type Throttle, throttled } from './throttle.ts';
 import { phaseTimeouts, type VodTimeouts } from './timeouts.ts';
 import type { TransportCode } from './transport.ts';
 
@@ -13,7 +14,7 @@ interface Outgoing {
   readonly action: VodAction;
   /** With the signed query. */
   readonly url: URL;
-  /** Sent by POST as it is, without a copy; none: GET. */
+  /** Sent by POST as it is, without a copy, or throttled by pieces; none: GET. */
   readonly body?: Uint8Array;
   readonly signal?: AbortSignal | undefined;
   /** For whatever of this request ends up in an error. */
@@ -32,6 +33,8 @@ export interface ExchangeOptions {
   readonly connections: number;
   readonly timeouts: VodTimeouts;
   readonly maxReplyBytes: number;
+  /** Asked before each piece of a body; absent: bodies are sent at once. */
+  readonly throttle?: Throttle | undefined;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
@@ -79,7 +82,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
           ? { method: 'GET' }
           : {
               method: 'POST',
-              body: new OnePiece(body),
+              body:
+                options.throttle === undefined
+                  ? new OnePiece(body)
+                  : throttled(body, options.throttle, stop.signal),
               headers: {
                 'content-type': 'application/octet-stream',
                 'content-length': String(body.byteLength),

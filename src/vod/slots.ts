@@ -1,32 +1,50 @@
 /** At most so many at once; the others wait their turn, first come, first served. */
 export interface Slots {
+  readonly inUse: number;
+  /** Slots that are taken away while they are in use go when they are given back. */
+  limit: number;
   /** Resolves with the function that gives the slot back. Rejects with the signal's reason when that comes first. */
   acquire(signal?: AbortSignal): Promise<() => void>;
 }
 
-export function createSlots(limit: number): Slots {
-  let free = limit;
+export function createSlots(initialLimit: number): Slots {
+  let limit = initialLimit;
+  let inUse = 0;
   const waiting = new Set<() => void>();
 
-  function release(): void {
-    const next = waiting.values().next();
-    if (next.done) free += 1;
-    else next.value();
+  function grantWhatIsFree(): void {
+    for (const grant of waiting) {
+      if (inUse >= limit) return;
+      inUse++;
+      grant();
+    }
   }
 
   function held(): () => void {
     let released = false;
     return () => {
-      if (!released) release();
+      if (released) return;
       released = true;
+      inUse--;
+      grantWhatIsFree();
     };
   }
 
   return {
+    get inUse() {
+      return inUse;
+    },
+    get limit() {
+      return limit;
+    },
+    set limit(slots) {
+      limit = slots;
+      grantWhatIsFree();
+    },
     async acquire(signal) {
       signal?.throwIfAborted();
-      if (free > 0) {
-        free -= 1;
+      if (inUse < limit && waiting.size === 0) {
+        inUse++;
         return held();
       }
       return new Promise((resolve, reject) => {

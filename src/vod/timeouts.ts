@@ -41,3 +41,12 @@ export function phaseTimeouts(timeouts: VodTimeouts, bodyBytes: number): Delays 
     request: 2 * connectMs + secureConnectMs + sendMs + transferMs + 2 * responseMs,
   };
 }
+
+/** Time-outs under a cap: all connections share it, and each may have no more than an even share. */
+export function cappedTimeouts(
+  timeouts: VodTimeouts,
+  cap: { readonly bytesPerSecond: number; readonly connections: number },
+): VodTimeouts {
+  const share = cap.bytesPerSecond / cap.connections;
+  return { ...timeouts, minBytesPerSecond: Math.min(timeouts.minBytesPerSecond, share) };
+}

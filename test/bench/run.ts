@@ -10,6 +10,7 @@ import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import { parts } from './parts.ts';
 import { scale } from './scale.ts';
+import { slots } from './slots.ts';
 import { smallFiles } from './small-files.ts';
 import { upload } from './upload.ts';
 
@@ -18,6 +19,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   parts,
   upload,
   latency,
+  slots,
   smallFiles,
   backlog,
   scale,

@@ -56,7 +56,9 @@ describe('loadConfig', () => {
       'METRICS_PORT',
       'LOG_LEVEL',
     ]);
-    expect(problems).toContain('PART_CONCURRENCY must be a whole number from 1 to 512');
+    expect(problems).toContain(
+      'PART_CONCURRENCY must be a whole number from 1 to 512, or two of them as in 4-32, the lower first',
+    );
   });
 
   it('reads secrets from files', () => {

@@ -72,7 +72,8 @@ describe('configuration', () => {
         try {
           const config = loadConfig(env);
           expect(Object.isFrozen(config)).toBe(true);
-          expect(config.partConcurrency).toBeGreaterThan(0);
+          expect(config.partConcurrency.min).toBeGreaterThan(0);
+          expect(config.partConcurrency.max).toBeGreaterThanOrEqual(config.partConcurrency.min);
           expect(locationProblem(config.redis.location)).toBeUndefined();
         } catch (error) {
           expect(error).toBeInstanceOf(ConfigError);

@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ByteSchedule, createThrottle, PIECE_BYTES, throttled } from '../../../src/vod/throttle.ts';
+import { cappedTimeouts, DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
+
+const MIB = 2 ** 20;
+
+describe('a schedule of bytes', () => {
+  it('never lets through more than the cap, a credit of 50 ms and one piece, whenever it is asked', () => {
+    const asks = fc.array(
+      fc.record({ bytes: fc.integer({ min: 1, max: PIECE_BYTES }), laterMs: fc.nat(200) }),
+      {
+        minLength: 1,
+        maxLength: 100,
+      },
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 1000, max: 1e8 }), asks, (rate, list) => {
+        const schedule = new ByteSchedule(rate);
+        let nowMs = 0;
+        const sent = list.map(({ bytes, laterMs }) => {
+          nowMs += laterMs;
+          return { bytes, atMs: nowMs + schedule.delayMs(bytes, nowMs) };
+        });
+        for (const [from, { atMs: startMs }] of sent.entries()) {
+          let sum = 0;
+          for (const { bytes, atMs } of sent.slice(from)) {
+            sum += bytes;
+            expect(sum).toBeLessThanOrEqual(((atMs - startMs + 50) * rate) / 1000 + PIECE_BYTES + 1);
+          }
+        }
+      }),
+    );
+  });
+
+  it('is as fast as the cap while there is something to send', () => {
+    const schedule = new ByteSchedule(MIB);
+    let lastMs = 0;
+    for (let piece = 0; piece < 160; piece++) lastMs = schedule.delayMs(PIECE_BYTES, 0);
+    expect(lastMs).toBeCloseTo(159 * 62.5 - 50);
+  });
+});
+
+describe('a throttled body', () => {
+  it('is the same bytes in small pieces', async () => {
+    const body = Uint8Array.from({ length: 3 * PIECE_BYTES + 5 }, (_, index) => index % 251);
+    const pieces: Uint8Array[] = [];
+    const { signal } = new AbortController();
+    for await (const piece of throttled(body, createThrottle(1e9), signal)) pieces.push(piece);
+    expect(pieces.map(({ length }) => length)).toEqual([PIECE_BYTES, PIECE_BYTES, PIECE_BYTES, 5]);
+    expect(Buffer.concat(pieces).equals(body)).toBe(true);
+  });
+
+  it('ends as soon as its signal aborts', async () => {
+    const controller = new AbortController();
+    const body = throttled(new Uint8Array(MIB), createThrottle(1), controller.signal);
+    await body.next();
+    const next = body.next();
+    controller.abort();
+    await expect(next).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('time-outs under a cap', () => {
+  it('allow for a part on each connection at once', () => {
+    const timeouts = cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 64 * 1024, connections: 32 });
+    expect(phaseTimeouts(timeouts, MIB).send).toBeGreaterThan(32 * 16_000);
+  });
+
+  it('are the usual ones when the cap is far off', () => {
+    expect(cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 1e9, connections: 32 })).toEqual(
+      DEFAULT_TIMEOUTS,
+    );
+  });
+});
