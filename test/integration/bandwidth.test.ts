@@ -79,7 +79,11 @@ describe('a cap on all replicas together', () => {
   });
 
   it('hands waiting parts back at a shutdown, with no attempt spent', async () => {
-    const slow = await worker({ MAX_BYTES_PER_SECOND_TOTAL: '65536', SHUTDOWN_TIMEOUT_MS: '0', PART_ATTEMPTS: '1' });
+    const slow = await worker({
+      MAX_BYTES_PER_SECOND_TOTAL: '65536',
+      SHUTDOWN_TIMEOUT_MS: '0',
+      PART_ATTEMPTS: '1',
+    });
     const upload = await world().uploads.add({ source: await source('back.mp4', 6 * MIB) });
     await expect.poll(received).toBe(MIB);
     await slow.end('SIGTERM');
