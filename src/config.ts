@@ -207,7 +207,7 @@ const schema = z.object({
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: slotBounds.default({ min: 4, max: 32 }),
+  PART_CONCURRENCY: slotBounds.default({ min: 8, max: 8 }),
   MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
   MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
   PART_ATTEMPTS: integer(60, 1, 1000),

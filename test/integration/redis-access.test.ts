@@ -102,7 +102,8 @@ describe('users and passwords', () => {
     await grantDocumentedRights(admin, { prefix: world.prefix, password });
     await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
     const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
-    const running = await worker({ REDIS_URL: url, LOG_LEVEL: 'trace' }).ready();
+    const env = { MAX_BYTES_PER_SECOND_TOTAL: '1000000000', LOG_LEVEL: 'trace' };
+    const running = await worker({ REDIS_URL: url, ...env }).ready();
     const uploads = producer(url);
     const upload = await uploads.add({ source: path, key: 'acl' });
     expect(['completed', 'instant']).toContain((await upload.result()).outcome);

@@ -61,6 +61,24 @@ describe('loadConfig', () => {
     );
   });
 
+  it('takes a number of part slots, or a range, and no other', () => {
+    expect(loadConfig({ PART_CONCURRENCY: '12' }).partConcurrency).toEqual({ min: 12, max: 12 });
+    expect(loadConfig({ PART_CONCURRENCY: '4-64' }).partConcurrency).toEqual({ min: 4, max: 64 });
+    for (const wrong of ['8-4', '0-4', '4-513', '4-', '-4', '4-8-16', '4 - 8', 'x']) {
+      const problems = problemsOf(() => loadConfig({ PART_CONCURRENCY: wrong }));
+      expect(problems, wrong).toEqual([expect.stringMatching(/^PART_CONCURRENCY must be .*4-32/)]);
+    }
+  });
+
+  it('takes caps on bytes, none below what a part can be sent at', () => {
+    expect(loadConfig({}).maxBytesPerSecond).toEqual({});
+    const env = { MAX_BYTES_PER_SECOND: '65536', MAX_BYTES_PER_SECOND_TOTAL: '1000000' };
+    expect(loadConfig(env).maxBytesPerSecond).toEqual({ process: 65_536, total: 1_000_000 });
+    expect(problemsOf(() => loadConfig({ MAX_BYTES_PER_SECOND: '65535' }))).toEqual([
+      'MAX_BYTES_PER_SECOND must be a whole number from 65536 to 1000000000000',
+    ]);
+  });
+
   it('reads secrets from files', () => {
     const path = join(dir, 'key');
     writeFileSync(path, 'from-file\n');
