@@ -1,12 +1,12 @@
 import { type Benchmark, judged, median, type Row, type Settings } from './benchmark.ts';
 import { type Rig, withRig } from './rig.ts';
 
-const MIB = 2 ** 20;
+const PART_SIZE = 524_288;
 const RANGE = '4-64';
 const FIXED = ['4', '8', '16', '32', '64'];
-/** What a worker has to find its number in. */
-const FINDING_MS = 5000;
-const MOST_PARTS = 512;
+/** Every worker warms up for so long, and one with a range finds its number in it. */
+const WARM_UP_MS = 5000;
+const PARTS = 256;
 
 /** PART_CONCURRENCY as a range, against fixed numbers in it. */
 export const slots: Benchmark = {
@@ -24,14 +24,13 @@ export const slots: Benchmark = {
 async function compare(rig: Rig, latencyMs: number, { samples, onStep }: Settings): Promise<Row> {
   const speeds = new Map<string, number[]>([...FIXED, RANGE].map((name) => [name, []]));
   const found: number[] = [];
+  const path = await rig.sparseFile('slots.mp4', PARTS * PART_SIZE);
   // Each sample has a new process, which must find its own number.
   for (let sample = 1; sample <= samples; sample++) {
     for (const [name, perSecond] of speeds) {
       onStep(`${latencyMs} ms, ${name} slots, ${sample}/${samples}`);
       const worker = await rig.worker({ PART_CONCURRENCY: name });
-      const parts = name === RANGE ? MOST_PARTS : Math.max(64, 8 * Number(name));
-      const path = await rig.sparseFile(`${parts}.mp4`, parts * MIB);
-      const warmMs = performance.now() + (name === RANGE ? FINDING_MS : 0);
+      const warmMs = performance.now() + WARM_UP_MS;
       do await send(rig, path);
       while (performance.now() < warmMs);
       perSecond.push(await send(rig, path));
@@ -50,7 +49,7 @@ async function compare(rig: Rig, latencyMs: number, { samples, onStep }: Setting
 /** @returns parts a second, from the first one's head to the last one's answer */
 async function send(rig: Rig, path: string): Promise<number> {
   await rig.takeStats();
-  await (await rig.uploads.add({ source: path })).result();
+  await (await rig.uploads.add({ source: path, partSize: PART_SIZE })).result();
   const { parts, firstAt, lastAt } = await rig.takeStats();
   return (parts * 1000) / (lastAt - firstAt);
 }
