@@ -8,6 +8,7 @@ export type PartEnd = { readonly bytes: number } | 'strained' | 'other';
 /** A window is as long as so many parts one after the other, and at least this long. */
 const PARTS_IN_A_ROW = 4;
 const SHORTEST_WINDOW_MS = 300;
+const FEW_SLOTS = 4;
 /** With less of the slots in use the queue, or the account's quota, is what binds: such a window says nothing. */
 const LEAST_BUSY = 0.7;
 
@@ -46,9 +47,9 @@ export class PartSlots {
     return this.#control.slots;
   }
 
-  /** Jobs at a time: those of the slots, and those that are read ahead. */
+  /** Jobs at a time: those of the slots, and those that are read ahead. Who wants a few parts at a time gets no more. */
   get jobs(): number {
-    return this.slots + 1 + Math.floor(this.slots / 8);
+    return this.slots < FEW_SLOTS ? this.slots : this.slots + 1 + Math.floor(this.slots / 8);
   }
 
   /** @param apply called with the slots at once, and whenever their number changes */

@@ -88,6 +88,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const settled = await within(uploads.drain(), settleMs);
       const settledMs = performance.now() - settlingAt;
       if (settled) {
+        // An upload that was being added when they were cleared has brought its own.
+        rig.emulator.control.clearFaults();
         await within(uploads.retryFailed(), settleMs);
         await untilQuiet(rig.redis.url, rig.prefix, settleMs);
       } else findings.push(...(await describeStuck(rig.redis.url, rig.prefix, uploads.pending)));

@@ -67,13 +67,13 @@ describe.skipIf(!hasChromium)('Bull Board, in a browser', { timeout: 240_000 }, 
     inject({ action: 'UploadPart', offset: 3 * MIB, effect });
     const upload = await world().uploads.add({ source: await source('failing.mp4', 6 * MIB) });
     await expect(upload.result()).rejects.toThrow();
-    expect(stats().parts.accepted).toBe(3);
+    expect(stats().parts.accepted).toBeLessThan(6);
     const { page, complaints } = await open(ops);
     await page.goto(`${ops.url}/dashboard/queue/vod-upload?status=failed`);
     await page.getByText(/UploadPart refused with code -10006/).waitFor();
     await press(page, 'refresh-cw');
     await expect.poll(async () => (await upload.status()).state).toBe('completed');
-    expect(stats().parts.accepted).toBe(6);
+    expect(stats().parts).toMatchObject({ accepted: 6, duplicates: 0 });
     await page.goto(`${ops.url}/dashboard/queue/vod-upload?status=completed`);
     await page.getByText('failing.mp4 — completed').waitFor();
     expect(complaints).toEqual([]);

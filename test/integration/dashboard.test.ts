@@ -67,11 +67,12 @@ describe('retry', () => {
       ['upload', (id: string) => id],
       ['part', (id: string) => `${id}-r1-p2`],
     ] as const) {
-      const upload = await failedUpload(`of-${stage}.mp4`);
       world().emulator.control.resetStats();
+      const upload = await failedUpload(`of-${stage}.mp4`);
       expect(await press(stage, `${jobOf(upload.id)}/retry`)).toEqual({ status: 204 });
       await expect.poll(() => stateOf(upload)).toBe('completed');
-      expect(stats().parts.accepted).toBe(2);
+      // Its fourth part may have been on its way when the third one failed.
+      expect(stats().parts).toMatchObject({ accepted: 4, duplicates: 0 });
       expect((await upload.status()).attempt).toBe(2);
       // Now there is nothing to retry, and the failed part is still listed.
       expect(await press(stage, `${jobOf(upload.id)}/retry`)).toEqual({
