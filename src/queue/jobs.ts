@@ -96,7 +96,7 @@ const uploadData = z.object({
   video,
   priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
   key: text.exactOptional(),
-  /** The file's size when it was enqueued, if it was looked at then; says nothing of the version that is uploaded. */
+  /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
   nonce: text,
@@ -223,6 +223,6 @@ export function partPriority(level: number, index: number): number {
 }
 
 /** A file is hashed as if it were its last part: after those that are smaller, so that a clip does not wait for films. */
-export function hashPriority({ priority, size = 0, video }: UploadData): number {
-  return partPriority(priority, Math.floor(size / video.partSize));
+export function hashPriority({ priority, size = 0, hashed, video }: UploadData): number {
+  return partPriority(priority, Math.floor((hashed?.version.size ?? size) / video.partSize));
 }

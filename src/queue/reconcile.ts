@@ -160,7 +160,12 @@ class Pass {
       }
       case 'init': {
         const { hashed } = step;
-        if (!sameHashed(this.#data.hashed, hashed)) await this.#update({ hashed });
+        if (!sameHashed(this.#data.hashed, hashed)) {
+          // Which knows the size as well.
+          const { size: _, ...data } = this.#data;
+          this.#data = data;
+          await this.#update({ hashed });
+        }
         const what = `SHA-1 ${hashed.fileSha} of ${formatBytes(hashed.version.size)}`;
         const isNew = await this.#enter('initializing', 0, `${what}; asking VOD what it has`);
         const sender = await this.#deps.senders.claim(hashed.fileSha, this.#id);
