@@ -13,15 +13,15 @@ export interface SinkStats {
   firstAt: number;
   /** When the last part was answered. */
   lastAt: number;
-  /** When each part was answered, in order. */
-  answeredAt: number[];
+  /** When each part's head came, in order. */
+  receivedAt: number[];
 }
 
 const LATENCY_MS = Number(process.argv[2] ?? 0);
 const OK = '{"code":0,"message":""}';
 const DONE = '{"code":0,"message":"","fileId":"14508071098244929440","url":"http://127.0.0.1/video.mp4"}';
 
-const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, answeredAt: [] });
+const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, receivedAt: [] });
 let stats = nothing();
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -38,7 +38,9 @@ server.listen(0, '127.0.0.1', () => {
 });
 
 function receivePart(request: IncomingMessage, response: ServerResponse): void {
-  stats.firstAt ||= Date.now();
+  const now = Date.now();
+  stats.firstAt ||= now;
+  stats.receivedAt.push(now);
   let bytes = 0;
   request.on('data', (data: Buffer) => {
     bytes += data.length;
@@ -50,7 +52,6 @@ function count(bytes: number): void {
   stats.parts++;
   stats.bytes += bytes;
   stats.lastAt = Date.now();
-  stats.answeredAt.push(stats.lastAt);
 }
 
 function answer(response: ServerResponse, body: string, then?: () => void): void {
