@@ -3,9 +3,8 @@
  * Each `hash` is answered by any number of `progress` and then by exactly one other reply.
  */
 import { createHash } from 'node:crypto';
-import { read } from 'node:fs';
-import { promisify } from 'node:util';
 import { parentPort } from 'node:worker_threads';
+import { fill } from '../source/fill.ts';
 
 export type ThreadRequest =
   /** `size`: bytes that the file must have. */
@@ -27,7 +26,6 @@ const BUFFER_BYTES = 1024 * 1024;
 const port = parentPort;
 if (port === null) throw new Error('This file is the body of a worker thread');
 
-const readAt = promisify(read);
 let reading = Buffer.allocUnsafeSlow(BUFFER_BYTES);
 let hashing = Buffer.allocUnsafeSlow(BUFFER_BYTES);
 let stopped = false;
@@ -49,14 +47,14 @@ async function hashFile(fd: number, size: number): Promise<ThreadReply> {
   const sha1 = createHash('sha1');
   let reportedAt = performance.now();
   let bytesHashed = 0;
-  let filling = fill(fd, 0, size);
+  let filling = readAhead(fd, 0, size);
   while (bytesHashed < size) {
     const bytes = await filling;
     if (stopped) return { kind: 'stopped' };
     const end = bytesHashed + bytes;
     if (bytes < Math.min(BUFFER_BYTES, size - bytesHashed)) return { kind: 'short', end };
     [hashing, reading] = [reading, hashing];
-    if (end < size) filling = fill(fd, end, size);
+    if (end < size) filling = readAhead(fd, end, size);
     sha1.update(hashing.subarray(0, bytes));
     bytesHashed = end;
     if (performance.now() - reportedAt >= PROGRESS_INTERVAL_MS) {
@@ -68,16 +66,8 @@ async function hashFile(fd: number, size: number): Promise<ThreadReply> {
 }
 
 /** Fills `reading` from `offset` on, up to the file's size; returns the bytes, fewer than wanted at an early end. */
-async function fill(fd: number, offset: number, size: number): Promise<number> {
-  const buffer = reading;
-  const wanted = Math.min(buffer.length, size - offset);
-  let filled = 0;
-  while (filled < wanted) {
-    const { bytesRead } = await readAt(fd, buffer, filled, wanted - filled, offset + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
+function readAhead(fd: number, offset: number, size: number): Promise<number> {
+  return fill(reading.subarray(0, size - offset), fd, offset);
 }
 
 function failed(error: NodeJS.ErrnoException): ThreadReply {

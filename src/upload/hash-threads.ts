@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { endedEarlyError, sourceErrorOf } from '../source/errors.ts';
 import type { FileSource } from '../source/source.ts';
 import { HashError } from './errors.ts';
 import type { ThreadReply, ThreadRequest } from './hash-thread.ts';
+import { startThread } from './thread.ts';
 
 /** One file on its way through a thread. */
 interface HashRun {
@@ -13,12 +14,6 @@ interface HashRun {
   /** Its caller has gone: nothing is reported any more. */
   aborted: boolean;
 }
-
-// The compiler rewrites the extensions of imports, not of this.
-const THREAD_FILE = new URL(
-  import.meta.url.endsWith('.ts') ? './hash-thread.ts' : './hash-thread.js',
-  import.meta.url,
-);
 
 /** A file of at most this size is hashed in a fraction of a second. */
 const SMALL_BYTES = 64 * 1024 * 1024;
@@ -101,14 +96,8 @@ export class HashThreads {
   }
 
   #spawn(): Worker {
-    // No flags of this process: some (--input-type, --inspect) make no sense for a thread.
-    const thread = new Worker(THREAD_FILE, { execArgv: [] });
-    let cause: unknown;
+    const thread = startThread('hash-thread', (cause) => this.#onExit(thread, cause));
     thread.on('message', (reply: ThreadReply) => this.#onReply(thread, reply));
-    thread.on('error', (error) => {
-      cause = error;
-    });
-    thread.on('exit', () => this.#onExit(thread, cause));
     this.#threads.set(thread, undefined);
     return thread;
   }

@@ -1,9 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { endedEarlyError, sourceErrorOf } from '../source/errors.ts';
 import type { FileSource } from '../source/source.ts';
 import { refuseChanges } from '../source/version.ts';
 import { HashError } from './errors.ts';
 import type { PartReply, PartRequest } from './part-thread.ts';
+import { startThread } from './thread.ts';
 
 type Read = Extract<PartReply, { kind: 'read' }>;
 
@@ -12,12 +13,6 @@ interface Pending {
   readonly reject: (reason: unknown) => void;
   readonly path: string;
 }
-
-// The compiler rewrites the extensions of imports, not of this.
-const THREAD_FILE = new URL(
-  import.meta.url.endsWith('.ts') ? './part-thread.ts' : './part-thread.js',
-  import.meta.url,
-);
 
 /**
  * Reads parts of files and computes their MD5 in a thread of its own: MD5 alone takes as long as sending. The thread
@@ -61,19 +56,13 @@ export class PartReader {
   }
 
   #start(): Worker {
-    // No flags of this process: some (--input-type, --inspect) make no sense for a thread.
-    const thread = new Worker(THREAD_FILE, { execArgv: [] });
-    let cause: unknown;
-    thread.on('message', (reply: PartReply) => this.#settle(reply));
-    thread.on('error', (error) => {
-      cause = error;
-    });
-    thread.on('exit', () => {
+    const thread = startThread('part-thread', (cause) => {
       this.#thread = undefined;
       this.#rejectAll(
         (path) => new HashError('HASH_THREAD_DIED', `The thread that read ${path} died`, cause),
       );
     });
+    thread.on('message', (reply: PartReply) => this.#settle(reply));
     this.#thread = thread;
     return thread;
   }

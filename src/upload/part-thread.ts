@@ -3,9 +3,9 @@
  * neither. Each request is answered by exactly one reply; a slow disk keeps none but its own waiting.
  */
 import { createHash } from 'node:crypto';
-import { fstatSync, read } from 'node:fs';
-import { promisify } from 'node:util';
+import { fstatSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { fill } from '../source/fill.ts';
 import type { FileVersion } from '../source/source.ts';
 import { versionOf } from '../source/version.ts';
 
@@ -32,8 +32,6 @@ export type PartReply = { readonly id: number } & (
 const port = parentPort;
 if (port === null) throw new Error('This file is the body of a worker thread');
 
-const readAt = promisify(read);
-
 port.on('message', async ({ id, fd, offset, target }: PartRequest) => {
   try {
     const bytes = await fill(target, fd, offset);
@@ -45,16 +43,6 @@ port.on('message', async ({ id, fd, offset, target }: PartRequest) => {
     reply({ id, kind: 'failed', message, code });
   }
 });
-
-async function fill(target: Uint8Array, fd: number, offset: number): Promise<number> {
-  let filled = 0;
-  while (filled < target.length) {
-    const { bytesRead } = await readAt(fd, target, filled, target.length - filled, offset + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
-}
 
 function reply(message: PartReply): void {
   port?.postMessage(message);

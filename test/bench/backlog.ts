@@ -1,6 +1,5 @@
 import { type Benchmark, judged, type Row } from './benchmark.ts';
 import { withRig } from './rig.ts';
-import { peakBytes } from './usage.ts';
 
 /** Many uploads that wait, and a worker that comes to them. */
 export const backlog: Benchmark = {
@@ -38,7 +37,7 @@ export const backlog: Benchmark = {
       const firstMs = performance.now() - readyAt;
       // In the middle of them.
       for (const upload of uploads.slice(0, 1000)) await upload.result();
-      const peak = (await peakBytes(worker.pid)) / 1e6;
+      const peak = (await worker.peakMemory()) / 1e6;
       rows.push(
         {
           subject: 'from a ready worker to the first one done',

@@ -1,6 +1,5 @@
 import { type Benchmark, judged } from './benchmark.ts';
 import { type Rig, withRig } from './rig.ts';
-import { peakBytes } from './usage.ts';
 
 const GIB = 2 ** 30;
 
@@ -28,7 +27,7 @@ async function peakAfter(rig: Rig, gibibytes: number): Promise<number> {
   const source = await rig.sparseFile(`${gibibytes}.mkv`, gibibytes * GIB);
   const worker = await rig.worker();
   await (await rig.uploads.add({ source })).result();
-  const peak = await peakBytes(worker.pid);
+  const peak = await worker.peakMemory();
   await rig.endWorkers();
   return peak / 1e6;
 }

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, open, rm, utimes } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type Child, startChild } from '../../src/demo/child.ts';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { VodUploads } from '../../src/index.ts';
+import { writeSparseFile } from '../support/files.ts';
 import { ROOT } from '../support/process.ts';
 import { ACCOUNT, WorkerProcess } from '../support/world.ts';
 import type { SinkStats } from './sink.ts';
@@ -91,14 +92,9 @@ export class Rig {
     await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
   }
 
-  /** A file with no blocks on disk but the first, which differs by name: read as fast as memory. */
-  async sparseFile(name: string, size: number): Promise<string> {
-    const path = join(this.sources, name);
-    const file = await open(path, 'w');
-    await file.truncate(size);
-    await file.write(name, 0);
-    await file.close();
-    return path;
+  /** A source that is read as fast as memory. */
+  sparseFile(name: string, size: number): Promise<string> {
+    return writeSparseFile(join(this.sources, name), size);
   }
 
   /** Makes the file another one to whoever knew its SHA-1. */

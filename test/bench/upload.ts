@@ -1,6 +1,5 @@
 import { type Benchmark, judged, median, type Row } from './benchmark.ts';
 import { type Usage, withRig } from './rig.ts';
-import { peakBytes } from './usage.ts';
 
 /** All of one upload, from `add` to its `fileId`. */
 export const upload: Benchmark = {
@@ -22,7 +21,7 @@ export const upload: Benchmark = {
         // The first one warms up.
         if (sample > 0) usages.push(usage);
       }
-      const peak = await peakBytes(worker.pid);
+      const peak = await worker.peakMemory();
       const told = (subject: string, unit: string, digits: number, of: (usage: Usage) => number): Row => ({
         subject,
         result: `${median(usages.map(of)).toFixed(digits)} ${unit}`,

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeSparseFile } from '../support/files.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
 const GIB = 2 ** 30;
@@ -12,14 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function sparse(name: string, size: number): Promise<string> {
-  const path = join(world.sources, name);
-  const file = await open(path, 'w');
-  await file.truncate(size);
-  await file.write(name, 0);
-  await file.close();
-  return path;
-}
+const sparse = (name: string, size: number) => writeSparseFile(join(world.sources, name), size);
 
 it('a worker stays small with a file of 1 GiB, and grows neither with the file nor with the backlog', async () => {
   const peakAfter = async (worker: WorkerProcess, sources: string[]): Promise<number> => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
 
 /** Writes a file of `size` pseudo-random bytes that are the same for the same seed, and different for another. */
@@ -21,6 +22,15 @@ export async function writeRandomFile(path: string, size: number, seed: number):
   } finally {
     await file.close();
   }
+  return path;
+}
+
+/** Writes a file of zeros that takes no room on the disk, but for its name at the start: another file by each name. */
+export async function writeSparseFile(path: string, size: number): Promise<string> {
+  const file = await open(path, 'w');
+  await file.truncate(size);
+  await file.write(basename(path), 0);
+  await file.close();
   return path;
 }
 

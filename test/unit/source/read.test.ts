@@ -8,22 +8,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { openFile } from '../../../src/source/file.ts';
-import { tempDir } from './temp-dir.ts';
+import { dirname } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openBytes } from './temp-dir.ts';
 
 const CHANGED = { name: 'SourceError', code: 'SOURCE_CHANGED', retryable: false };
 
 /** An open file whose modification time is long ago, so that any write moves it. */
 async function openSource(bytes: Uint8Array | string = 'some bytes') {
-  const root = tempDir();
-  const path = join(root, 'film.mp4');
-  writeFileSync(path, bytes);
-  utimesSync(path, 1_700_000_000, 1_700_000_000);
-  const source = await openFile(path, { roots: [root] });
-  onTestFinished(() => source.close());
-  return { root, path, source };
+  const source = await openBytes(bytes);
+  return { root: dirname(source.path), path: source.path, source };
 }
 
 describe('read', () => {

@@ -1,28 +1,17 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, rmSync, truncateSync } from 'node:fs';
 import { promisify } from 'node:util';
-import type { Worker } from 'node:worker_threads';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openFile } from '../../../src/source/file.ts';
 import type { FileSource } from '../../../src/source/source.ts';
 import { createHasher, type Hasher } from '../../../src/upload/hash.ts';
-import { openDescriptors, tempDir } from '../source/temp-dir.ts';
+import { openBytes, openDescriptors } from '../source/temp-dir.ts';
+import { startedThreads } from './started-threads.ts';
 
 const MIB = 1024 * 1024;
 /** Takes far longer to hash than any test may: whatever still works on it shows. */
 const ENDLESS = 64 * 1024 * MIB;
-
-async function openBytes(bytes: Uint8Array): Promise<FileSource> {
-  const root = tempDir();
-  const path = join(root, 'film.mp4');
-  writeFileSync(path, bytes);
-  utimesSync(path, 1_700_000_000, 1_700_000_000);
-  const source = await openFile(path, { roots: [root] });
-  onTestFinished(() => source.close());
-  return source;
-}
 
 /** A file of zeros that takes no room on the disk. */
 async function openSparse(size: number): Promise<FileSource> {
@@ -38,15 +27,6 @@ function newHasher(threads?: number): Hasher {
   const hasher = createHasher({ threads });
   onTestFinished(() => hasher.close());
   return hasher;
-}
-
-/** The threads that this process starts from now on. */
-function startedThreads(): Worker[] {
-  const threads: Worker[] = [];
-  const add = (thread: Worker) => void threads.push(thread);
-  process.on('worker', add);
-  onTestFinished(() => void process.off('worker', add));
-  return threads;
 }
 
 /** `source`, with something done before its first or second verify. */

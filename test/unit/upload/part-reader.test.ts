@@ -1,24 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Worker } from 'node:worker_threads';
+import { appendFileSync, truncateSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
-import { openFile } from '../../../src/source/file.ts';
-import type { FileSource } from '../../../src/source/source.ts';
 import { PartReader } from '../../../src/upload/part-reader.ts';
-import { tempDir } from '../source/temp-dir.ts';
+import { openBytes } from '../source/temp-dir.ts';
+import { startedThreads } from './started-threads.ts';
 
 const CHANGED = { name: 'SourceError', code: 'SOURCE_CHANGED', retryable: false };
-
-async function openBytes(bytes: Uint8Array): Promise<FileSource> {
-  const root = tempDir();
-  const path = join(root, 'film.mp4');
-  writeFileSync(path, bytes);
-  utimesSync(path, 1_700_000_000, 1_700_000_000);
-  const source = await openFile(path, { roots: [root] });
-  onTestFinished(() => source.close());
-  return source;
-}
 
 function newReader(): PartReader {
   const reader = new PartReader();
@@ -66,10 +53,7 @@ test('tells what the disk said', async () => {
 });
 
 test('fails what a thread took with it, and goes on with another', async () => {
-  const threads: Worker[] = [];
-  const add = (thread: Worker) => void threads.push(thread);
-  process.on('worker', add);
-  onTestFinished(() => void process.off('worker', add));
+  const threads = startedThreads();
   const source = await openBytes(randomBytes(1_000_000));
   const reader = newReader();
   // Far more than a thread has done before it is ended.

@@ -56,6 +56,21 @@ describe('slots', () => {
     );
   });
 
+  test('may become more, which lets in who waits, and fewer, once they are given back', async () => {
+    const slots = createSlots(1);
+    const first = await slots.acquire();
+    const second = slots.acquire();
+    slots.limit = 2;
+    const releases = [first, await second];
+    slots.limit = 1;
+    const third = slots.acquire();
+    releases[0]?.();
+    expect(slots.inUse).toBe(1);
+    releases[1]?.();
+    await third;
+    expect(slots.inUse).toBe(1);
+  });
+
   test("reject with the signal's own reason", async () => {
     const slots = createSlots(0);
     const controller = new AbortController();
