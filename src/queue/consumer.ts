@@ -60,6 +60,7 @@ const interruptionMs = (): number => 500 + Math.random() * 1000;
 /** Why a job is aborted. */
 const SHUTDOWN = Symbol('shutdown');
 const STOPPED = Symbol('stopped');
+const LOCK_LOST = Symbol('lock lost');
 
 /** What a worker process needs of a stage, whatever its jobs are. */
 export interface StageConsumer {
@@ -110,10 +111,14 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
+          // Of what it throws then nothing is the job's fault; and should nobody else have it, its turn comes again.
+          const lost = signal.reason === LOCK_LOST;
           const interrupted =
-            error instanceof VodError && (await settings.breaker.interrupted(jobId, error).catch(() => true));
+            !lost &&
+            error instanceof VodError &&
+            (await settings.breaker.interrupted(jobId, error).catch(() => true));
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
-          if (interrupted || isRedisError(error)) {
+          if (lost || interrupted || isRedisError(error)) {
             await job.moveToDelayed(Date.now() + interruptionMs(), token);
             throw new DelayedError();
           }
@@ -133,8 +138,7 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
     // Somebody else may be at the job already: what this process still does for it is in vain.
     this.worker.on('lockRenewalFailed', (jobIds) => {
-      for (const jobId of jobIds)
-        this.#active.get(jobId)?.controller.abort(new Error(`lock of job ${jobId} was lost`));
+      for (const jobId of jobIds) this.#active.get(jobId)?.controller.abort(LOCK_LOST);
     });
   }
 

@@ -9,9 +9,11 @@ const KEEP_MS = 7 * 86_400_000;
 
 /**
  * A holder counts as long as its upload has neither ended nor been removed: BullMQ sets `finishedOn` at either end, and
- * a retry takes it away.
+ * a retry takes it away. One that has ended claims nothing: it is a worker that was frozen meanwhile.
  */
 const CLAIM = `
+local own = redis.call('HMGET', ARGV[2] .. ARGV[1], 'timestamp', 'finishedOn')
+if not own[1] or own[2] then return ARGV[1] end
 local holder = redis.call('GET', KEYS[1])
 if holder == 'done' then return ARGV[1] end
 if holder and holder ~= ARGV[1] then

@@ -57,7 +57,8 @@ async function hashFile(fd: number, size: number): Promise<ThreadReply> {
     if (end < size) filling = readAhead(fd, end, size);
     sha1.update(hashing.subarray(0, bytes));
     bytesHashed = end;
-    if (performance.now() - reportedAt >= PROGRESS_INTERVAL_MS) {
+    // All of them are told by the reply.
+    if (end < size && performance.now() - reportedAt >= PROGRESS_INTERVAL_MS) {
       reportedAt = performance.now();
       reply({ kind: 'progress', bytesHashed });
     }
