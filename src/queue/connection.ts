@@ -239,7 +239,8 @@ export function producerConnection(target: RedisTarget): RedisClient {
   // Without a listener ioredis prints each error; callers get theirs from the call itself.
   connection.on('error', () => {});
   // Each call that waits for Redis listens, and an application may follow hundreds of uploads.
-  connection.setMaxListeners(0);
+  // Not 0, which means the same: each of BullMQ’s queues adds to the number.
+  connection.setMaxListeners(Number.POSITIVE_INFINITY);
   return connection;
 }
 

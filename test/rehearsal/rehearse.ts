@@ -7,7 +7,7 @@ import { Cluster, DEPLOYMENTS, type Deployment } from './cluster.ts';
 
 const UPLOADS = 200;
 /** Each part takes this long while pods come and go, so that there is work for all of them. */
-const PART_MS = 1000;
+const PART_MS = 2000;
 const SIZES = [200_000, 700_000, 1_500_000, 3_200_000];
 
 export interface Rehearsal {
