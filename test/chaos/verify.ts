@@ -137,12 +137,17 @@ export async function checkRedis(
   return findings;
 }
 
-/** Whether a key is a memory beside the queues that goes by itself: of a SHA-1, or of a content that VOD has. */
+/**
+ * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, or of a content that VOD has. Such a key
+ * may also go between the scan that named it and the look at it.
+ */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');
-  if (kind === 'vod-sha1') return (await redis.pttl(key)) > 0;
-  // Any other value would be an upload that has ended and still keeps others waiting.
-  return kind === 'vod-sender' && (await redis.pttl(key)) > 0 && (await redis.get(key)) === 'done';
+  if (kind !== 'vod-sha1' && kind !== 'vod-sender') return false;
+  const value = await redis.get(key);
+  const isKept = (await redis.pttl(key)) === -1;
+  // Any other sender would be an upload that has ended and still keeps others waiting.
+  return !isKept && (kind === 'vod-sha1' || value === null || value === 'done');
 }
 
 /** What is known about uploads that don't end, for whoever looks into it. */
