@@ -1,4 +1,4 @@
-/** `npm run bench`: measures the worker on this machine; nothing leaves it. */
+/** `npm run bench`: measures the worker on this machine; nothing leaves it. Ends with 2 at wrong usage. */
 import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { Command } from 'commander';
@@ -44,6 +44,7 @@ const program = new Command('npm run bench --')
   .option('--full', 'large files and many jobs, as documented; takes most of an hour')
   .option('--samples <n>', 'so many samples of each, at least 1', '5')
   .option('--json <file>', 'write what was measured there, - for standard output only')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .action(async (names: string[], options: { full?: boolean; samples: string; json?: string }) => {
     const unknown = names.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
     if (unknown.length > 0) program.error(`error: there is no benchmark ${unknown.join(', ')}`);
