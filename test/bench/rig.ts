@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type Child, startChild } from '../../src/demo/child.ts';
@@ -7,6 +6,7 @@ import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.
 import { VodUploads } from '../../src/index.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { ROOT } from '../support/process.ts';
+import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, WorkerProcess } from '../support/world.ts';
 import type { SinkStats } from './sink.ts';
 import { cpuMs } from './usage.ts';
@@ -53,7 +53,7 @@ export class Rig {
   }
 
   static async start({ program, latencyMs = 0 }: RigOptions): Promise<Rig> {
-    const dir = await mkdtemp(join(tmpdir(), 'vod-bench-'));
+    const dir = await runDirectory('vod-bench-');
     await mkdir(join(dir, 'sources'));
     const redis = await startRedisServer({ dir: join(dir, 'redis') });
     const sink = await startChild({

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { Command } from 'commander';
+import { exitOnSignals } from '../support/whole-run.ts';
 import { backlog } from './backlog.ts';
 import type { Benchmark, Row } from './benchmark.ts';
 import { fairness } from './fairness.ts';
@@ -53,6 +54,7 @@ const program = new Command('npm run bench --')
     if (process.platform !== 'linux') program.error('error: it reads /proc, and so needs Linux');
     await measure({ names, full: options.full ?? false, samples, json: options.json });
   });
+exitOnSignals();
 await program.parseAsync();
 
 async function measure(options: {

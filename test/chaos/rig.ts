@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
+import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
 
@@ -53,7 +53,7 @@ export class Rig {
   }
 
   static async create(): Promise<Rig> {
-    const dir = await mkdtemp(join(tmpdir(), 'vod-chaos-'));
+    const dir = await runDirectory('vod-chaos-');
     await mkdir(join(dir, 'sources'));
     const redis = await startRedisServer();
     const emulator = await startEmulator({

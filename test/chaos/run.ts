@@ -1,6 +1,7 @@
 /** `npm run chaos`; ends with 1 when something is not as it must be, with 2 at wrong usage. */
 import { randomInt } from 'node:crypto';
 import { Command } from 'commander';
+import { exitOnSignals } from '../support/whole-run.ts';
 import { runChaos } from './chaos.ts';
 import { formatReport } from './table.ts';
 
@@ -22,6 +23,7 @@ if (!(minutes >= 0.2 && minutes <= 1440)) program.error('error: --minutes takes 
 if (!(Number.isInteger(seed) && seed >= 0 && seed <= 1e9))
   program.error('error: --seed takes a whole number from 0 to 1000000000');
 
+exitOnSignals();
 print(`seed ${seed}, ${minutes} min; once more: npm run chaos -- --minutes ${minutes} --seed ${seed}`);
 const report = await runChaos({
   seed,

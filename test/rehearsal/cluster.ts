@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
 import { LoggedProcess, type LogLine } from '../support/process.ts';
+import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 
 /** The Deployments of deploy/kubernetes, and what each of their pods runs. */
@@ -49,7 +49,7 @@ export class Cluster {
   }
 
   static async create(): Promise<Cluster> {
-    const dir = await mkdtemp(join(tmpdir(), 'vod-rehearsal-'));
+    const dir = await runDirectory('vod-rehearsal-');
     await mkdir(join(dir, 'sources'));
     const cluster = new Cluster(dir, await startRedisServer());
     await cluster.#startEmulator({ port: '0', controlPort: '0' });

@@ -2,14 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** A listener for each would be more than Node thinks right. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
 
 /** The checkout. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
- * A child process of the project's that writes JSON lines, and what it has written so far. Ends with the test that
- * started it.
+ * A child process of the project's that writes JSON lines, and what it has written so far. Should this process exit
+ * first, it is killed.
  */
 export class LoggedProcess {
   readonly child: ChildProcess;
@@ -22,7 +28,9 @@ export class LoggedProcess {
   constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
     const { PATH = '', HOME = '' } = process.env;
     this.child = spawn(process.execPath, args, { cwd: ROOT, env: { PATH, HOME, ...env }, stdio: 'pipe' });
+    running.add(this.child);
     this.exited = once(this.child, 'close').then(([code, signal]) => {
+      running.delete(this.child);
       this.#news.emit('news');
       return { code, signal };
     });
