@@ -1,4 +1,4 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { useWorld } from '../support/use-world.ts';
@@ -73,7 +73,6 @@ describe('a file that has been hashed', () => {
     await (await world().uploads.retry(again.id)).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
     // A touch makes it another version, though the bytes are the same.
-    const { utimes } = await import('node:fs/promises');
     await utimes(path, new Date(), new Date());
     await (await world().uploads.add({ source: path })).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(18 * MIB);
