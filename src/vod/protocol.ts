@@ -8,8 +8,14 @@
  * - dataSize: the bytes of one part; for a whole upload, of every part but the last.
  */
 
-/** The three calls of an upload. */
-export type VodAction = 'InitUpload' | 'UploadPart' | 'FinishUpload';
+/** The three calls of an upload, and those for what comes after it. */
+export type VodAction =
+  | 'InitUpload'
+  | 'UploadPart'
+  | 'FinishUpload'
+  | 'ConvertVodFile'
+  | 'PullEvent'
+  | 'ConfirmEvent';
 
 /** The part sizes that the service takes, in bytes: 512 KiB and 1 MiB, nothing else. */
 export const PART_SIZES = [524288, 1048576] as const;
