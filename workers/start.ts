@@ -21,6 +21,7 @@ import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
+import { createApiClient } from '../src/vod/api-client.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
@@ -28,7 +29,7 @@ import { tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
 
 /** Only these need the account's credentials. */
-const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
+const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'events'];
 
 export interface RunningWorker {
   /**
@@ -109,26 +110,31 @@ export async function startWorker(
       showHold();
     },
   });
-  const client = createVodClient({
-    endpoint: config.vod.endpoint,
+  const account = {
     credentials,
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
+    proxyEnv: config.proxyEnv,
+    onRequest: vodObserver(metrics),
+  };
+  const client = createVodClient({
+    ...account,
+    endpoint: config.vod.endpoint,
     connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
     ...(config.maxBytesPerSecond.process !== undefined && {
       maxBytesPerSecond: config.maxBytesPerSecond.process,
     }),
-    proxyEnv: config.proxyEnv,
-    onRequest: vodObserver(metrics),
   });
+  const api = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
   const vod = traced ? tracedClient(client) : client;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
-  const { workers, consumers } = startStages(stages, {
+  const { workers, consumers, puller } = startStages(stages, {
     config,
     redis,
     queues,
     vod,
+    api,
     breaker,
     hasher,
     reader,
@@ -149,9 +155,16 @@ export async function startWorker(
   return {
     async close() {
       phase = 'draining';
-      const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
+      const pullers = puller === undefined ? [] : [puller];
+      const drained = await closeGracefully({
+        workers: [...workers, ...pullers],
+        consumers: [...consumers, ...pullers],
+        timeoutMs: config.shutdownTimeoutMs,
+        log,
+      });
       await Promise.all([hasher.close(), reader.close()]);
       vod.close();
+      api.close();
       breaker.stop();
       await closeQueues(queues);
       subscriber.disconnect();

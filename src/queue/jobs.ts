@@ -160,6 +160,32 @@ const finishValue = z.union([
 ]);
 export type FinishValue = z.infer<typeof finishValue>;
 
+/** How an event came: by PullEvent, so from VOD itself; or by HTTP, so from whoever knows the callback's path. */
+export const EVENT_WAYS = ['pull', 'callback'] as const;
+export type EventWay = (typeof EVENT_WAYS)[number];
+
+const eventData = z.object({
+  schema: schemaVersion,
+  via: z.enum(EVENT_WAYS),
+  /** As VOD has it: any JSON. */
+  content: z.unknown(),
+});
+export type EventData = z.infer<typeof eventData>;
+
+/** What has become of an event. */
+export type EventValue =
+  /** `uploads`: those that it was written down for. */
+  | { readonly outcome: 'joined'; readonly uploads: readonly JoinedUpload[] }
+  | { readonly outcome: 'not ours'; readonly reason: string };
+
+export interface JoinedUpload {
+  readonly uploadId: string;
+  /** False when it had the event already. */
+  readonly isNew: boolean;
+  /** From the upload's end until then, in ms; absent when it had not ended. */
+  readonly lagMs?: number;
+}
+
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({
   stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing']),
@@ -201,6 +227,7 @@ export const parseInitValue = parser(initValue, 'result of an init job');
 export const parsePartData = parser(partData, 'part job');
 export const parseFinishData = parser(finishData, 'finish job');
 export const parseFinishValue = parser(finishValue, 'result of a finish job');
+export const parseEventData = parser(eventData, 'event job');
 export const parseUploadResult = parser(uploadResult, 'result of an upload');
 
 /** @returns undefined when a job has no progress yet, or none of ours. */

@@ -1,14 +1,24 @@
-/** One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD. */
+/**
+ * One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD, and each of `events` one
+ * event that VOD has told.
+ */
 export const QUEUES = {
   upload: 'vod-upload',
   hash: 'vod-hash',
   init: 'vod-init',
   part: 'vod-part',
   finish: 'vod-finish',
+  events: 'vod-event',
 } as const;
 
 export type Stage = keyof typeof QUEUES;
 export const STAGES = Object.keys(QUEUES) as readonly Stage[];
+
+/**
+ * What a worker does unless it is told otherwise: all that an upload needs. Who pulls the account's events takes them
+ * from every other program that pulls them, so that must be asked for.
+ */
+export const USUAL_STAGES = STAGES.filter((stage) => stage !== 'events');
 
 /**
  * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed

@@ -4,6 +4,7 @@ import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { formatFailure, parseFailure } from './failure.ts';
+import type { FileIndex } from './file-index.ts';
 import {
   type FinishData,
   type HashData,
@@ -50,6 +51,7 @@ export interface ReconcilerOptions {
   readonly redis: RedisClient;
   readonly marks: Marks;
   readonly senders: Senders;
+  readonly files: FileIndex;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
@@ -139,6 +141,8 @@ class Pass {
     switch (step.kind) {
       case 'settle': {
         const result = this.#result(step, values);
+        // Before the result, so that it is done again should this worker die in between.
+        await this.#deps.files.add(result.fileId, this.#id);
         await this.#update({ result });
         await this.#enter('finishing', result.fileSize, 'VOD has the whole file');
         return await this.#complete(result, values);

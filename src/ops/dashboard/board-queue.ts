@@ -28,6 +28,11 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
     displayName: '5 FinishUpload',
     description: 'One job per upload whose parts are all there. Bound by the account’s quota.',
   },
+  events: {
+    displayName: '7 Events',
+    description:
+      'One job per event that VOD has told, by PullEvent or by callback: which uploads is it about?',
+  },
 };
 
 /** The queues as Bull Board shows them, in the order of work. */
