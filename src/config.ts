@@ -46,6 +46,7 @@ export interface Config {
       readonly init: number;
       readonly part: number;
       readonly finish: number;
+      readonly transcode: number;
       /** Of PullEvent, and of ConfirmEvent. */
       readonly event: number;
     };
@@ -219,6 +220,7 @@ const schema = z.object({
   VOD_QUOTA_INIT_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_PART_PER_MINUTE: integer(10_000, 0, 10_000_000),
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
+  VOD_QUOTA_TRANSCODE_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_EVENT_PER_MINUTE: integer(1000, 0, 10_000_000),
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
   EVENT_CALLBACK_PATH: z
@@ -339,6 +341,7 @@ export function loadConfig(env: Environment): Config {
         init: v.VOD_QUOTA_INIT_PER_MINUTE,
         part: v.VOD_QUOTA_PART_PER_MINUTE,
         finish: v.VOD_QUOTA_FINISH_PER_MINUTE,
+        transcode: v.VOD_QUOTA_TRANSCODE_PER_MINUTE,
         event: v.VOD_QUOTA_EVENT_PER_MINUTE,
       },
       quotaWindowMs: v.VOD_QUOTA_WINDOW_MS,

@@ -24,8 +24,10 @@ export function eventProcessor(deps: {
   /** Milliseconds until the next look. */
   readonly backoff: (looks: number) => number;
   readonly leave: Leave;
+  /** Has an upload look at the end of its transcoding, once that is written down. */
+  readonly transcoded: (uploadId: string) => Promise<void>;
 }): (job: Job, token?: string) => Promise<EventValue> {
-  const { files, events, looks, backoff, leave } = deps;
+  const { files, events, looks, backoff, leave, transcoded } = deps;
 
   async function join(job: Job): Promise<{
     readonly fileIds: readonly string[];
@@ -33,7 +35,8 @@ export function eventProcessor(deps: {
     readonly full: boolean;
   }> {
     const { via, content } = parseEventData(job.data);
-    const fileIds = fileIdsOf(parseEvent(content));
+    const parsed = parseEvent(content);
+    const fileIds = fileIdsOf(parsed);
     const uploads = new Set((await Promise.all(fileIds.map((fileId) => files.uploadsOf(fileId)))).flat());
     const joined: JoinedUpload[] = [];
     let full = false;
@@ -42,6 +45,7 @@ export function eventProcessor(deps: {
       const { outcome, finishedOn } = await events.append(uploadId, event);
       if (outcome === 'full') full = true;
       if (outcome === 'gone' || outcome === 'full') continue;
+      if (parsed.type === 'TranscodeComplete') await transcoded(uploadId);
       const lagMs = finishedOn === undefined ? undefined : Math.max(0, Date.now() - finishedOn);
       joined.push({ uploadId, isNew: outcome === 'added', ...(lagMs !== undefined && { lagMs }) });
     }

@@ -21,6 +21,7 @@ import {
   parseHashData,
   parseInitData,
   parsePartData,
+  parseTranscodeData,
   type UploadResult,
 } from '../src/queue/jobs.ts';
 import { createLeave } from '../src/queue/leave.ts';
@@ -33,6 +34,7 @@ import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { SharedRate } from '../src/queue/shared-rate.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
+import { transcodeCompleted } from '../src/queue/transcode.ts';
 import { UploadEvents } from '../src/queue/upload-events.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
@@ -48,6 +50,7 @@ import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
 import { Puller } from './pull.ts';
 import { tracedProcessor } from './spans.ts';
+import { isUnexpectedStatus, transcodeProcessor } from './transcode.ts';
 import { createVodCall } from './vod-call.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
@@ -56,8 +59,11 @@ const UPLOAD_CONCURRENCY = 8;
 /** Jobs beyond the threads wait here and not in the queue, where a small file could not pass the large ones at work. */
 const HASH_JOBS_PER_THREAD = 4;
 
-/** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
+/** InitUpload, FinishUpload and ConvertVodFile of one process at a time; the account's quota is what really binds them. */
 export const CONTROL_CONCURRENCY = 8;
+
+/** A file that is not fit to be transcoded yet is tried so many times later than what failed otherwise. */
+const UNFIT_FILE_FACTOR = 10;
 
 /** Joining an event takes Redis some round trips and nothing else. */
 const EVENT_CONCURRENCY = 8;
@@ -69,6 +75,8 @@ export interface StageDependencies {
   readonly vod: VodClient;
   readonly api: VodApiClient;
   readonly breaker: Breaker;
+  /** Of the host that `api` calls. */
+  readonly apiBreaker: Breaker;
   readonly hasher: Hasher;
   readonly reader: PartReader;
   /** Directories that sources may be in. */
@@ -87,11 +95,12 @@ export interface RunningStages {
 
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
-  const { config, redis, queues, vod, api, breaker, hasher, reader, roots, metrics, log } = deps;
+  const { config, redis, queues, vod, api, breaker, apiBreaker, hasher, reader, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const files = fileIndex(config, redis);
+  const events = new UploadEvents(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
   const leave = createLeave(log);
   const settings: ConsumerSettings = {
@@ -105,20 +114,27 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     leave,
     telemetry: traced ? telemetry : undefined,
   };
-  const backoff = (attempt: number): number =>
-    backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
+  const backoff = (attempt: number, error?: unknown): number =>
+    backoffDelayMs(attempt, {
+      baseMs: config.backoffBaseMs * (isUnexpectedStatus(error) ? UNFIT_FILE_FACTOR : 1),
+      maxMs: config.backoffMaxMs,
+    });
 
   const consumers: StageConsumer[] = [];
-  const consume = <Data extends { readonly uploadId: string }>(
+  const consume = <Data extends { readonly uploadId?: string }>(
     stage: Exclude<Stage, 'upload' | 'events'>,
     concurrency: number,
     parse: (value: unknown) => Data,
     process: (data: Data, attempt: Attempt) => Promise<unknown>,
+    guard = breaker,
   ): Worker | undefined => {
     if (!stages.has(stage)) return undefined;
     const queue = queues[stage];
     const work = traced ? tracedProcessor(process) : process;
-    const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
+    const consumer = new Consumer({
+      ...{ stage, queue, concurrency, parse, process: work, backoff },
+      settings: { ...settings, breaker: guard },
+    });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
@@ -146,6 +162,13 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     partProcessor({ files: openFiles, reader, slots, bandwidth, vod, call, marks, metrics }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
+  consume(
+    'transcode',
+    CONTROL_CONCURRENCY,
+    parseTranscodeData,
+    transcodeProcessor({ api, call: createVodCall(apiBreaker) }),
+    apiBreaker,
+  );
   metrics.partSlots.set(0);
   if (partWorker !== undefined) {
     slots.start(({ slots, jobs }) => {
@@ -162,6 +185,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       marks,
       senders: new Senders(queues.upload, redis, config.queuePrefix),
       files,
+      events,
       childAttempts: config.partAttempts,
       backoff,
       leave,
@@ -184,10 +208,11 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   if (!stages.has('events')) return { workers, consumers };
   const process = eventProcessor({
     files,
-    events: new UploadEvents(queues.upload, redis),
+    events,
     looks: config.partAttempts,
     backoff,
     leave,
+    transcoded: (uploadId) => transcodeCompleted(queues.upload, redis, uploadId),
   });
   const worker = new Worker(QUEUES.events, process, {
     ...workerOptions(settings),

@@ -11,7 +11,7 @@ import {
   workerConnection,
 } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
-import type { Hold } from '../src/queue/hold.ts';
+import { apiHoldKey, type Hold, holdKey } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
@@ -25,11 +25,11 @@ import { createApiClient } from '../src/vod/api-client.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
-import { tracedClient } from './spans.ts';
+import { tracedApiClient, tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
 
 /** Only these need the account's credentials. */
-const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'events'];
+const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'transcode', 'events'];
 
 export interface RunningWorker {
   /**
@@ -97,18 +97,22 @@ export async function startWorker(
   }
   const traced = config.tracing !== undefined;
   const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
+  const { init, part, finish, transcode } = config.vod.quotaPerMinute;
+  const guarded = { queues, redis, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs, log };
   const breaker = await Breaker.start({
-    queues,
-    redis,
-    prefix: config.queuePrefix,
-    quotaPerMinute: config.vod.quotaPerMinute,
-    minuteMs: config.vod.quotaWindowMs,
-    probeMs: config.probeMs,
-    log,
+    ...guarded,
+    key: holdKey(config.queuePrefix),
+    quotaPerMinute: { init, part, finish },
     onChange: (now) => {
       hold = now;
       showHold();
     },
+  });
+  const apiBreaker = await Breaker.start({
+    ...guarded,
+    key: apiHoldKey(config.queuePrefix),
+    quotaPerMinute: { transcode },
+    onChange: () => {},
   });
   const account = {
     credentials,
@@ -125,8 +129,9 @@ export async function startWorker(
       maxBytesPerSecond: config.maxBytesPerSecond.process,
     }),
   });
-  const api = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
+  const apiClient = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
   const vod = traced ? tracedClient(client) : client;
+  const api = traced ? tracedApiClient(apiClient) : apiClient;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
   const { workers, consumers, puller } = startStages(stages, {
@@ -136,6 +141,7 @@ export async function startWorker(
     vod,
     api,
     breaker,
+    apiBreaker,
     hasher,
     reader,
     roots,
@@ -166,6 +172,7 @@ export async function startWorker(
       vod.close();
       api.close();
       breaker.stop();
+      apiBreaker.stop();
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();

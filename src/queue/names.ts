@@ -1,6 +1,6 @@
 /**
- * One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD, and each of `events` one
- * event that VOD has told.
+ * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, and each of
+ * `events` one event that VOD has told.
  */
 export const QUEUES = {
   upload: 'vod-upload',
@@ -8,6 +8,7 @@ export const QUEUES = {
   init: 'vod-init',
   part: 'vod-part',
   finish: 'vod-finish',
+  transcode: 'vod-transcode',
   events: 'vod-event',
 } as const;
 
@@ -34,12 +35,15 @@ export function runName(run: Run): string {
   return run.round === 0 ? `r${run.attempt}` : `r${run.attempt}.${run.round}`;
 }
 
+/** The step of a run that a child is for; a part's is its index. */
+export type ChildStep = 'hash' | 'init' | 'finish' | 'transcode' | number;
+
 /**
  * Child ids are the same whenever the same step is done again, so that doing it again after a crash adds nothing; and
  * they differ from run to run, because a parent would wait for ever for a kept failed child of that id.
  * BullMQ allows no `:` in them.
  */
-export function childId(uploadId: string, run: Run, step: 'hash' | 'init' | 'finish' | number): string {
+export function childId(uploadId: string, run: Run, step: ChildStep): string {
   return `${uploadId}-${runName(run)}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 

@@ -1,6 +1,8 @@
 import { createCalls, type VodClientOptions } from './calls.ts';
+import { convertParams } from './params.ts';
+import { parseConvertReply } from './parse-convert.ts';
 import { parseConfirmReply, parsePullReply } from './parse-events.ts';
-import type { PulledEvent } from './protocol.ts';
+import type { ConvertRequest, ConvertResult, PulledEvent } from './protocol.ts';
 
 /**
  * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.
@@ -13,6 +15,8 @@ export interface VodApiClient {
   pullEvents(signal?: AbortSignal): Promise<PulledEvent[]>;
   /** @param handles at most CONFIRM_MAX */
   confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
+  convertFile(request: ConvertRequest, signal?: AbortSignal): Promise<ConvertResult>;
   /** As that of VodClient. */
   close(): void;
 }
@@ -32,6 +36,8 @@ export function createApiClient(options: VodClientOptions): VodApiClient {
       const params = Object.fromEntries(handles.map((handle, index) => [`msgHandle.${index + 1}`, handle]));
       return run({ action: 'ConfirmEvent', params, parse: parseConfirmReply }, signal);
     },
+    convertFile: (request, signal) =>
+      run({ action: 'ConvertVodFile', params: convertParams(request), parse: parseConvertReply }, signal),
     close,
   };
 }

@@ -96,3 +96,15 @@ export interface PulledEvent {
 
 /** At most this many events are confirmed by one ConfirmEvent; PullEvent gives no more either. */
 export const CONFIRM_MAX = 16;
+
+export interface ConvertRequest {
+  /** Of a video that VOD has. */
+  readonly fileId: string;
+  readonly screenshot?: boolean;
+  readonly watermark?: boolean;
+}
+
+export interface ConvertResult {
+  /** What TranscodeComplete will call this transcoding; not every reply tells. */
+  readonly vodTaskId?: string;
+}
