@@ -220,6 +220,12 @@ export function createOpsMetrics(revision: string) {
       help: 'Memory that Redis may use; 0 = no limit.',
       registers,
     }),
+    eventCallbacks: new Counter({
+      name: 'vod_event_callbacks_total',
+      help: 'Requests to the callback of events by result: accepted, refused, limited, failed.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
     pollErrors: new Counter({
       name: 'vod_queue_poll_errors_total',
       help: 'Scrapes for which Redis did not tell the state of the queues.',

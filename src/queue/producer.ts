@@ -26,6 +26,7 @@ import {
   type UploadStatus,
 } from './status.ts';
 import { telemetry } from './telemetry.ts';
+import { type UploadEvent, UploadEvents } from './upload-events.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
 import { type Sought, Watch } from './watch.ts';
@@ -85,6 +86,7 @@ export class VodUploads {
   readonly #prefix: string;
   readonly #catalog: Catalog;
   readonly #marks: Marks;
+  readonly #events: UploadEvents;
   readonly #watch: Watch;
   readonly #roots: Promise<readonly string[]> | undefined;
 
@@ -99,6 +101,7 @@ export class VodUploads {
     this.#prefix = prefix;
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
+    this.#events = new UploadEvents(this.#queues.upload, this.#redis);
     this.#watch = new Watch(target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#roots?.catch(() => {});
@@ -212,6 +215,12 @@ export class VodUploads {
   /** @internal */
   async status(id: string): Promise<UploadStatus> {
     return (await this.#existing(id)).status;
+  }
+
+  /** @internal @throws {UploaderError} `NOT_FOUND` */
+  async events(id: string): Promise<UploadEvent[]> {
+    await this.#existing(id);
+    return await this.#call(() => this.#events.read(id));
   }
 
   /** @internal Also counts, and tells of jobs that can't be read. */
@@ -329,6 +338,15 @@ export class Upload {
   /** @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer. */
   async status(): Promise<UploadStatus> {
     return await this.#uploads.status(this.id);
+  }
+
+  /**
+   * What VOD has told of its video: NewFileUpload, TranscodeComplete and whatever else, in the order in which it came.
+   * Only where a worker runs the stage `events`, or `vod-upload ops` takes VOD's callbacks.
+   * @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer.
+   */
+  async events(): Promise<UploadEvent[]> {
+    return await this.#uploads.events(this.id);
   }
 
   /** Yields where the upload stands, whenever that changes, until it has ended; then ends, however it went. */

@@ -21,6 +21,7 @@ export const ACCOUNT = {
   VOD_QUOTA_PART_PER_MINUTE: '0',
   VOD_QUOTA_FINISH_PER_MINUTE: '0',
   VOD_QUOTA_TRANSCODE_PER_MINUTE: '0',
+  VOD_QUOTA_EVENT_PER_MINUTE: '0',
 } as const;
 
 /** A worker process. */
