@@ -20,6 +20,7 @@ export {
   type UploadState,
   type UploadStatus,
 } from './queue/status.ts';
+export type { TranscodeOptions, Transcoding } from './queue/transcodings.ts';
 export type { UploadEvent } from './queue/upload-events.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';

@@ -53,6 +53,10 @@ const hashed = z.object({ fileSha: sha1, version: fileVersion });
 const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
 
 const fileId = z.string().regex(/^\d{1,32}$/);
+export function isFileId(value: unknown): value is string {
+  return fileId.safeParse(value).success;
+}
+
 /** What ConvertVodFile is told beside the file. */
 const transcodeFlags = z.object({
   screenshot: z.boolean().exactOptional(),
@@ -274,6 +278,19 @@ export function parseProgress(value: unknown): StoredProgress | undefined {
  * long it is kept is for the workers to say.
  */
 export const UPLOAD_JOB_OPTIONS = { attempts: 1, stackTraceLimit: 1 } as const satisfies JobsOptions;
+
+/** How long jobs are kept that are not removed at their end. */
+export const KEPT_JOBS = { age: 86_400, count: 1000 } as const;
+
+/** Options of a transcode job that belongs to no upload; its attempts span an hour or so, as those of a part. */
+export const TRANSCODE_JOB_OPTIONS = {
+  attempts: 60,
+  backoff: { type: 'custom' },
+  priority: PRIORITY.normal,
+  removeOnComplete: KEPT_JOBS,
+  removeOnFail: KEPT_JOBS,
+  stackTraceLimit: 1,
+} as const satisfies JobsOptions;
 
 /** Parts of all uploads of a level interleave by index, so that a clip does not wait for a film enqueued before it. */
 export const PART_INDICES_PER_LEVEL = 2 ** 17;

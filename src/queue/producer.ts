@@ -26,6 +26,7 @@ import {
   type UploadStatus,
 } from './status.ts';
 import { telemetry } from './telemetry.ts';
+import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
 import { type UploadEvent, UploadEvents } from './upload-events.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
@@ -177,6 +178,17 @@ export class VodUploads {
     }
     await this.#call(() => job.retry('failed'));
     return new Upload(this, id, false);
+  }
+
+  /**
+   * Has VOD transcode a video that it has, be it of an upload or not; `transcode: 'after'` does it for an upload.
+   * @throws {InvalidUploadError} when `fileId` is none
+   */
+  async transcode(fileId: string, options: TranscodeOptions = {}): Promise<Transcoding> {
+    checkFileId(fileId);
+    const queue = this.#queues.transcode;
+    const id = await this.#call(() => addTranscoding(queue, fileId, options));
+    return new Transcoding(id, fileId, (jobId) => this.#call(() => queue.getJob(jobId)));
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   type Hashed,
   hashPriority,
   type InitData,
+  KEPT_JOBS,
   NewerJobError,
   PART_SKIPPED,
   type PartData,
@@ -41,9 +42,6 @@ import type { UploadEvent, UploadEvents } from './upload-events.ts';
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
 const ADD_BULK = 500;
 const REMOVE_BULK = 100;
-
-/** How long children are kept that are not removed at once. */
-const KEPT = { age: 86_400, count: 1000 };
 
 /** How long an upload waits before it looks again whether it may fan out, or whether Redis is well. */
 const LOOK_AGAIN_MS = 500;
@@ -278,7 +276,7 @@ class Pass {
     if (this.#awaitsTranscoding()) return { ...result, durationMs: this.#durationMs() };
     if (this.#data.transcoding !== undefined) {
       // A job of its own, which outlives the upload; kept for a while, so that adding it again adds nothing.
-      await this.#addTranscode(result, false, this.#jobOptions('transcode', { removeOnComplete: KEPT }));
+      await this.#addTranscode(result, false, this.#jobOptions('transcode', { removeOnComplete: KEPT_JOBS }));
     }
     await this.#letGo(result, values);
     return result;
@@ -499,7 +497,7 @@ class Pass {
       attempts: this.#deps.childAttempts,
       backoff: { type: 'custom' },
       removeOnComplete: true,
-      removeOnFail: KEPT,
+      removeOnFail: KEPT_JOBS,
       stackTraceLimit: 1,
       ...more,
     };
