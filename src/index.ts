@@ -14,13 +14,13 @@ export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';
 export type { UploadResult } from './queue/jobs.ts';
 export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
+export type { ReceivedEvent } from './queue/received-events.ts';
 export {
   UploadFailedError,
   type UploadProgress,
   type UploadState,
   type UploadStatus,
 } from './queue/status.ts';
-export type { UploadEvent } from './queue/upload-events.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';

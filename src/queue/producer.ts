@@ -15,6 +15,7 @@ import { holdKey, parseHold } from './hold.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
+import { type ReceivedEvent, UploadEvents } from './received-events.ts';
 import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
@@ -26,7 +27,6 @@ import {
   type UploadStatus,
 } from './status.ts';
 import { telemetry } from './telemetry.ts';
-import { type UploadEvent, UploadEvents } from './upload-events.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
 import { type Sought, Watch } from './watch.ts';
@@ -218,7 +218,7 @@ export class VodUploads {
   }
 
   /** @internal @throws {UploaderError} `NOT_FOUND` */
-  async events(id: string): Promise<UploadEvent[]> {
+  async events(id: string): Promise<ReceivedEvent[]> {
     await this.#existing(id);
     return await this.#call(() => this.#events.read(id));
   }
@@ -345,7 +345,7 @@ export class Upload {
    * Only where a worker runs the stage `events`, or `vod-upload ops` takes VOD's callbacks.
    * @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer.
    */
-  async events(): Promise<UploadEvent[]> {
+  async events(): Promise<ReceivedEvent[]> {
     return await this.#uploads.events(this.id);
   }
 
