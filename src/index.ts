@@ -14,6 +14,7 @@ export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';
 export type { UploadResult } from './queue/jobs.ts';
 export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
+export type { ReceivedEvent } from './queue/received-events.ts';
 export {
   UploadFailedError,
   type UploadProgress,
@@ -21,7 +22,6 @@ export {
   type UploadStatus,
 } from './queue/status.ts';
 export type { TranscodeOptions, Transcoding } from './queue/transcodings.ts';
-export type { UploadEvent } from './queue/upload-events.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';

@@ -5,7 +5,7 @@ import { failureOf, formatFailure } from '../src/queue/failure.ts';
 import type { FileIndex } from '../src/queue/file-index.ts';
 import { type EventValue, type JoinedUpload, NewerJobError, parseEventData } from '../src/queue/jobs.ts';
 import type { Leave } from '../src/queue/leave.ts';
-import type { UploadEvents } from '../src/queue/upload-events.ts';
+import type { UploadEvents } from '../src/queue/received-events.ts';
 import { fileIdsOf, parseEvent } from '../src/vod/events.ts';
 
 /** How soon an event is looked at again that Redis did not let join. */

@@ -1,10 +1,10 @@
 import { fields, formatBytes, formatDuration, formatTime, printable } from '../format.ts';
-import type { UploadEvent, UploadStatus } from '../index.ts';
+import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../queue/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
 
 /** An upload at one moment, and what VOD has told of its video, in lines of label and value. */
-export function describeStatus(status: UploadStatus, events: readonly UploadEvent[] = []): string {
+export function describeStatus(status: UploadStatus, events: readonly ReceivedEvent[] = []): string {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
   const amounts = describeMeasure(measureOf(progress));

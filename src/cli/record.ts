@@ -1,4 +1,4 @@
-import type { Failure, Upload, UploadEvent, UploadProgress, UploadState, UploadStatus } from '../index.ts';
+import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
 import type { UploadData } from '../queue/jobs.ts';
 
 /**
@@ -33,7 +33,7 @@ export interface UploadRecord {
   readonly bytesSent: number | null;
   readonly durationMs: number | null;
   /** `status` only: what VOD has told of the video. */
-  readonly events?: readonly UploadEvent[];
+  readonly events?: readonly ReceivedEvent[];
   readonly error?: Failure;
 }
 

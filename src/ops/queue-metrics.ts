@@ -29,6 +29,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
   metrics.quota.set({ action: 'UploadPart' }, quotaPerMinute.part);
   metrics.quota.set({ action: 'FinishUpload' }, quotaPerMinute.finish);
   metrics.quota.set({ action: 'ConvertVodFile' }, quotaPerMinute.transcode);
+  for (const action of ['PullEvent', 'ConfirmEvent']) metrics.quota.set({ action }, quotaPerMinute.event);
   const forget = (): void => {
     const { jobs, oldestWaitingAge, paused, rateLimited, workers } = metrics;
     for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers]) gauge.reset();

@@ -204,7 +204,7 @@ const eventData = z.object({
   schema: schemaVersion,
   via: z.enum(EVENT_WAYS),
   /** As VOD has it: any JSON. */
-  content: z.unknown(),
+  content: z.unknown().optional(),
 });
 export type EventData = z.infer<typeof eventData>;
 

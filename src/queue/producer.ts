@@ -15,6 +15,7 @@ import { holdKey, parseHold } from './hold.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
+import { type ReceivedEvent, UploadEvents } from './received-events.ts';
 import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
@@ -27,7 +28,6 @@ import {
 } from './status.ts';
 import { telemetry } from './telemetry.ts';
 import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
-import { type UploadEvent, UploadEvents } from './upload-events.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
 import { type Sought, Watch } from './watch.ts';
@@ -230,7 +230,7 @@ export class VodUploads {
   }
 
   /** @internal @throws {UploaderError} `NOT_FOUND` */
-  async events(id: string): Promise<UploadEvent[]> {
+  async events(id: string): Promise<ReceivedEvent[]> {
     await this.#existing(id);
     return await this.#call(() => this.#events.read(id));
   }
@@ -357,7 +357,7 @@ export class Upload {
    * Only where a worker runs the stage `events`, or `vod-upload ops` takes VOD's callbacks.
    * @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer.
    */
-  async events(): Promise<UploadEvent[]> {
+  async events(): Promise<ReceivedEvent[]> {
     return await this.#uploads.events(this.id);
   }
 

@@ -34,10 +34,10 @@ import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { type ChildStep, childId, QUEUES, type Run, runName, STAGES } from './names.ts';
 import type { Queues } from './queues.ts';
+import type { ReceivedEvent, UploadEvents } from './received-events.ts';
 import type { Senders } from './senders.ts';
 import { type Facts, nextStep, type Step } from './steps.ts';
 import { transcodeCompleted, transcodeEnd } from './transcode.ts';
-import type { UploadEvent, UploadEvents } from './upload-events.ts';
 
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
 const ADD_BULK = 500;
@@ -234,7 +234,7 @@ class Pass {
     seen: {
       readonly cancelled: boolean;
       readonly failure: string | undefined;
-      readonly events: readonly UploadEvent[];
+      readonly events: readonly ReceivedEvent[];
     },
   ): Facts {
     const { attempt, round } = this.#run;
@@ -303,7 +303,7 @@ class Pass {
 
   #transcoding(
     values: Values,
-    events: readonly UploadEvent[],
+    events: readonly ReceivedEvent[],
     timeoutMs: number,
   ): NonNullable<Facts['transcoding']> {
     const begun = this.#begun(values);

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import { isRedisError, type RedisClient } from './connection.ts';
 import type { TranscodeValue } from './jobs.ts';
-import type { UploadEvent } from './upload-events.ts';
+import type { ReceivedEvent } from './received-events.ts';
 import { wake } from './wake.ts';
 
 /** How a transcoding ended, as TranscodeComplete tells it. */
@@ -20,7 +20,7 @@ export interface TranscodeEnd {
  * @returns undefined while the latest has not ended, and none before it did so well
  */
 export function transcodeEnd(
-  events: readonly UploadEvent[],
+  events: readonly ReceivedEvent[],
   begun: readonly TranscodeValue[],
 ): TranscodeEnd | undefined {
   const endsOf = (one: TranscodeValue): TranscodeEnd[] =>

@@ -119,7 +119,7 @@ export const EVENT_TYPES: readonly VodEvent['type'][] = [...(Object.keys(DATA) a
 
 const eventSchema = z.object({
   eventType: z.string().regex(/^\w{1,64}$/),
-  data: z.unknown(),
+  data: z.unknown().optional(),
 });
 
 /** @throws {UploaderError} `INVALID_EVENT` when it is no event of VOD's at all */

@@ -6,7 +6,7 @@ import type { Redact } from './text.ts';
 /** A queue without events may have no list at all. */
 const pulledSchema = z.object({
   eventList: z
-    .array(z.object({ msgHandle: z.string().min(1), eventContent: z.unknown() }))
+    .array(z.object({ msgHandle: z.string().min(1), eventContent: z.unknown().optional() }))
     .nullish()
     .transform((list) => list ?? []),
 });

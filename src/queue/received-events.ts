@@ -6,7 +6,7 @@ import { EVENT_WAYS, type EventWay } from './jobs.ts';
 import { jsonOr } from './stored-job.ts';
 
 /** An event of VOD's that is about an upload's video. */
-export interface UploadEvent {
+export interface ReceivedEvent {
   /** The same for every copy of the event. */
   readonly id: string;
   /** When it came. */
@@ -77,14 +77,14 @@ export class UploadEvents {
     return { outcome, ...(finishedOn != null && { finishedOn: Number(finishedOn) }) };
   }
 
-  async read(uploadId: string): Promise<UploadEvent[]> {
+  async read(uploadId: string): Promise<ReceivedEvent[]> {
     const lines = await this.#redis.hget(this.#uploads.toKey(uploadId), FIELD);
     return (lines ?? '').split('\n').flatMap(readLine);
   }
 }
 
 /** Whatever else stands there is none of ours. */
-function readLine(text: string): UploadEvent[] {
+function readLine(text: string): ReceivedEvent[] {
   const { data } = lineSchema.safeParse(jsonOr(undefined, text));
   if (data === undefined) return [];
   try {
