@@ -58,3 +58,48 @@ test('confirmEvents numbers the handles', async () => {
   const [{ params }] = server.seen as [Seen];
   expect(params).toMatchObject({ Action: 'ConfirmEvent', 'msgHandle.1': 'a', 'msgHandle.2': 'b c' });
 });
+
+describe('convertFile', () => {
+  const convert = async (reply: string) => {
+    const server = await serve(always(reply));
+    const api = apiFor(server.endpoint);
+    return { server, call: () => api.convertFile({ fileId: '14508071098244931831', screenshot: true }) };
+  };
+
+  test('names the file, and asks only for what is wanted', async () => {
+    const { server, call } = await convert('{"code":0,"message":"","vodTaskId":"transcode-7"}');
+    expect(await call()).toEqual({ vodTaskId: 'transcode-7' });
+    const [{ params }] = server.seen as [Seen];
+    expect(params).toMatchObject({
+      Action: 'ConvertVodFile',
+      fileId: '14508071098244931831',
+      isScreenshot: '1',
+    });
+    expect(params).not.toHaveProperty('isWatermark');
+  });
+
+  test.each(['{"code":0}', '{"code":0,"vodTaskId":""}', '{"code":0,"vodTaskId":7}'])(
+    '%s names no transcoding, and is one all the same',
+    async (reply) => expect(await (await convert(reply)).call()).toEqual({}),
+  );
+
+  test.each([
+    [1, 'retryable'],
+    [1001, 'retryable'],
+    [2000, 'retryable'],
+    [10_009, 'retryable'],
+    [1000, 'permanent'],
+    [4100, 'account'],
+    [4400, 'quota'],
+    [6100, 'permanent'],
+  ])('code %i is %s', async (code, kind) => {
+    const { call } = await convert(JSON.stringify({ code, message: 'because' }));
+    const error = await failure(call());
+    expect(error).toMatchObject({
+      action: 'ConvertVodFile',
+      code: String(code),
+      kind,
+      outcomeUnknown: false,
+    });
+  });
+});
