@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
+import { startRedis } from '../support/redis.ts';
 import { useWorld } from '../support/use-world.ts';
 import type { OpsProcess } from '../support/world.ts';
 
@@ -96,6 +97,14 @@ describe('the callback of events', () => {
       .toEqual([
         { outcome: 'not ours', reason: 'no upload that is known has the fileId 12345678901234567890' },
       ]);
+  });
+
+  it('asks VOD to send an event again while Redis is away', async () => {
+    const { port, child } = await startRedis({});
+    const ops = await startOps({ REDIS_URL: `redis://127.0.0.1:${port}` });
+    await child.stop();
+    await expect.poll(() => post(ops, transcoded('1'))).toEqual([503, 'try again later\n']);
+    expect(await callbacks(ops, 'failed')).toBeGreaterThan(0);
   });
 
   it('refuses what is no event, too large, of another type, or too much; its path is in no log', async () => {

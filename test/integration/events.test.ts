@@ -2,6 +2,7 @@ import { Queue } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Upload } from '../../src/index.ts';
 import { useWorld } from '../support/use-world.ts';
+import { CliProcess } from './cli-process.ts';
 
 /** PullEvent is held for 250 ms, and what is not confirmed comes again after 1.5 s. */
 const { world, source, inject, stats } = useWorld({ quotaWindowMs: 3000 });
@@ -61,6 +62,19 @@ describe('events that are pulled', () => {
     expect(await worker.line(({ msg }) => msg === 'event joined')).toMatchObject({
       uploadId: upload.id,
       eventType: 'NewFileUpload',
+    });
+    const status = (...options: string[]) =>
+      new CliProcess(['status', upload.id, ...options], {
+        env: { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix },
+        cwd: world().sources,
+      }).ended;
+    const [shown, json] = await Promise.all([status(), status('--json')]);
+    expect(shown.stdout).toMatch(/event +NewFileUpload +20.*\nevent +ProcedureStateChanged +20/);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      events: [
+        { via: 'pull', event: { type: 'NewFileUpload', data: { fileId } } },
+        { event: { type: 'other' } },
+      ],
     });
     const { history } = await world().uploads.details(upload.id);
     expect(history.map(({ text }) => text)).toContain('VOD told NewFileUpload');
@@ -175,6 +189,21 @@ describe('events that are pulled', () => {
 });
 
 describe('a worker that pulls events', () => {
+  it('fails jobs that are no events, and leaves those of newer versions to others', async () => {
+    const worker = await world().worker({}, PULLER).ready();
+    const queue = eventQueue();
+    const failed = (id: string) => async () => (await queue.getJob(id))?.failedReason;
+    await queue.add('forged', { schema: 1, via: 'rumour', content: {} }, { jobId: 'no-way' });
+    await queue.add('forged', { schema: 1, via: 'pull', content: 'no JSON' }, { jobId: 'no-event' });
+    await queue.add('forged', { schema: 99 }, { jobId: 'newer' });
+    await expect
+      .poll(failed('no-way'))
+      .toMatch(/^event job is not of this version's form: via: .*\[INVALID_JOB\]$/);
+    await expect.poll(failed('no-event')).toMatch(/^not an event of VOD: .*\[INVALID_EVENT\]$/);
+    await worker.line(({ msg, jobId }) => msg === 'job left for newer workers' && jobId === 'newer');
+    await expect.poll(() => worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(2);
+  });
+
   it('tells an outage and a refusal once, asks seldom, and goes on by itself', async () => {
     const worker = await world().worker({ ACCOUNT_PROBE_MS: '400' }, PULLER).ready();
     inject({ action: 'PullEvent', effect: { kind: 'http', status: 503 }, count: 5 });
