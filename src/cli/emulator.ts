@@ -29,7 +29,7 @@ Examples:
   curl http://127.0.0.1:9321/stats
 
 It transcodes nothing, but emits the events of it, to be pulled and confirmed: NewFileUpload, TranscodeComplete, and
-whatever is sent to its control port: -X POST /events -d '{"eventType":"FileDeleted","data":{"fileId":"1"}}'.
+whatever is sent to its control port: -X POST /events -d '{"eventType":"Any","data":{"fileId":"1"}}'.
 
 It prints the variables that a worker needs to use it. What it gets stays in its data directory.`;
 

@@ -3,6 +3,7 @@ import type { Fault } from '../../src/emulator/server.ts';
 import type { Upload, UploadOptions } from '../../src/index.ts';
 import { STAGES } from '../../src/queue/names.ts';
 import { useWorld } from '../support/use-world.ts';
+import { CliProcess } from './cli-process.ts';
 
 /** Events that are not confirmed come again after 1.5 s. */
 const { world, source, inject, stats } = useWorld({ quotaWindowMs: 3000, transcodeMs: 300 });
@@ -202,5 +203,46 @@ describe('ConvertVodFile', () => {
     await worker.end('SIGTERM');
     world().worker({}, ALL);
     expect((await first?.result())?.outcome).toBe('completed');
+  });
+});
+
+describe('vod-upload', () => {
+  const cli = (...args: string[]) =>
+    new CliProcess(args, {
+      env: { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix, SOURCE_ROOTS: world().sources },
+      cwd: world().sources,
+    }).ended;
+
+  it('transcode has any video of VOD’s transcoded, and tells a refusal', async () => {
+    world().worker();
+    const { fileId } = await (await world().uploads.add({ source: await source('any.mp4', 10) })).result();
+    const [begun, unknown, wrong] = await Promise.all([
+      cli('transcode', fileId, '--screenshot', '--wait', '--json'),
+      cli('transcode', '12345678901234567890', '--wait'),
+      cli('transcode', 'any.mp4'),
+    ]);
+    expect(begun).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(begun.stdout)).toEqual({
+      id: expect.stringMatching(/^t/),
+      ...{ fileId, outcome: 'begun', vodTaskId: expect.stringMatching(/^transcode-/) },
+    });
+    expect(unknown).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unknown.stderr).toMatch(
+      /^vod-upload: ConvertVodFile refused with code 1000 .*12345678901234567890/,
+    );
+    expect(wrong).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('fileId must be the digits'),
+    });
+    expect(stats().events.emitted).toMatchObject({ TranscodeComplete: 1 });
+  });
+
+  it('add --wait-for transcoded waits for it', async () => {
+    world().worker({}, ALL);
+    await source('by-command.mp4', 10);
+    const options = ['--transcode-after', '--wait-for', 'transcoded', '--transcode-timeout', '2h'];
+    const { exitCode, stdout } = await cli('add', 'by-command.mp4', ...options, '--wait', '--json');
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { outcome: 'completed' }]);
+    expect(converts().byResult).toEqual({ 0: 1 });
   });
 });
