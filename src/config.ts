@@ -31,6 +31,8 @@ export interface Config {
   readonly queuePrefix: string;
   readonly vod: {
     readonly endpoint: string;
+    /** Of the calls for what comes after an upload. */
+    readonly eventEndpoint: string;
     readonly region: string;
     readonly signatureMethod: SignatureMethod;
     /** Absent when neither the variable nor its file is set; {@link requireCredentials} insists. */
@@ -40,9 +42,22 @@ export interface Config {
     readonly secretIdFile?: string;
     readonly secretKeyFile?: string;
     /** Requests per minute for the whole account; 0 = not limited by us. */
-    readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+    readonly quotaPerMinute: {
+      readonly init: number;
+      readonly part: number;
+      readonly finish: number;
+      readonly transcode: number;
+      /** Of PullEvent, and of ConfirmEvent. */
+      readonly event: number;
+    };
     /** How long that minute is: 60,000, but for an emulator whose minutes are shorter. */
     readonly quotaWindowMs: number;
+  };
+  readonly events: {
+    /** Where `vod-upload ops` takes events by HTTP, `/` and a secret; absent = nowhere. */
+    readonly callbackPath?: string;
+    /** Whether workers of the stage `events` leave pulling to others, and only take what comes by HTTP. */
+    readonly callbackOnly: boolean;
   };
   /** Directories that sources may be in; unset: the working directory. */
   readonly sourceRoots?: readonly string[];
@@ -192,6 +207,7 @@ const schema = z.object({
     )
     .default('{vod}'),
   VOD_ENDPOINT: httpUrl.default('https://vod2.qcloud.com/v2/index.php'),
+  VOD_EVENT_ENDPOINT: httpUrl.default('https://vod.api.qcloud.com/v2/index.php'),
   VOD_SECRET_ID: z.string().optional(),
   VOD_SECRET_KEY: z.string().optional(),
   VOD_REGION: z
@@ -204,7 +220,17 @@ const schema = z.object({
   VOD_QUOTA_INIT_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_PART_PER_MINUTE: integer(10_000, 0, 10_000_000),
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
+  VOD_QUOTA_TRANSCODE_PER_MINUTE: integer(100, 0, 10_000_000),
+  VOD_QUOTA_EVENT_PER_MINUTE: integer(1000, 0, 10_000_000),
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
+  EVENT_CALLBACK_PATH: z
+    .string()
+    .regex(
+      /^\/[A-Za-z0-9_-]{22,128}$/,
+      'must be "/" and 22 to 128 letters, digits, "-" or "_" that nobody can guess, such as openssl rand -hex 16 prints',
+    )
+    .optional(),
+  EVENT_CALLBACK_ONLY: flag,
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
   PART_CONCURRENCY: slotBounds.default({ min: 8, max: 8 }),
@@ -243,6 +269,7 @@ const SECRETS = [
   'VOD_SECRET_ID',
   'VOD_SECRET_KEY',
   'OPS_USERS',
+  'EVENT_CALLBACK_PATH',
   'REDIS_URL',
   'REDIS_CLUSTER_NODES',
   'REDIS_SENTINELS',
@@ -303,6 +330,7 @@ export function loadConfig(env: Environment): Config {
     queuePrefix: v.QUEUE_PREFIX,
     vod: {
       endpoint: v.VOD_ENDPOINT,
+      eventEndpoint: v.VOD_EVENT_ENDPOINT,
       region: v.VOD_REGION,
       signatureMethod: v.VOD_SIGNATURE_METHOD,
       ...(v.VOD_SECRET_ID !== undefined && { secretId: v.VOD_SECRET_ID }),
@@ -313,8 +341,14 @@ export function loadConfig(env: Environment): Config {
         init: v.VOD_QUOTA_INIT_PER_MINUTE,
         part: v.VOD_QUOTA_PART_PER_MINUTE,
         finish: v.VOD_QUOTA_FINISH_PER_MINUTE,
+        transcode: v.VOD_QUOTA_TRANSCODE_PER_MINUTE,
+        event: v.VOD_QUOTA_EVENT_PER_MINUTE,
       },
       quotaWindowMs: v.VOD_QUOTA_WINDOW_MS,
+    },
+    events: {
+      ...(v.EVENT_CALLBACK_PATH !== undefined && { callbackPath: v.EVENT_CALLBACK_PATH }),
+      callbackOnly: v.EVENT_CALLBACK_ONLY,
     },
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
     hashConcurrency: v.HASH_CONCURRENCY,

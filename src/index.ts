@@ -5,6 +5,7 @@
  * - upload: one file on its way into VOD; a job that outlives every process.
  * - part: a byte range of a file, identified by its offset; one job, one request.
  * - attempt: the try of an upload from its start to its end; a retry after a failure is the next.
+ * - event: what VOD tells of a video by itself, such as that it has been transcoded.
  */
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
@@ -13,13 +14,22 @@ export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';
 export type { UploadResult } from './queue/jobs.ts';
 export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
+export type { ReceivedEvent } from './queue/received-events.ts';
 export {
   UploadFailedError,
   type UploadProgress,
   type UploadState,
   type UploadStatus,
 } from './queue/status.ts';
+export type { TranscodeOptions, Transcoding } from './queue/transcodings.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';
+export type {
+  FileDeletedData,
+  NewFileUploadData,
+  TranscodeCompleteData,
+  TranscodedVideo,
+  VodEvent,
+} from './vod/events.ts';
 export type { PartSize } from './vod/protocol.ts';

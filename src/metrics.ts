@@ -115,6 +115,19 @@ export function createMetrics(revision: string) {
       help: 'Parts that this worker sends at a time at most, as of now.',
       registers,
     }),
+    events: new Counter({
+      name: 'vod_events_total',
+      help: 'Events of VOD by type, by how they came (pull, callback), and outcome: joined, not_ours, invalid.',
+      labelNames: ['type', 'via', 'outcome'] as const,
+      registers,
+    }),
+    eventLag: new Histogram({
+      name: 'vod_event_lag_seconds',
+      help: 'Time from the end of an upload until an event of its video was joined to it, by type of event.',
+      labelNames: ['type'] as const,
+      buckets: SECONDS_OF_UPLOADS,
+      registers,
+    }),
     workerRunning: new Gauge({
       name: 'vod_worker_running',
       help: '1 while this process takes jobs of the queue.',
@@ -149,7 +162,7 @@ function beginAtZero({
     uploadBytes.inc({ disposition }, 0);
   }
   for (const outcome of ['ok', 'failed', 'skipped', 'aborted']) parts.inc({ outcome }, 0);
-  for (const action of ['InitUpload', 'UploadPart', 'FinishUpload']) {
+  for (const action of ['InitUpload', 'UploadPart', 'FinishUpload', 'PullEvent', 'ConfirmEvent']) {
     for (const code of ['4100', '4300']) apiErrors.inc({ action, code, retryable: 'false' }, 0);
   }
 }
@@ -205,6 +218,12 @@ export function createOpsMetrics(revision: string) {
     redisMemoryMax: new Gauge({
       name: 'vod_redis_memory_max_bytes',
       help: 'Memory that Redis may use; 0 = no limit.',
+      registers,
+    }),
+    eventCallbacks: new Counter({
+      name: 'vod_event_callbacks_total',
+      help: 'Requests to the callback of events by result: accepted, refused, limited, failed.',
+      labelNames: ['result'] as const,
       registers,
     }),
     pollErrors: new Counter({

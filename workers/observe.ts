@@ -5,11 +5,12 @@ import type { Metrics } from '../src/metrics.ts';
 import type { ConsumerSettings } from '../src/queue/consumer.ts';
 import { failureOf, parseFailure } from '../src/queue/failure.ts';
 import { type History, historyRow } from '../src/queue/history.ts';
-import type { PartData, UploadData, UploadResult } from '../src/queue/jobs.ts';
+import type { EventData, EventValue, PartData, UploadData, UploadResult } from '../src/queue/jobs.ts';
 import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
 import type { UploadChange } from '../src/queue/reconcile.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
 import { documentedCodeLabel, VodError } from '../src/vod/errors.ts';
+import { parseEvent, type VodEvent } from '../src/vod/events.ts';
 
 /** A failing upload may have thousands of failed attempts; one process writes one row about them in this time. */
 const HISTORY_INTERVAL_MS = 10_000;
@@ -78,6 +79,38 @@ export class Observer {
       );
     });
     this.#observeWorker(worker, 'upload');
+  }
+
+  /** Tells what has become of each event of VOD's. */
+  observeEvents(worker: Worker<unknown, EventValue>): void {
+    const described = (job: Job) => {
+      const { via, content } = job.data as EventData;
+      const type = typeOf(content);
+      return { type, via, fields: { jobId: job.id, eventType: job.name, via } };
+    };
+    worker.on('completed', (job, value) => {
+      const { type, via, fields } = described(job);
+      if (value.outcome === 'not ours') {
+        this.#metrics.events.inc({ type, via, outcome: 'not_ours' });
+        this.#log.info({ ...fields, reason: value.reason }, 'event is of no upload');
+        return;
+      }
+      this.#metrics.events.inc({ type, via, outcome: 'joined' });
+      for (const { uploadId, isNew, lagMs } of value.uploads) {
+        if (!isNew) continue;
+        if (lagMs !== undefined) this.#metrics.eventLag.observe({ type }, lagMs / 1000);
+        this.#log.info({ uploadId, ...fields, lagMs }, 'event joined');
+        this.#history.record(uploadId, `VOD told ${job.name}${via === 'callback' ? ', by HTTP' : ''}`);
+      }
+    });
+    worker.on('failed', (job, error) => {
+      if (job === undefined) return;
+      const { via = 'pull' } = (job.data ?? {}) as Partial<EventData>;
+      const { code, message: reason } = parseFailure(error.message);
+      this.#metrics.events.inc({ type: 'other', via: via === 'callback' ? via : 'pull', outcome: 'invalid' });
+      this.#log.warn({ jobId: job.id, eventType: job.name, code, reason }, 'event failed');
+    });
+    this.#observeWorker(worker, 'events');
   }
 
   /** Tells each attempt of a child that is spent, those that succeed at debug. */
@@ -182,6 +215,14 @@ function vodErrorOf(error: unknown): VodError | undefined {
 
 function describeError(error: unknown): ReturnType<typeof failureOf> {
   return error instanceof VodError ? failureOf(error) : parseFailure((error as Error).message);
+}
+
+function typeOf(content: unknown): VodEvent['type'] {
+  try {
+    return parseEvent(content).type;
+  } catch {
+    return 'other';
+  }
 }
 
 function describeResult({ outcome, fileId, fileSize, bytesSent, durationMs }: UploadResult): string {

@@ -1,8 +1,8 @@
 import type { Metrics } from '../src/metrics.ts';
-import type { Bandwidth } from '../src/queue/bandwidth.ts';
 import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
 import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
+import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -17,7 +17,7 @@ export function partProcessor(deps: {
   readonly reader: PartReader;
   readonly slots: PartSlots;
   /** Absent when there is no cap on all replicas together. */
-  readonly bandwidth: Bandwidth | undefined;
+  readonly bandwidth: SharedRate | undefined;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly marks: Marks;

@@ -2,13 +2,13 @@ import './heap.ts';
 import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { createLogger, logConsole } from '../src/log.ts';
-import { STAGES, type Stage } from '../src/queue/names.ts';
+import { STAGES, type Stage, USUAL_STAGES } from '../src/queue/names.ts';
 import { startTracing, type Tracing } from '../src/tracing.ts';
 import { startWorker } from './start.ts';
 
 /** @throws {UploaderError} naming the stages there are. */
 function parseStages(list: string | undefined): readonly Stage[] {
-  if (list === undefined) return STAGES;
+  if (list === undefined) return USUAL_STAGES;
   const names = list.split(',').map((name) => name.trim());
   const wrong = names.filter((name) => !(STAGES as readonly string[]).includes(name));
   if (wrong.length > 0) {

@@ -1,4 +1,3 @@
-import type { Worker } from 'bullmq';
 import type { Logger } from '../src/log.ts';
 import { within } from '../src/within.ts';
 
@@ -11,7 +10,7 @@ export const HAND_BACK_MS = 5000;
  * @returns whether everything had ended by itself.
  */
 export async function closeGracefully(options: {
-  readonly workers: readonly Worker[];
+  readonly workers: readonly { close(): Promise<unknown> }[];
   readonly consumers: readonly { handBack(): void }[];
   readonly timeoutMs: number;
   readonly log: Logger;

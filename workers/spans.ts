@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/api';
 import type { Attempt } from '../src/queue/consumer.ts';
 import { VERSION } from '../src/version.ts';
+import type { VodApiClient } from '../src/vod/api-client.ts';
 import { outcomeOf, type VodClient } from '../src/vod/client.ts';
 import { VodError } from '../src/vod/errors.ts';
 import type { VodAction } from '../src/vod/protocol.ts';
@@ -25,10 +26,11 @@ const UPLOAD_ID = createContextKey('upload id');
 const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
 /** Has the spans of a job say which upload it belongs to. */
-export function tracedProcessor<Data extends { readonly uploadId: string }>(
+export function tracedProcessor<Data extends { readonly uploadId?: string }>(
   process: (data: Data, attempt: Attempt) => Promise<unknown>,
 ): (data: Data, attempt: Attempt) => Promise<unknown> {
   return (data, attempt) => {
+    if (data.uploadId === undefined) return process(data, attempt);
     trace.getActiveSpan()?.setAttribute('vod.upload_id', data.uploadId);
     return context.with(
       context.active().setValue(UPLOAD_ID, data.uploadId),
@@ -58,6 +60,15 @@ export function tracedClient(client: VodClient): VodClient {
     finishUpload: (fileSha, signal) =>
       inSpan('FinishUpload', { 'vod.file_sha': fileSha }, () => client.finishUpload(fileSha, signal)),
     close: () => client.close(),
+  };
+}
+
+/** The same of what comes after an upload; the pulling of events, which belongs to none, has no spans. */
+export function tracedApiClient(client: VodApiClient): VodApiClient {
+  return {
+    ...client,
+    convertFile: (request, signal) =>
+      inSpan('ConvertVodFile', { 'vod.file_id': request.fileId }, () => client.convertFile(request, signal)),
   };
 }
 

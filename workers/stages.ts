@@ -3,7 +3,6 @@ import type { Config } from '../src/config.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
-import { Bandwidth } from '../src/queue/bandwidth.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
 import type { RedisClient } from '../src/queue/connection.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type StageConsumer,
   workerOptions,
 } from '../src/queue/consumer.ts';
+import { FileIndex } from '../src/queue/file-index.ts';
 import { HashCache } from '../src/queue/hash-cache.ts';
 import { History } from '../src/queue/history.ts';
 import {
@@ -21,27 +21,36 @@ import {
   parseHashData,
   parseInitData,
   parsePartData,
+  parseTranscodeData,
   type UploadResult,
 } from '../src/queue/jobs.ts';
 import { createLeave } from '../src/queue/leave.ts';
+import { steadyRate } from '../src/queue/limits.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
+import { UploadEvents } from '../src/queue/received-events.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
+import { SharedRate } from '../src/queue/shared-rate.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
+import { transcodeCompleted } from '../src/queue/transcode.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
+import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
+import { eventProcessor } from './event.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
+import { Puller } from './pull.ts';
 import { tracedProcessor } from './spans.ts';
+import { isUnexpectedStatus, transcodeProcessor } from './transcode.ts';
 import { createVodCall } from './vod-call.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
@@ -50,15 +59,24 @@ const UPLOAD_CONCURRENCY = 8;
 /** Jobs beyond the threads wait here and not in the queue, where a small file could not pass the large ones at work. */
 const HASH_JOBS_PER_THREAD = 4;
 
-/** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
+/** InitUpload, FinishUpload and ConvertVodFile of one process at a time; the account's quota is what really binds them. */
 export const CONTROL_CONCURRENCY = 8;
+
+/** A file that is not fit to be transcoded yet is tried so many times later than what failed otherwise. */
+const UNFIT_FILE_FACTOR = 10;
+
+/** Joining an event takes Redis some round trips and nothing else. */
+const EVENT_CONCURRENCY = 8;
 
 export interface StageDependencies {
   readonly config: Config;
   readonly redis: RedisClient;
   readonly queues: Queues;
   readonly vod: VodClient;
+  readonly api: VodApiClient;
   readonly breaker: Breaker;
+  /** Of the host that `api` calls. */
+  readonly apiBreaker: Breaker;
   readonly hasher: Hasher;
   readonly reader: PartReader;
   /** Directories that sources may be in. */
@@ -71,14 +89,18 @@ export interface RunningStages {
   readonly workers: readonly Worker[];
   /** Of the workers, those whose jobs can be aborted. */
   readonly consumers: readonly StageConsumer[];
+  /** Of the stage `events`, unless others pull. */
+  readonly puller?: Puller;
 }
 
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
-  const { config, redis, queues, vod, breaker, hasher, reader, roots, metrics, log } = deps;
+  const { config, redis, queues, vod, api, breaker, apiBreaker, hasher, reader, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
+  const files = fileIndex(config, redis);
+  const events = new UploadEvents(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
   const leave = createLeave(log);
   const settings: ConsumerSettings = {
@@ -92,20 +114,27 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     leave,
     telemetry: traced ? telemetry : undefined,
   };
-  const backoff = (attempt: number): number =>
-    backoffDelayMs(attempt, { baseMs: config.backoffBaseMs, maxMs: config.backoffMaxMs });
+  const backoff = (attempt: number, error?: unknown): number =>
+    backoffDelayMs(attempt, {
+      baseMs: config.backoffBaseMs * (isUnexpectedStatus(error) ? UNFIT_FILE_FACTOR : 1),
+      maxMs: config.backoffMaxMs,
+    });
 
   const consumers: StageConsumer[] = [];
-  const consume = <Data extends { readonly uploadId: string }>(
-    stage: Exclude<Stage, 'upload'>,
+  const consume = <Data extends { readonly uploadId?: string }>(
+    stage: Exclude<Stage, 'upload' | 'events'>,
     concurrency: number,
     parse: (value: unknown) => Data,
     process: (data: Data, attempt: Attempt) => Promise<unknown>,
+    guard = breaker,
   ): Worker | undefined => {
     if (!stages.has(stage)) return undefined;
     const queue = queues[stage];
     const work = traced ? tracedProcessor(process) : process;
-    const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
+    const consumer = new Consumer({
+      ...{ stage, queue, concurrency, parse, process: work, backoff },
+      settings: { ...settings, breaker: guard },
+    });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
     consumers.push(consumer);
@@ -113,25 +142,33 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   };
   const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
   const { total } = maxBytesPerSecond;
-  const bandwidth = total === undefined ? undefined : new Bandwidth(redis, config.queuePrefix, total);
+  const bandwidth =
+    total === undefined ? undefined : new SharedRate(redis, `${config.queuePrefix}:bandwidth`, total);
   const slots = new PartSlots(partConcurrency, log);
   const cache = new HashCache(redis, config.queuePrefix);
   const call = createVodCall(breaker);
-  const files = new OpenFiles(roots);
+  const openFiles = new OpenFiles(roots);
   consume(
     'hash',
     HASH_JOBS_PER_THREAD * hashConcurrency,
     parseHashData,
-    hashProcessor({ roots, files, hasher, cache, progress, metrics }),
+    hashProcessor({ roots, files: openFiles, hasher, cache, progress, metrics }),
   );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
   const partWorker = consume(
     'part',
     slots.jobs,
     parsePartData,
-    partProcessor({ files, reader, slots, bandwidth, vod, call, marks, metrics }),
+    partProcessor({ files: openFiles, reader, slots, bandwidth, vod, call, marks, metrics }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
+  consume(
+    'transcode',
+    CONTROL_CONCURRENCY,
+    parseTranscodeData,
+    transcodeProcessor({ api, call: createVodCall(apiBreaker) }),
+    apiBreaker,
+  );
   metrics.partSlots.set(0);
   if (partWorker !== undefined) {
     slots.start(({ slots, jobs }) => {
@@ -147,6 +184,8 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       redis,
       marks,
       senders: new Senders(queues.upload, redis, config.queuePrefix),
+      files,
+      events,
       childAttempts: config.partAttempts,
       backoff,
       leave,
@@ -166,7 +205,45 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     observer.observeUploads(worker);
     workers.push(worker);
   }
-  return { workers, consumers };
+  if (!stages.has('events')) return { workers, consumers };
+  const process = eventProcessor({
+    files,
+    events,
+    looks: config.partAttempts,
+    backoff,
+    leave,
+    transcoded: (uploadId) => transcodeCompleted(queues.upload, redis, uploadId),
+  });
+  const worker = new Worker(QUEUES.events, process, {
+    ...workerOptions(settings),
+    concurrency: EVENT_CONCURRENCY,
+    removeOnComplete: keepJobs(config.keep.completed),
+    removeOnFail: keepJobs(config.keep.failed),
+  });
+  worker.on('error', (error) => logWorkerError(log, 'events', error));
+  observer.observeEvents(worker);
+  workers.push(worker);
+  if (config.events.callbackOnly) return { workers, consumers };
+  const accountProbeMs = config.probeMs.account;
+  const rates = eventRates(config, redis);
+  const puller = new Puller({ api, queue: queues.events, rates, backoff, accountProbeMs, log });
+  return { workers, consumers, puller };
+}
+
+/** An event can be told of as long as its upload can be looked up. */
+function fileIndex({ keep, queuePrefix }: Config, redis: RedisClient): FileIndex {
+  return new FileIndex(redis, queuePrefix, Math.max(keep.completed.ageSeconds, keep.failed.ageSeconds));
+}
+
+/** Requests of PullEvent and of ConfirmEvent, each its own quota. */
+function eventRates(
+  { queuePrefix, vod: { quotaPerMinute, quotaWindowMs } }: Config,
+  redis: RedisClient,
+): { pull: SharedRate; confirm: SharedRate } | undefined {
+  if (quotaPerMinute.event === 0) return undefined;
+  const perSecond = steadyRate(quotaPerMinute.event, quotaWindowMs);
+  const rate = (action: string) => new SharedRate(redis, `${queuePrefix}:vod-rate:${action}`, perSecond);
+  return { pull: rate('PullEvent'), confirm: rate('ConfirmEvent') };
 }
 
 function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: number; count: number } {

@@ -11,7 +11,7 @@ import {
   workerConnection,
 } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
-import type { Hold } from '../src/queue/hold.ts';
+import { apiHoldKey, type Hold, holdKey } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
@@ -21,14 +21,15 @@ import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
+import { createApiClient } from '../src/vod/api-client.ts';
 import { createVodClient } from '../src/vod/client.ts';
 import { vodObserver } from './observe.ts';
 import { closeGracefully } from './shutdown.ts';
-import { tracedClient } from './spans.ts';
+import { tracedApiClient, tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
 
 /** Only these need the account's credentials. */
-const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
+const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'transcode', 'events'];
 
 export interface RunningWorker {
   /**
@@ -96,40 +97,51 @@ export async function startWorker(
   }
   const traced = config.tracing !== undefined;
   const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
+  const { init, part, finish, transcode } = config.vod.quotaPerMinute;
+  const guarded = { queues, redis, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs, log };
   const breaker = await Breaker.start({
-    queues,
-    redis,
-    prefix: config.queuePrefix,
-    quotaPerMinute: config.vod.quotaPerMinute,
-    minuteMs: config.vod.quotaWindowMs,
-    probeMs: config.probeMs,
-    log,
+    ...guarded,
+    key: holdKey(config.queuePrefix),
+    quotaPerMinute: { init, part, finish },
     onChange: (now) => {
       hold = now;
       showHold();
     },
   });
-  const client = createVodClient({
-    endpoint: config.vod.endpoint,
+  const apiBreaker = await Breaker.start({
+    ...guarded,
+    key: apiHoldKey(config.queuePrefix),
+    quotaPerMinute: { transcode },
+    onChange: () => {},
+  });
+  const account = {
     credentials,
     region: config.vod.region,
     signatureMethod: config.vod.signatureMethod,
+    proxyEnv: config.proxyEnv,
+    onRequest: vodObserver(metrics),
+  };
+  const client = createVodClient({
+    ...account,
+    endpoint: config.vod.endpoint,
     connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
     ...(config.maxBytesPerSecond.process !== undefined && {
       maxBytesPerSecond: config.maxBytesPerSecond.process,
     }),
-    proxyEnv: config.proxyEnv,
-    onRequest: vodObserver(metrics),
   });
+  const apiClient = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
   const vod = traced ? tracedClient(client) : client;
+  const api = traced ? tracedApiClient(apiClient) : apiClient;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
-  const { workers, consumers } = startStages(stages, {
+  const { workers, consumers, puller } = startStages(stages, {
     config,
     redis,
     queues,
     vod,
+    api,
     breaker,
+    apiBreaker,
     hasher,
     reader,
     roots,
@@ -149,10 +161,18 @@ export async function startWorker(
   return {
     async close() {
       phase = 'draining';
-      const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
+      const pullers = puller === undefined ? [] : [puller];
+      const drained = await closeGracefully({
+        workers: [...workers, ...pullers],
+        consumers: [...consumers, ...pullers],
+        timeoutMs: config.shutdownTimeoutMs,
+        log,
+      });
       await Promise.all([hasher.close(), reader.close()]);
       vod.close();
+      api.close();
       breaker.stop();
+      apiBreaker.stop();
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();

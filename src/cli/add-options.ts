@@ -10,6 +10,10 @@ export interface AddOptions {
   readonly transcode?: boolean;
   readonly screenshot?: boolean;
   readonly watermark?: boolean;
+  readonly transcodeAfter?: boolean;
+  readonly waitFor?: NonNullable<UploadOptions['waitFor']>;
+  /** Milliseconds. */
+  readonly transcodeTimeout?: number;
   readonly partSize?: PartSize;
   readonly priority?: number;
   /** Milliseconds. */
@@ -22,6 +26,12 @@ export interface AddOptions {
 
 /** The API's options for one of the files. */
 export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
-  const { tag, wait: _wait, json: _json, ...same } = options;
-  return { source, ...same, ...(tag !== undefined && { tags: tag }) };
+  const { tag, transcodeAfter, transcodeTimeout, wait: _wait, json: _json, ...same } = options;
+  return {
+    source,
+    ...same,
+    ...(transcodeAfter && { transcode: 'after' }),
+    ...(transcodeTimeout !== undefined && { transcodeTimeoutMs: transcodeTimeout }),
+    ...(tag !== undefined && { tags: tag }),
+  };
 }

@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { addUploads } from './add-uploads.ts';
 import { collect, parseDuration, parsePartSize, parseWholeNumber } from './parse.ts';
 import type { Definition } from './program.ts';
@@ -7,6 +8,7 @@ Examples:
   vod-upload add launch.mp4 --wait
   vod-upload add *.mp4 --tag archive --tag 2026 --priority 8
   vod-upload add talk.mov --name "Opening talk" --transcode --screenshot --class-id 12
+  vod-upload add talk.mov --transcode-after --wait-for transcoded --transcode-timeout 2h --wait
   vod-upload add launch.mp4 --key order-42 --wait --json | jq -r .fileId
 
 Without --wait it ends as soon as the uploads are in the queue. With --json it prints one object per file and line:
@@ -31,6 +33,23 @@ export function defineAdd({ command, action, context }: Definition): void {
     .option('--tag <tag>', 'tag of the video; can be given more than once', collect)
     .option('--class-id <number>', 'category in VOD', parseWholeNumber)
     .option('--transcode', 'have VOD transcode the video')
+    .addOption(
+      new Option(
+        '--transcode-after',
+        'have VOD transcode it when it is there, also when it was there before',
+      ).conflicts('transcode'),
+    )
+    .addOption(
+      new Option(
+        '--wait-for <end>',
+        'what completes the upload; transcoded needs events, see worker --help',
+      ).choices(['uploaded', 'transcoded']),
+    )
+    .option(
+      '--transcode-timeout <time>',
+      'how long the upload waits to be transcoded; default 6h',
+      parseDuration,
+    )
     .option('--screenshot', 'have VOD take screenshots')
     .option('--watermark', 'have VOD add the watermark set up in its console')
     .option('--part-size <size>', '512k or 1m; default 1m', parsePartSize)

@@ -1,10 +1,10 @@
 import { fields, formatBytes, formatDuration, formatTime, printable } from '../format.ts';
-import type { UploadStatus } from '../index.ts';
+import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../queue/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
 
-/** An upload at one moment, in lines of label and value. */
-export function describeStatus(status: UploadStatus): string {
+/** An upload at one moment, and what VOD has told of its video, in lines of label and value. */
+export function describeStatus(status: UploadStatus, events: readonly ReceivedEvent[] = []): string {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
   const amounts = describeMeasure(measureOf(progress));
@@ -24,6 +24,7 @@ export function describeStatus(status: UploadStatus): string {
     ['fileId', result?.fileId],
     ['url', result && printable(result.url)],
     ['SHA-1', result?.fileSha],
+    ...events.map(({ at, event }): [string, string] => ['event', `${event.eventType}  ${formatTime(at)}`]),
     ['error', error && `${printable(error.message)} [${error.code}]`],
     ['again', error && `vod-upload retry ${id}`],
   ]);

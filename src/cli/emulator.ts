@@ -5,7 +5,7 @@ import type { Emulator } from '../emulator/server.ts';
 import { fields } from '../format.ts';
 import { createLogger } from '../log.ts';
 import { type CliContext, EXIT } from './context.ts';
-import { parsePort, parseQuota } from './parse.ts';
+import { parseDuration, parseHttpUrl, parsePort, parseQuota } from './parse.ts';
 import type { Definition } from './program.ts';
 
 const DEFAULTS = {
@@ -24,7 +24,12 @@ Examples:
   vod-upload emulator --quota init=100,part=10000,finish=100
   curl -X POST http://127.0.0.1:9321/faults \\
     -d '{"action":"UploadPart","count":3,"effect":{"kind":"code","code":-10005,"canRetry":1}}'
+  curl -X POST http://127.0.0.1:9321/faults \\
+    -d '{"action":"TranscodeComplete","effect":{"kind":"lost"}}'
   curl http://127.0.0.1:9321/stats
+
+It transcodes nothing, but emits the events of it, to be pulled and confirmed: NewFileUpload, TranscodeComplete, and
+whatever is sent to its control port: -X POST /events -d '{"eventType":"Any","data":{"fileId":"1"}}'.
 
 It prints the variables that a worker needs to use it. What it gets stays in its data directory.`;
 
@@ -35,6 +40,8 @@ interface EmulatorCommandOptions {
   readonly data: string;
   readonly quota?: QuotaLimits;
   readonly publicUrl?: string;
+  readonly transcodeTime?: number;
+  readonly callbackUrl?: string;
   readonly secretId: string;
   readonly secretKey: string;
   readonly json?: boolean;
@@ -56,9 +63,11 @@ export function defineEmulator({ command, action, context }: Definition): void {
     .option('--data <directory>', 'where it keeps videos and state', DEFAULTS.data)
     .option(
       '--quota <limits>',
-      'requests per minute, init,part,finish or by name; default no limits',
+      'requests per minute, init,part,finish or by name, also convert, pull, confirm; default no limits',
       parseQuota,
     )
+    .option('--transcode-time <time>', 'how long a transcoding takes; default 1s', parseDuration)
+    .option('--callback-url <url>', 'where events are sent by HTTP as well; default nowhere', parseHttpUrl)
     .option('--secret-id <id>', 'the SecretId that it accepts', DEFAULTS.secretId)
     .option('--secret-key <key>', 'the key that belongs to it', DEFAULTS.secretKey)
     .option('--json', 'print where it listens as one JSON object')
@@ -67,7 +76,7 @@ export function defineEmulator({ command, action, context }: Definition): void {
 }
 
 async function runEmulator(options: EmulatorCommandOptions, context: CliContext): Promise<number> {
-  const { quota, data, ...given } = options;
+  const { quota, data, transcodeTime, ...given } = options;
   const { LOG_LEVEL, LOG_FORMAT } = context.env;
   const log = createLogger(loadConfig({ LOG_LEVEL, LOG_FORMAT }));
   const { startEmulator } = await import('../emulator/server.ts');
@@ -77,6 +86,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
   const emulator = await startEmulator({
     ...given,
     dataDir,
+    ...(transcodeTime !== undefined && { transcodeMs: transcodeTime }),
     ...(quota !== undefined && { quotaPerMinute: quota }),
     log: (values, message) => log.info(values, message),
   });
@@ -88,12 +98,17 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
 
 function describe({ url, controlUrl }: Emulator, dataDir: string, options: EmulatorCommandOptions): string {
   const { secretId, secretKey, json } = options;
-  const variables = { VOD_ENDPOINT: url, VOD_SECRET_ID: secretId, VOD_SECRET_KEY: secretKey };
+  const variables = {
+    VOD_ENDPOINT: url,
+    VOD_EVENT_ENDPOINT: url,
+    VOD_SECRET_ID: secretId,
+    VOD_SECRET_KEY: secretKey,
+  };
   if (json) return `${JSON.stringify({ url, controlUrl, dataDir, variables })}\n`;
   const assignments = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
   const places = fields([
     ['API', url],
-    ['control', `${controlUrl}  (GET /stats, POST /faults, PUT /quota)`],
+    ['control', `${controlUrl}  (GET /stats, POST /faults, POST /events, PUT /quota)`],
     ['data', dataDir],
   ]);
   return `VOD emulator\n${places}\nA worker uses it with:\n${assignments.join('')}\nCtrl-C ends it.\n`;

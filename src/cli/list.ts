@@ -15,7 +15,7 @@ Examples:
   vod-upload list --search launch                    by file name, key, id, SHA-1 or fileId
   vod-upload list --state failed --json | jq -r .id | xargs -n 1 vod-upload retry
 
-States: queued, hashing, initializing, uploading, finishing, completed, failed, cancelled.`;
+States: queued, hashing, initializing, uploading, finishing, transcoding, completed, failed, cancelled.`;
 
 /** `vod-upload list` */
 export function defineList({ command, action, context }: Definition): void {

@@ -14,6 +14,7 @@ It serves:
   /dashboard   the queues and their jobs (Bull Board)
   /metrics     the state of the queues, for Prometheus
   /healthz, /readyz
+  EVENT_CALLBACK_PATH, when it is set: where VOD may send its events, to be looked at by worker --stages events
 
 One such process is enough, however many workers there are. It needs Redis, and no credentials of VOD.`;
 

@@ -54,9 +54,9 @@ export function parsePort(text: string): number {
   return Number(text);
 }
 
-const QUOTA_NAMES = ['init', 'part', 'finish'] as const;
+const QUOTA_NAMES = ['init', 'part', 'finish', 'convert', 'pull', 'confirm'] as const;
 
-/** `100,10000,100` in the order init, part, finish, or by name, `part=600`; 0 or left out is no limit. */
+/** `100,10000,100` in the order init, part, finish, convert, pull, confirm, or by name, `part=600`; 0 or left out is no limit. */
 export function parseQuota(text: string): QuotaLimits {
   const limits: Partial<Record<(typeof QUOTA_NAMES)[number], number>> = {};
   for (const [index, entry] of text.split(',').entries()) {
@@ -70,6 +70,15 @@ export function parseQuota(text: string): QuotaLimits {
     limits[name] = Number(number);
   }
   return limits;
+}
+
+/** An address to send requests to. */
+export function parseHttpUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw new InvalidArgumentError('It must be an http or https URL.');
+  }
+  return text;
 }
 
 /** For options that can be given more than once. */

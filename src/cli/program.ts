@@ -9,6 +9,7 @@ import { defineList } from './list.ts';
 import { defineOps } from './ops.ts';
 import { defineRetry } from './retry.ts';
 import { defineStatus } from './status.ts';
+import { defineTranscode } from './transcode.ts';
 import { defineWorker } from './worker.ts';
 
 /** What each command's definition gets. */
@@ -69,6 +70,7 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
   defineList(definition);
   defineRetry(definition);
   defineCancel(definition);
+  defineTranscode(definition);
   defineWorker(definition);
   defineOps(definition);
   defineEmulator(definition);

@@ -1,4 +1,4 @@
-import type { Failure, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
+import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
 import type { UploadData } from '../queue/jobs.ts';
 
 /**
@@ -32,6 +32,8 @@ export interface UploadRecord {
   readonly partsSkipped: number | null;
   readonly bytesSent: number | null;
   readonly durationMs: number | null;
+  /** `status` only: what VOD has told of the video. */
+  readonly events?: readonly ReceivedEvent[];
   readonly error?: Failure;
 }
 

@@ -24,8 +24,11 @@ export function defineStatus({ command, action, context }: Definition): void {
     .action(
       action(async (id: string, { json }: { json?: boolean }) => {
         await withProducer(loadConfig(context.env), async (uploads) => {
-          const status = await (await existing(uploads, id)).status();
-          context.out.write(json ? jsonLine(recordOf(status)) : describeStatus(status));
+          const upload = await existing(uploads, id);
+          const [status, events] = await Promise.all([upload.status(), upload.events()]);
+          context.out.write(
+            json ? jsonLine({ ...recordOf(status), events }) : describeStatus(status, events),
+          );
         });
         return EXIT.done;
       }),

@@ -4,8 +4,9 @@ import type { Definition } from './program.ts';
 const EXAMPLES = `
 Examples:
   vod-upload worker
-  vod-upload worker --stages upload,hash           near the disks
-  vod-upload worker --stages init,part,finish      where the network is good
+  vod-upload worker --stages upload,hash                   near the disks
+  vod-upload worker --stages init,part,finish,transcode    where the network is good
+  vod-upload worker --stages events    pull the events of the account, which other programs then miss
   LOG_FORMAT=pretty LOG_LEVEL=debug vod-upload worker
 
 It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE). SIGTERM and Ctrl-C let it end what it is at, for as
@@ -15,7 +16,10 @@ long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once. Nothing is 
 export function defineWorker({ command, action, context }: Definition): void {
   command('worker')
     .description('carry out uploads until it is stopped')
-    .option('--stages <list>', 'only these stages of upload,hash,init,part,finish; default all')
+    .option(
+      '--stages <list>',
+      'only these stages of upload,hash,init,part,finish,transcode,events; default all but events',
+    )
     .addHelpText('after', EXAMPLES)
     .action(
       action(async ({ stages }: { stages?: string }) => {

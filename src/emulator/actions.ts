@@ -1,31 +1,51 @@
 /** What each action does once the request may come in: rules, then the store, then the reply. */
 import type { VodAction } from '../vod/protocol.ts';
 import type { RequestBody } from './body.ts';
+import type { Events } from './events.ts';
+import type { Feed } from './feed.ts';
 import type { Params } from './query.ts';
-import { accepted, type Reply } from './reply.ts';
-import { checkPartBody, parseFileSha, parseInit, parsePart } from './rules.ts';
+import { accepted, Refusal, type Reply } from './reply.ts';
+import { checkPartBody, parseConfirm, parseConvert, parseFileSha, parseInit, parsePart } from './rules.ts';
 import type { RequestCounts } from './stats.ts';
 import type { Store } from './store.ts';
 import type { StoredFile } from './stored-files.ts';
 
 export interface ActionContext {
   readonly store: Store;
+  readonly events: Events;
+  readonly feed: Feed;
   readonly counts: RequestCounts;
   readonly urlOf: (file: StoredFile) => string;
   /** Aborts what takes long when the emulator closes. */
   readonly signal: AbortSignal;
 }
 
-/** @throws {Refusal} by any rule of the action. */
+/**
+ * @param gone aborts when nobody waits for the reply any more
+ * @throws {Refusal} by any rule of the action.
+ */
 export async function act(
   context: ActionContext,
   action: VodAction,
   params: Params,
   body: RequestBody,
+  gone: AbortSignal,
 ): Promise<Reply> {
-  if (action === 'InitUpload') return initUpload(context, params);
-  if (action === 'UploadPart') return await uploadPart(context, params, body);
-  return await finishUpload(context, params);
+  switch (action) {
+    case 'InitUpload':
+      return initUpload(context, params);
+    case 'UploadPart':
+      return await uploadPart(context, params, body);
+    case 'FinishUpload':
+      return await finishUpload(context, params);
+    case 'ConvertVodFile':
+      return convertFile(context, parseConvert(params));
+    case 'PullEvent':
+      return accepted(0, { eventList: await context.feed.pull(gone) });
+    case 'ConfirmEvent':
+      context.feed.confirm(parseConfirm(params));
+      return accepted(0);
+  }
 }
 
 function initUpload({ store, urlOf }: ActionContext, params: Params): Reply {
@@ -51,4 +71,11 @@ async function uploadPart(
 async function finishUpload({ store, urlOf, signal }: ActionContext, params: Params): Promise<Reply> {
   const file = await store.finish(parseFileSha(params), signal);
   return accepted(0, { fileId: file.fileId, url: urlOf(file) });
+}
+
+function convertFile({ store, events }: ActionContext, fileId: string): Reply {
+  const file = store.files.ofId(fileId);
+  if (file === undefined) throw new Refusal(1000, `there is no file with fileId ${fileId}`);
+  if (events.isTranscoding(fileId)) throw new Refusal(10009, `file ${fileId} is being transcoded`);
+  return accepted(0, { vodTaskId: events.transcode(file) });
 }

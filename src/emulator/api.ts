@@ -10,7 +10,7 @@ import { endJson, precludesEffect, respond } from './outcomes.ts';
 import { type Params, parseQuery } from './query.ts';
 import type { Quota } from './quota.ts';
 import { Refusal, type Reply, refused } from './reply.ts';
-import { parseAction } from './rules.ts';
+import { parseAction, tellsCanRetry } from './rules.ts';
 
 export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
 
@@ -82,7 +82,8 @@ async function serveCall(
     return '4000';
   }
   if (precludesEffect(outcome)) return respond(response, nothing, outcome);
-  return respond(response, await replyTo(context, call, request, body), outcome);
+  const gone = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
+  return respond(response, await replyTo(context, call, request, body, gone), outcome);
 }
 
 async function replyTo(
@@ -90,22 +91,32 @@ async function replyTo(
   { action, params, path }: Call,
   request: IncomingMessage,
   body: RequestBody,
+  gone: AbortSignal,
 ): Promise<Reply> {
   const started = performance.now();
   let reply: Reply;
   try {
     context.access.check({ method: request.method ?? '', host: request.headers.host ?? '', path }, params);
     context.quota.admit(action);
-    reply = await act(context, action, params, body);
+    reply = await act(context, action, params, body, gone);
   } catch (error) {
     reply = replyOf(error, context.log);
   }
   if (reply.code < 0 || reply.code > 2 || action !== 'UploadPart') {
-    const { code, message, fileId } = reply;
+    const { code, message, fileId = params.get('fileId') } = reply;
     const durationMs = Math.round(performance.now() - started);
     context.log({ action, fileSha: params.get('fileSha'), code, message, fileId, durationMs }, 'reply');
   }
-  return reply;
+  if (tellsCanRetry(action)) return reply;
+  const { canRetry: _, ...rest } = reply;
+  return rest;
+}
+
+/** Aborts with `signal`, and when the caller goes away: only a request that is held can outlive its caller. */
+function whenClosed(response: ServerResponse, signal: AbortSignal): AbortSignal {
+  const closed = new AbortController();
+  response.once('close', () => closed.abort());
+  return AbortSignal.any([signal, closed.signal]);
 }
 
 /** What isn't a refusal is the emulator's own trouble, a full disk for instance: worth another try. */

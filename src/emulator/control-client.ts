@@ -1,5 +1,6 @@
 /** The control endpoint of an emulator in another process, as functions. */
 import { UploaderError } from '../errors.ts';
+import type { EmittedEvent } from './control.ts';
 import type { Fault } from './faults.ts';
 import type { QuotaLimits } from './quota.ts';
 import type { EmulatorStats } from './stats.ts';
@@ -10,6 +11,7 @@ export interface ControlClient {
   stats(): Promise<EmulatorStats>;
   resetStats(): Promise<void>;
   setQuota(limits: QuotaLimits): Promise<void>;
+  emit(event: EmittedEvent): Promise<void>;
 }
 
 /** Each function rejects with {@link UploaderError} `EMULATOR_CONTROL` when the endpoint refuses. */
@@ -28,5 +30,6 @@ export function controlClient(controlUrl: string): ControlClient {
     stats: async () => (await call('GET', '/stats')) as EmulatorStats,
     resetStats: async () => void (await call('DELETE', '/stats')),
     setQuota: async (limits) => void (await call('PUT', '/quota', limits)),
+    emit: async (event) => void (await call('POST', '/events', event)),
   };
 }

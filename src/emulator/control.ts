@@ -16,12 +16,37 @@ export interface EmulatorControl {
   resetStats(): void;
   /** Replaces all limits. */
   setQuota(limits: QuotaLimits): void;
+  /** An event of any type, known or not, now or when its delay has passed. @throws {z.ZodError} */
+  emit(event: EmittedEvent): void;
+}
+
+const eventSchema = z.strictObject({
+  eventType: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  /** Default 0. */
+  delayMs: z.number().min(0).optional(),
+});
+export type EmittedEvent = z.infer<typeof eventSchema>;
+
+/** @throws {z.ZodError} */
+export function parseEvent(event: EmittedEvent): EmittedEvent {
+  return eventSchema.parse(event);
 }
 
 const limit = z.int().min(0).optional();
-const quotaSchema = z.strictObject({ init: limit, part: limit, finish: limit });
+const quotaSchema = z.strictObject({
+  init: limit,
+  part: limit,
+  finish: limit,
+  convert: limit,
+  pull: limit,
+  confirm: limit,
+});
 
-/** GET /healthz, GET and DELETE /stats, POST and DELETE /faults, PUT /quota. JSON, 400 with a message on errors. */
+/**
+ * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, PUT /quota, POST /events. JSON, 400 with a message on
+ * errors.
+ */
 export function createControlServer(control: EmulatorControl, signal: AbortSignal): Server {
   return createServer((request, response) => {
     serve(control, signal, request, response).catch(() => response.destroy());
@@ -63,6 +88,9 @@ function route(control: EmulatorControl, target: string, body: readonly Buffer[]
       return { ok: true };
     case 'PUT /quota':
       control.setQuota(quotaSchema.parse(json(body)));
+      return { ok: true };
+    case 'POST /events':
+      control.emit(json(body) as EmittedEvent);
       return { ok: true };
     default:
       return undefined;

@@ -1,5 +1,6 @@
-/** Faults on demand: what can go wrong, for which requests, how often. */
+/** Faults on demand: what can go wrong, for which requests or events, how often. */
 import { z } from 'zod';
+import { ACTIONS } from './rules.ts';
 
 const when = z.enum(['before', 'after']);
 
@@ -31,11 +32,25 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unquotedFileId') }),
   /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */
   z.strictObject({ kind: z.literal('quirks') }),
+  /** Of an event: it never comes. */
+  z.strictObject({ kind: z.literal('lost') }),
 ]);
 
+/** Events that the emulator emits by itself. */
+export const EVENT_TYPES = ['NewFileUpload', 'TranscodeComplete'] as const;
+export type EmittedType = (typeof EVENT_TYPES)[number];
+const isEventType = (name: string): name is EmittedType => (EVENT_TYPES as readonly string[]).includes(name);
+
+/** What an event can meet: it is lost, it comes later, or it tells that the transcoding failed with this code. */
+const EVENT_EFFECTS: Readonly<Record<EmittedType, readonly string[]>> = {
+  NewFileUpload: ['lost', 'latency'],
+  TranscodeComplete: ['lost', 'latency', 'code'],
+};
+
 /** `count` defaults to 1, without limit when `share` is given. `when` defaults to `before`: no effect took place. */
-const faultSchema = z.strictObject({
-  action: z.enum(['InitUpload', 'UploadPart', 'FinishUpload']).optional(),
+const shapeSchema = z.strictObject({
+  /** A request's, or the type of an event; without it any request is hit, and no event. */
+  action: z.enum([...ACTIONS, ...EVENT_TYPES]).optional(),
   effect: effectSchema,
   /** Matching requests until the fault is used up. */
   count: z.int().min(1).optional(),
@@ -46,6 +61,12 @@ const faultSchema = z.strictObject({
   offset: z.int().min(0).optional(),
   fileSha: z.string().optional(),
 });
+
+const faultSchema = shapeSchema.refine(
+  ({ action = '', effect }) =>
+    isEventType(action) ? EVENT_EFFECTS[action].includes(effect.kind) : effect.kind !== 'lost',
+  { path: ['effect', 'kind'], error: 'is not one that this action or event can meet' },
+);
 
 export type Fault = z.infer<typeof faultSchema>;
 export type FaultEffect = Fault['effect'];
@@ -61,7 +82,7 @@ export interface TakenFaults {
   readonly outcome: Outcome | undefined;
 }
 
-/** The traits of a request that a fault can ask for, as text from its query. */
+/** The traits of a request or an event that a fault can ask for, as text from its query. */
 export interface FaultTarget {
   readonly action: string;
   readonly offset: string | undefined;
@@ -120,7 +141,7 @@ export class Faults {
 }
 
 function hits({ fault, random }: ArmedFault, target: FaultTarget): boolean {
-  if (fault.action !== undefined && fault.action !== target.action) return false;
+  if (fault.action === undefined ? isEventType(target.action) : fault.action !== target.action) return false;
   if (fault.offset !== undefined && String(fault.offset) !== target.offset) return false;
   if (fault.fileSha !== undefined && fault.fileSha !== target.fileSha) return false;
   return fault.share === undefined || random() < fault.share;

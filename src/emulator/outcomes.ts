@@ -61,11 +61,11 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
 }
 
 /** The document's own examples: fields left out, the last listed part with `dataSha` for `dataMd5`. */
-function asInDocument({ code, message, listParts, fileId, url }: Reply): object {
+function asInDocument({ code, message, listParts, fileId, url, vodTaskId, eventList }: Reply): object {
   const parts = listParts?.map(({ offset, dataSize, dataMd5 }, index) =>
     index === listParts.length - 1 ? { offset, dataSize, dataSha: dataMd5 } : { offset, dataSize, dataMd5 },
   );
-  return { code, message, listParts: parts, fileId, url };
+  return { code, message, listParts: parts, fileId, url, vodTaskId, eventList };
 }
 
 export function endJson(response: ServerResponse, text: string, status = 200): void {

@@ -1,15 +1,26 @@
 /** Requests per sliding window and action: what is allowed, and the most that was ever seen. */
 import type { VodAction } from '../vod/protocol.ts';
 import { Refusal } from './reply.ts';
+import { ACTIONS } from './rules.ts';
 
 /** Requests per window; 0 or nothing = no limit. */
 export interface QuotaLimits {
   readonly init?: number | undefined;
   readonly part?: number | undefined;
   readonly finish?: number | undefined;
+  readonly convert?: number | undefined;
+  readonly pull?: number | undefined;
+  readonly confirm?: number | undefined;
 }
 
-const limitNames = { InitUpload: 'init', UploadPart: 'part', FinishUpload: 'finish' } as const;
+const limitNames = {
+  InitUpload: 'init',
+  UploadPart: 'part',
+  FinishUpload: 'finish',
+  ConvertVodFile: 'convert',
+  PullEvent: 'pull',
+  ConfirmEvent: 'confirm',
+} as const satisfies Record<VodAction, keyof QuotaLimits>;
 
 /** Times of the last `windowMs`, in a queue whose head moves instead of its elements. */
 class SlidingWindow {
@@ -47,11 +58,7 @@ export class Quota {
 
   /** `clock` in ms. */
   constructor(limits: QuotaLimits, windowMs: number, clock: () => number) {
-    const windows = () => ({
-      InitUpload: new SlidingWindow(windowMs),
-      UploadPart: new SlidingWindow(windowMs),
-      FinishUpload: new SlidingWindow(windowMs),
-    });
+    const windows = () => ofEachAction(() => new SlidingWindow(windowMs));
     this.#limits = limits;
     this.#clock = clock;
     this.#arrived = windows();
@@ -97,5 +104,9 @@ export class Quota {
 }
 
 function noCounts(): Record<VodAction, number> {
-  return { InitUpload: 0, UploadPart: 0, FinishUpload: 0 };
+  return ofEachAction(() => 0);
+}
+
+function ofEachAction<T>(make: () => T): Record<VodAction, T> {
+  return Object.fromEntries(ACTIONS.map((action) => [action, make()])) as Record<VodAction, T>;
 }

@@ -3,6 +3,20 @@
  * Codes and `canRetry` follow the service's error table; positive codes of 4000 and up are common to all its APIs.
  */
 
+/** An event as it stands in `eventContent`, and as the body of a callback. */
+export interface EventContent {
+  readonly version: string;
+  readonly eventType: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An event as PullEvent hands it out. */
+export interface PulledEvent {
+  /** Of this delivery: what comes again has another one. */
+  readonly msgHandle: string;
+  readonly eventContent: EventContent;
+}
+
 /** A part as InitUpload lists it. */
 export interface ListedPart {
   readonly offset: number;
@@ -16,11 +30,15 @@ export interface Reply {
   readonly code: number;
   readonly message: string;
   readonly codeDesc: string;
-  readonly canRetry: 0 | 1;
+  /** Only the calls of an upload have it. */
+  readonly canRetry?: 0 | 1;
   readonly dataSize?: number;
   readonly listParts?: readonly ListedPart[];
   readonly fileId?: string;
   readonly url?: string;
+  /** Of the transcoding that ConvertVodFile started. */
+  readonly vodTaskId?: string;
+  readonly eventList?: readonly PulledEvent[];
 }
 
 const codeDescriptions: Readonly<Record<number, string>> = {
@@ -30,11 +48,13 @@ const codeDescriptions: Readonly<Record<number, string>> = {
   [-10004]: 'CacheWriteFailed',
   [-10005]: 'CacheReadFailed',
   [-10006]: 'InvalidPacketSize',
+  1000: 'InvalidParameter',
   4000: 'InvalidRequest',
   4100: 'AuthFailure',
   4400: 'RequestLimitExceeded',
   4500: 'ReplayAttack',
   6100: 'UnsupportedAction',
+  10009: 'UnexpectedFileStatus',
 };
 
 /** Thrown by any rule: becomes the reply. */

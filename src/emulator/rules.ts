@@ -1,4 +1,4 @@
-/** The parameter rules of the three actions: from text to typed requests, or a precise refusal. */
+/** The parameter rules of the actions: from text to typed requests, or a precise refusal. */
 import {
   FILE_NAME_FORBIDDEN,
   FILE_NAME_MAX_BYTES,
@@ -36,13 +36,32 @@ export interface PartParameters {
   readonly dataMd5: string;
 }
 
-const actions: readonly VodAction[] = ['InitUpload', 'UploadPart', 'FinishUpload'];
+const UPLOAD_ACTIONS = ['InitUpload', 'UploadPart', 'FinishUpload'] as const satisfies readonly VodAction[];
+
+/** All that the emulator serves, by whatever host: the service has one for uploads and another one for the rest. */
+export const ACTIONS = [
+  ...UPLOAD_ACTIONS,
+  'ConvertVodFile',
+  'PullEvent',
+  'ConfirmEvent',
+] as const satisfies readonly VodAction[];
+
+/** Whether replies have `canRetry`: only those to an upload's calls do. */
+export function tellsCanRetry(action: VodAction): boolean {
+  return UPLOAD_ACTIONS.some((known) => known === action);
+}
+
+/** Most events that one ConfirmEvent may name, and that one PullEvent gets. */
+export const EVENTS_PER_CALL = 16;
+
+/** `invalid parameter` of the actions that have codes of their own. */
+const INVALID_PARAMETER = 1000;
 
 /** @throws {Refusal} -10001 without an Action, 6100 for one that is served elsewhere or nowhere. */
 export function parseAction(params: Params): VodAction {
   const name = params.get('Action');
   if (!name) throw new Refusal(-10001, 'common parameter Action is missing');
-  const action = actions.find((known) => known === name);
+  const action = ACTIONS.find((known) => known === name);
   if (action === undefined) throw new Refusal(6100, `Action ${name} is not supported by this host`);
   return action;
 }
@@ -87,6 +106,33 @@ export function parseFileSha(params: Params): string {
     throw new Refusal(-10003, `fileSha is not 40 lower-case hex digits: ${value}`);
   }
   return value;
+}
+
+/** The file that ConvertVodFile is about; its flags are looked at and change nothing. */
+export function parseConvert(params: Params): string {
+  const fileId = params.get('fileId') ?? '';
+  if (!/^\d{17,20}$/.test(fileId)) {
+    throw new Refusal(INVALID_PARAMETER, `fileId is not 17 to 20 digits: ${fileId}`);
+  }
+  for (const name of ['isScreenshot', 'isWatermark']) {
+    const value = params.get(name) ?? '0';
+    if (value !== '0' && value !== '1') {
+      throw new Refusal(INVALID_PARAMETER, `${name} is ${value}, not 0 or 1`);
+    }
+  }
+  return fileId;
+}
+
+/** `msgHandle.1`, `msgHandle.2` and so on. */
+export function parseConfirm(params: Params): string[] {
+  const handles = [...params]
+    .filter(([name]) => /^msgHandle[._]\d{1,9}$/.test(name))
+    .map(([, value]) => value);
+  if (handles.length === 0) throw new Refusal(INVALID_PARAMETER, 'msgHandle.1 is missing');
+  if (handles.length > EVENTS_PER_CALL) {
+    throw new Refusal(INVALID_PARAMETER, `${handles.length} msgHandles, more than ${EVENTS_PER_CALL}`);
+  }
+  return handles;
 }
 
 /** Holds a part against the part size that binds its upload. */

@@ -2,12 +2,18 @@
  * A VOD of one's own: speaks the server-upload protocol as the service does, keeps what it gets on disk, and fails
  * on demand. For development, demos and tests; it shares no logic with the client.
  */
+
+import fs from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import path from 'node:path';
 import { UploaderError } from '../errors.ts';
 import { AccessRules } from './access.ts';
 import { API_PATHS, type ApiContext, type EmulatorLog, serveApi } from './api.ts';
-import { createControlServer, type EmulatorControl } from './control.ts';
+import { Callback } from './callback.ts';
+import { createControlServer, type EmulatorControl, parseEvent } from './control.ts';
+import { Events } from './events.ts';
 import { Faults } from './faults.ts';
+import { Feed, type FeedEvent } from './feed.ts';
 import { closeServer, listen } from './listen.ts';
 import { endJson } from './outcomes.ts';
 import { playbackPath, servePlayback } from './playback.ts';
@@ -31,8 +37,15 @@ export interface EmulatorOptions {
   readonly secretKey: string;
   /** Default: no limits. */
   readonly quotaPerMinute?: QuotaLimits;
-  /** The quota's sliding window, default 60,000 ms. */
+  /**
+   * The quota's sliding window, default 60,000 ms. With a shorter minute, the seconds that PullEvent is held for, and
+   * after which events come again, are shorter as well.
+   */
   readonly quotaWindowMs?: number;
+  /** How long a transcoding takes, default 1,000 ms. */
+  readonly transcodeMs?: number;
+  /** Where events are sent as well; default: nowhere, they are only there to be pulled. */
+  readonly callbackUrl?: string | undefined;
   /** What the urls of stored videos start with; default the emulator's own origin. */
   readonly publicUrl?: string;
   /** Milliseconds since 1970; default the system's. */
@@ -55,19 +68,33 @@ export interface Emulator {
 /** @throws {UploaderError} `EMULATOR_LISTEN` when a port can't be had, `EMULATOR_DATA` when `dataDir` is unusable. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { host = '127.0.0.1', clock = Date.now, log = () => undefined } = options;
+  const { quotaWindowMs = 60_000, callbackUrl, transcodeMs = 1000 } = options;
   const closing = new AbortController();
+  const { signal } = closing;
   let publicUrl = options.publicUrl?.replace(/\/$/, '') ?? '';
+  const urlOf = (file: StoredFile): string => `${publicUrl}${playbackPath(file)}`;
+  const second = quotaWindowMs / 60;
+  const callback = new Callback({ url: callbackUrl, pauseMs: second, clock, signal, log });
+  const faults = new Faults();
+  const { store, feed, events } = openState(options.dataDir, (file) => {
+    const feed = new Feed({ file, holdMs: 5 * second, redeliverMs: 30 * second, clock });
+    const onEvent = (event: FeedEvent): void => callback.announce(event);
+    return { feed, events: new Events({ feed, faults, transcodeMs, clock, urlOf, onEvent }) };
+  });
+  for (const event of feed.pending) if (event.atMs > clock()) callback.announce(event);
   const context: ApiContext = {
-    store: openStore(options.dataDir),
+    store,
+    events,
+    feed,
     counts: new RequestCounts(),
     access: new AccessRules(options, options.clockToleranceSeconds ?? 7200, clock),
-    quota: new Quota(options.quotaPerMinute ?? {}, options.quotaWindowMs ?? 60_000, clock),
-    faults: new Faults(),
-    urlOf: (file) => `${publicUrl}${playbackPath(file)}`,
-    signal: closing.signal,
+    quota: new Quota(options.quotaPerMinute ?? {}, quotaWindowMs, clock),
+    faults,
+    urlOf,
+    signal,
     log,
   };
-  const control = controlOf(context);
+  const control = controlOf(context, callback);
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
     const own = serve(context, request, response)
@@ -82,7 +109,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const close = async (): Promise<void> => {
     closing.abort();
     await Promise.all([closeServer(server), closeServer(controlServer)]);
-    await Promise.all(running);
+    await Promise.all([...running, callback.ended()]);
   };
   try {
     const origin = await listen(server, host, options.port ?? 0);
@@ -96,9 +123,17 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   }
 }
 
-function openStore(dataDir: string): Store {
+interface State {
+  readonly store: Store;
+  readonly events: Events;
+  readonly feed: Feed;
+}
+
+function openState(dataDir: string, openFeed: (file: string) => Omit<State, 'store'>): State {
   try {
-    return new Store(dataDir);
+    fs.mkdirSync(dataDir, { recursive: true });
+    const { feed, events } = openFeed(path.join(dataDir, 'events'));
+    return { store: new Store(dataDir, (file) => events.stored(file)), events, feed };
   } catch (error) {
     throw new UploaderError('EMULATOR_DATA', `emulator can't use ${dataDir}: ${String(error)}`, {
       cause: error,
@@ -118,14 +153,25 @@ async function serve(context: ApiContext, request: IncomingMessage, response: Se
   endJson(response, '{"message":"not found"}', 404);
 }
 
-function controlOf({ faults, quota, counts, store, urlOf }: ApiContext): EmulatorControl {
+function controlOf(context: ApiContext, callback: Callback): EmulatorControl {
+  const { faults, quota, counts, store, events, feed, urlOf } = context;
   return {
     inject: (fault) => faults.inject(fault),
     clearFaults: () => faults.clear(),
     setQuota: (limits) => quota.setLimits(limits),
+    emit: (event) => {
+      const { eventType, data, delayMs = 0 } = parseEvent(event);
+      events.emit(eventType, data, delayMs);
+    },
     stats: () => ({
       ...counts.snapshot(),
       files: store.files.all().map((file) => fileStats(file, urlOf(file))),
+      events: {
+        emitted: events.emitted,
+        ...feed.counts,
+        pending: feed.pending.length,
+        callbacks: callback.counts,
+      },
       quotaRefusals: quota.refusals,
       peakPerWindow: quota.peaks,
       faultsUsed: faults.used,
@@ -134,6 +180,9 @@ function controlOf({ faults, quota, counts, store, urlOf }: ApiContext): Emulato
       counts.reset();
       quota.resetCounts();
       faults.resetCounts();
+      events.resetCounts();
+      feed.resetCounts();
+      callback.resetCounts();
     },
   };
 }

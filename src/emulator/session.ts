@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { PartSize } from '../vod/protocol.ts';
+import { appendJournal, readJournal } from './journal.ts';
 import { type ListedPart, Refusal } from './reply.ts';
 import type { InitParameters, VideoProperties } from './rules.ts';
 
@@ -34,15 +35,7 @@ export class Session {
 
   /** Undefined when the directory never got as far as a first line. A last line that was cut off is dropped. */
   static load(directory: string): Session | undefined {
-    const journal = path.join(directory, 'journal');
-    const text = fs.existsSync(journal) ? fs.readFileSync(journal, 'utf8') : '';
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    if (whole === '') return undefined;
-    fs.truncateSync(journal, Buffer.byteLength(whole));
-    const entries = whole
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as JournalLine);
+    const entries = readJournal<JournalLine>(path.join(directory, 'journal'));
     const first = entries[0];
     if (first === undefined || !('bind' in first)) return undefined;
     const session = new Session(directory, first.bind);
@@ -129,7 +122,7 @@ export class Session {
   }
 
   #append(line: JournalLine): void {
-    fs.appendFileSync(path.join(this.#directory, 'journal'), `${JSON.stringify(line)}\n`);
+    appendJournal(path.join(this.#directory, 'journal'), line);
   }
 
   /** Out of the way at once; a large data file goes without holding up anything else. */

@@ -1,6 +1,7 @@
 /** Counts of what the emulator was asked and what it did. */
 import type { VodAction } from '../vod/protocol.ts';
 import type { FaultEffect } from './faults.ts';
+import { ACTIONS } from './rules.ts';
 
 /** Requests of one action. `byResult` has reply codes and, for faults, `http 502`, `html`, `empty`, `truncated`,
  * `reset`, `hang`; `aborted` is a request whose sender went away. */
@@ -34,12 +35,31 @@ interface StoredFileStats {
   readonly finishes: number;
 }
 
+interface EventCounts {
+  /** Events that happened, by type, lost ones included. */
+  readonly emitted: Readonly<Record<string, number>>;
+  /** Deliveries by PullEvent, those of the same event included. */
+  readonly pulled: number;
+  /** Of these, the ones of an event that was delivered before and not confirmed in time. */
+  readonly redelivered: number;
+  readonly confirmed: number;
+  /** Waiting to be pulled or to be confirmed, or still to come; also from before a restart. */
+  readonly pending: number;
+  readonly callbacks: {
+    /** Requests sent. */
+    readonly tries: number;
+    /** Events that the receiver took in. */
+    readonly delivered: number;
+  };
+}
+
 export interface EmulatorStats {
   /** By action; `other` is a request without a known one. */
   readonly requests: Readonly<Record<VodAction | 'other', ActionCounts>>;
   readonly parts: PartCounts & { readonly bySha: Readonly<Record<string, PartCounts>> };
   /** Videos on disk, also from before a restart. */
   readonly files: readonly StoredFileStats[];
+  readonly events: EventCounts;
   readonly quotaRefusals: Readonly<Record<VodAction, number>>;
   /** Most requests that arrived in any sliding window, refused ones included. */
   readonly peakPerWindow: Readonly<Record<VodAction, number>>;
@@ -99,7 +119,8 @@ export class RequestCounts {
 
 function noRequests(): Record<VodAction | 'other', Counting> {
   const none = (): Counting => ({ total: 0, byResult: {} });
-  return { InitUpload: none(), UploadPart: none(), FinishUpload: none(), other: none() };
+  const entries = [...ACTIONS, 'other' as const].map((action) => [action, none()]);
+  return Object.fromEntries(entries) as Record<VodAction | 'other', Counting>;
 }
 
 function noParts(): CountingParts {

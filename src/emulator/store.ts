@@ -17,11 +17,14 @@ export type InitAnswer =
 
 export class Store {
   readonly files: StoredFiles;
+  readonly #onStored: (file: StoredFile) => void;
   readonly #sessionsDirectory: string;
   readonly #sessions = new Map<string, Session>();
   readonly #finishing = new Map<string, Promise<StoredFile>>();
 
-  constructor(dataDir: string) {
+  /** @param onStored called once for each video, when it has been assembled */
+  constructor(dataDir: string, onStored: (file: StoredFile) => void) {
+    this.#onStored = onStored;
     this.files = new StoredFiles(path.join(dataDir, 'files'));
     this.#sessionsDirectory = path.join(dataDir, 'sessions');
     fs.mkdirSync(this.#sessionsDirectory, { recursive: true });
@@ -99,6 +102,7 @@ export class Store {
       actual = await sha1OfFile(dataPath, fileSize, signal);
       if (actual === fileSha) {
         const file = this.files.add({ properties, dataSize }, dataPath);
+        this.#onStored(file);
         this.#sessions.delete(fileSha);
         await session.discard();
         return file;

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { OpsUser } from '../config.ts';
 import type { Logger } from '../log.ts';
@@ -14,15 +14,17 @@ export interface OpsAppOptions extends StatusSources {
   readonly uploads: VodUploads;
   readonly users: readonly OpsUser[];
   readonly readOnly: boolean;
+  /** Absent = VOD's events are not taken by HTTP. */
+  readonly eventCallback: MiddlewareHandler | undefined;
   readonly log: Logger;
 }
 
 /**
- * Everything that `vod-upload ops` serves: metrics and health for machines, which nobody has to log in for, and two
- * places for people, the table of uploads and the dashboard of the queues.
+ * Everything that `vod-upload ops` serves: metrics and health for machines, and a place for VOD's events, which nobody
+ * has to log in for; and two places for people, the table of uploads and the dashboard of the queues.
  */
 export function createOpsApp(options: OpsAppOptions): Hono {
-  const { queues, uploads, users, readOnly, log } = options;
+  const { queues, uploads, users, readOnly, eventCallback, log } = options;
   const app = new Hono();
   for (const path of STATUS_PATHS) {
     app.get(path, async (context) => {
@@ -30,6 +32,7 @@ export function createOpsApp(options: OpsAppOptions): Hono {
       return context.body(body, status as ContentfulStatusCode, { 'content-type': contentType });
     });
   }
+  if (eventCallback !== undefined) app.use(eventCallback);
   app.use(access({ users, readOnly, log }));
   app.get('/', (context) => context.redirect('/uploads'));
   const [uploadsPath, dashboardPath] = ['/uploads', '/dashboard'];

@@ -1,4 +1,5 @@
 import type { Queue } from 'bullmq';
+import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { OpsMetrics } from '../metrics.ts';
 import { askOwner, type RedisClient } from '../queue/connection.ts';
@@ -11,7 +12,7 @@ import { within } from '../within.ts';
 export interface QueueSources {
   readonly queues: Queues;
   readonly redis: RedisClient;
-  readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+  readonly quotaPerMinute: Config['vod']['quotaPerMinute'];
   readonly log: Logger;
 }
 
@@ -27,6 +28,8 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
   metrics.quota.set({ action: 'InitUpload' }, quotaPerMinute.init);
   metrics.quota.set({ action: 'UploadPart' }, quotaPerMinute.part);
   metrics.quota.set({ action: 'FinishUpload' }, quotaPerMinute.finish);
+  metrics.quota.set({ action: 'ConvertVodFile' }, quotaPerMinute.transcode);
+  for (const action of ['PullEvent', 'ConfirmEvent']) metrics.quota.set({ action }, quotaPerMinute.event);
   const forget = (): void => {
     const { jobs, oldestWaitingAge, paused, rateLimited, workers } = metrics;
     for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers]) gauge.reset();

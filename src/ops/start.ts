@@ -8,6 +8,7 @@ import { VodUploads } from '../queue/producer.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
 import { showLocation } from '../redis-location.ts';
 import { createOpsApp } from './app.ts';
+import { createEventCallback } from './event-callback.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
 import { createQueuePoll } from './queue-metrics.ts';
 
@@ -37,18 +38,24 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     prefix: config.queuePrefix,
     ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
   });
+  const { callbackPath: path } = config.events;
+  const ready = (): boolean => redis.status === 'ready';
   let draining = false;
   const app = createOpsApp({
     registry: metrics.registry,
     refresh: createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
     unready: () => {
       if (draining) return 'draining';
-      return redis.status === 'ready' ? undefined : 'not connected to Redis';
+      return ready() ? undefined : 'not connected to Redis';
     },
     queues,
     uploads,
     users,
     readOnly,
+    eventCallback:
+      path === undefined
+        ? undefined
+        : createEventCallback({ path, queue: queues.events, ready, metrics, log }),
     log,
   });
   const server = createServer(getRequestListener(app.fetch));
@@ -63,7 +70,8 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
     await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
     const redisUrl = showLocation(config.redis.location);
-    log.info({ url, redisUrl, users: users.map(({ name }) => name), readOnly }, 'ops is ready');
+    const names = users.map(({ name }) => name);
+    log.info({ url, redisUrl, users: names, readOnly, eventCallback: path !== undefined }, 'ops is ready');
     return { url, close };
   } catch (error) {
     await close();

@@ -1,16 +1,18 @@
 import type { Logger } from '../log.ts';
 import { type VodError, VodTransportError } from '../vod/errors.ts';
 import type { RedisClient } from './connection.ts';
-import { type Hold, type HoldKind, holdKey, parseHold } from './hold.ts';
+import { type Hold, type HoldKind, parseHold } from './hold.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';
+import type { Stage } from './names.ts';
 import type { Queues } from './queues.ts';
 
 export interface BreakerSettings {
   readonly queues: Queues;
   readonly redis: RedisClient;
-  readonly prefix: string;
-  /** Requests per minute that the queues get back when all is well; 0 = no limit. */
-  readonly quotaPerMinute: { readonly init: number; readonly part: number; readonly finish: number };
+  /** Of the hold in Redis: one for each host of VOD. */
+  readonly key: string;
+  /** Of each queue that calls this host, the requests per minute that it gets back when all is well; 0 = no limit. */
+  readonly quotaPerMinute: Readonly<Partial<Record<Stage, number>>>;
   /** How long the service's minute is. */
   readonly minuteMs: number;
   /** While held, each queue starts one job in this time, to see whether all is well again. */
@@ -25,8 +27,6 @@ const OUTAGE_FAILURES = 5;
 
 /** How often a process that had no failure of its own looks whether the queues are held. */
 const POLL_MS = 2000;
-
-const VOD_QUEUES = ['init', 'part', 'finish'] as const;
 
 /**
  * A circuit breaker over all replicas. Open, it lets each queue start one job per probe interval, by BullMQ's own
@@ -93,8 +93,8 @@ export class Breaker {
   }
 
   async #open(hold: Hold): Promise<void> {
-    const { redis, prefix, log } = this.#settings;
-    const first = (await redis.set(holdKey(prefix), JSON.stringify(hold), 'NX')) !== null;
+    const { redis, key, log } = this.#settings;
+    const first = (await redis.set(key, JSON.stringify(hold), 'NX')) !== null;
     if (first) {
       log.error(
         { hold: hold.kind, code: hold.code, reason: hold.message },
@@ -108,27 +108,31 @@ export class Breaker {
   }
 
   async #close(): Promise<void> {
-    const { redis, prefix, log, queues } = this.#settings;
+    const { redis, key, log, queues } = this.#settings;
     const hold = this.#hold;
     this.#see(undefined);
-    if ((await redis.del(holdKey(prefix))) === 0) return;
+    if ((await redis.del(key)) === 0) return;
     await this.#limit();
     // Without waiting for the probes' window to end.
-    await Promise.all(VOD_QUEUES.map((stage) => queues[stage].removeRateLimitKey()));
+    await Promise.all(this.#stages().map(([stage]) => queues[stage].removeRateLimitKey()));
     log.warn({ hold: hold?.kind, heldMs: this.#clock() - (hold?.since ?? 0) }, 'vod answers; queues go on');
   }
 
   async #limit(): Promise<void> {
-    const { queues, quotaPerMinute, minuteMs, probeMs } = this.#settings;
+    const { queues, minuteMs, probeMs } = this.#settings;
     const hold = this.#hold;
     const limit = (quota: number): RateWindow =>
       hold === undefined ? rateWindow(quota, minuteMs) : { max: 1, windowMs: probeMs[hold.kind] };
-    await Promise.all(VOD_QUEUES.map((stage) => setLimit(queues[stage], limit(quotaPerMinute[stage]))));
+    await Promise.all(this.#stages().map(([stage, quota]) => setLimit(queues[stage], limit(quota))));
+  }
+
+  #stages(): [Stage, number][] {
+    return Object.entries(this.#settings.quotaPerMinute) as [Stage, number][];
   }
 
   async #look(): Promise<void> {
-    const { redis, prefix } = this.#settings;
-    this.#see(parseHold(await redis.get(holdKey(prefix))));
+    const { redis, key } = this.#settings;
+    this.#see(parseHold(await redis.get(key)));
   }
 
   #see(hold: Hold | undefined): void {

@@ -23,6 +23,8 @@ export interface Attempt {
   readonly restarted: boolean;
   /** Aborted when the upload is cancelled or has failed, when the worker shuts down, and when the job's lock was lost. */
   readonly signal: AbortSignal;
+  /** Writes the job's data anew, for whoever starts it after this one. */
+  readonly save: (data: object) => Promise<void>;
 }
 
 /** Thrown by a processor when the account's quota is used up: holds the whole queue and spends no attempt. */
@@ -57,6 +59,12 @@ const MAX_STALLED_COUNT = 20;
 /** A job that was interrupted waits about this long, so that it neither spins nor comes with all others at once. */
 const interruptionMs = (): number => 500 + Math.random() * 1000;
 
+/** A job at work in this process. */
+interface Active {
+  readonly uploadId: string | undefined;
+  readonly controller: AbortController;
+}
+
 /** Why a job is aborted. */
 const SHUTDOWN = Symbol('shutdown');
 const STOPPED = Symbol('stopped');
@@ -75,9 +83,9 @@ export interface StageConsumer {
  * A BullMQ worker for one stage of children. It turns what a processor throws into what BullMQ understands: a retry
  * with backoff, a failure at once, a hold of the queue, or a hand-back that spends no attempt.
  */
-export class Consumer<Data extends { readonly uploadId: string }> implements StageConsumer {
+export class Consumer<Data extends { readonly uploadId?: string }> implements StageConsumer {
   readonly worker: Worker;
-  readonly #active = new Map<string, { readonly uploadId: string; readonly controller: AbortController }>();
+  readonly #active = new Map<string, Active>();
 
   constructor(options: {
     readonly stage: Exclude<Stage, 'upload'>;
@@ -85,7 +93,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     readonly concurrency: number;
     readonly parse: (value: unknown) => Data;
     readonly process: (data: Data, attempt: Attempt) => Promise<unknown>;
-    readonly backoff: (attempt: number) => number;
+    /** Milliseconds until the next attempt, after so many that failed, the last one of this. */
+    readonly backoff: (attempt: number, error: unknown) => number;
     readonly settings: ConsumerSettings;
   }) {
     const { stage, queue, settings } = options;
@@ -98,7 +107,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
         const { signal } = controller;
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
         try {
-          return await options.process(data, { restarted: job.attemptsStarted > 1, signal });
+          const save = (changed: object): Promise<void> => job.updateData(changed);
+          return await options.process(data, { restarted: job.attemptsStarted > 1, signal, save });
         } catch (error) {
           if (signal.reason === SHUTDOWN) {
             await job.moveToWait(token);
@@ -132,7 +142,7 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
       {
         ...workerOptions(settings),
         concurrency: options.concurrency,
-        settings: { backoffStrategy: (attempt) => options.backoff(attempt) },
+        settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
       },
     );
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));

@@ -91,7 +91,14 @@ function scored(membersAndScores: readonly string[]): Found {
   return found;
 }
 
-const BY_INTEREST: readonly UploadState[] = ['finishing', 'uploading', 'hashing', 'initializing', 'queued'];
+const BY_INTEREST: readonly UploadState[] = [
+  'finishing',
+  'uploading',
+  'hashing',
+  'initializing',
+  'transcoding',
+  'queued',
+];
 
 /**
  * Orders uploads by what is most worth looking at: those that come to their end and those that send, those that are

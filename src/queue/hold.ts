@@ -24,6 +24,11 @@ export function holdKey(prefix: string): string {
   return `${prefix}:vod-hold`;
 }
 
+/** Of the queue that calls VOD's other host, for what comes after an upload: what is wrong there holds no upload. */
+export function apiHoldKey(prefix: string): string {
+  return `${prefix}:vod-api-hold`;
+}
+
 /** @returns undefined when nothing is held, or what is there is none of ours */
 export function parseHold(value: string | null): Hold | undefined {
   try {

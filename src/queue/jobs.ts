@@ -17,7 +17,7 @@ import { formatFailure } from './failure.ts';
  *   parts of applications, and not upgraded with the workers.
  */
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 /** Jobs of versions from this one on can be read. */
 const OLDEST_SCHEMA_VERSION = 1;
 const schemaVersion = z.int().min(OLDEST_SCHEMA_VERSION).max(SCHEMA_VERSION);
@@ -52,6 +52,17 @@ const fileVersion = z.object({ size: bytes.min(1), mtimeNs: decimal, inode: deci
 const hashed = z.object({ fileSha: sha1, version: fileVersion });
 const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
 
+const fileId = z.string().regex(/^\d{1,32}$/);
+export function isFileId(value: unknown): value is string {
+  return fileId.safeParse(value).success;
+}
+
+/** What ConvertVodFile is told beside the file. */
+const transcodeFlags = z.object({
+  screenshot: z.boolean().exactOptional(),
+  watermark: z.boolean().exactOptional(),
+});
+
 /** The SHA-1 of a version of a file. */
 export type Hashed = z.infer<typeof hashed>;
 
@@ -70,7 +81,7 @@ const video = z.object({
 const uploadResult = z.object({
   /** completed: its bytes were sent, at least the last of them; instant: VOD had the whole file. */
   outcome: z.enum(['completed', 'instant']),
-  fileId: z.string().regex(/^\d{1,32}$/),
+  fileId,
   url: z.string(),
   fileSha: sha1,
   /** Bytes. */
@@ -83,7 +94,7 @@ const uploadResult = z.object({
   bytesSent: bytes,
   /** False for an instant upload: the video that VOD has keeps the name, tags and flags that it was given then. */
   metadataApplied: z.boolean(),
-  /** From when the upload was due (enqueued, plus its delay) to its end. */
+  /** From when the upload was due (enqueued, plus its delay) to its end, be that the end of its transcoding. */
   durationMs: z.int(),
 });
 /** What a finished upload reports. Of `partsSent`, `partsSkipped`, `bytesSent` only the last run counts. */
@@ -95,6 +106,11 @@ const uploadData = z.object({
   source: path,
   video,
   priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
+  /**
+   * To be asked for when VOD has the video; an instant upload's, too. With `timeoutMs` the upload ends when it is
+   * transcoded, and fails when that takes longer.
+   */
+  transcoding: transcodeFlags.extend({ timeoutMs: z.int().min(1).exactOptional() }).exactOptional(),
   key: text.exactOptional(),
   /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
@@ -104,7 +120,7 @@ const uploadData = z.object({
   hashed: hashed.exactOptional(),
   /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
   run: run.exactOptional(),
-  /** Written just before the upload completes, so that completing can be done again after a crash. */
+  /** Written when VOD has the video, so that what comes after can be done again after a crash, and by a retry. */
   result: uploadResult.exactOptional(),
 });
 export type UploadData = z.infer<typeof uploadData>;
@@ -160,9 +176,55 @@ const finishValue = z.union([
 ]);
 export type FinishValue = z.infer<typeof finishValue>;
 
+const transcodeData = transcodeFlags.extend({
+  schema: schemaVersion,
+  fileId,
+  /** Absent of one that belongs to no upload. */
+  uploadId: text.exactOptional(),
+  run: run.exactOptional(),
+  /** An earlier ConvertVodFile for this upload or by this job may have taken effect. */
+  asked: z.boolean().exactOptional(),
+});
+export type TranscodeData = z.infer<typeof transcodeData>;
+
+const transcodeValue = z.object({
+  /** What TranscodeComplete will call it, if the reply told. */
+  vodTaskId: z.string().exactOptional(),
+  /** When it was asked for; milliseconds since 1970. */
+  at: z.int(),
+});
+/** A transcoding that VOD has begun. */
+export type TranscodeValue = z.infer<typeof transcodeValue>;
+
+/** How an event came: by PullEvent, so from VOD itself; or by HTTP, so from whoever knows the callback's path. */
+export const EVENT_WAYS = ['pull', 'callback'] as const;
+export type EventWay = (typeof EVENT_WAYS)[number];
+
+const eventData = z.object({
+  schema: schemaVersion,
+  via: z.enum(EVENT_WAYS),
+  /** As VOD has it: any JSON. */
+  content: z.unknown().optional(),
+});
+export type EventData = z.infer<typeof eventData>;
+
+/** What has become of an event. */
+export type EventValue =
+  /** `uploads`: those that it was written down for. */
+  | { readonly outcome: 'joined'; readonly uploads: readonly JoinedUpload[] }
+  | { readonly outcome: 'not ours'; readonly reason: string };
+
+export interface JoinedUpload {
+  readonly uploadId: string;
+  /** False when it had the event already. */
+  readonly isNew: boolean;
+  /** From the upload's end until then, in ms; absent when it had not ended. */
+  readonly lagMs?: number;
+}
+
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({
-  stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing']),
+  stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing', 'transcoding']),
   bytesHashed: bytes,
   /** Bytes of the file that VOD has, sent by this upload or found there. */
   bytesSent: bytes,
@@ -201,6 +263,9 @@ export const parseInitValue = parser(initValue, 'result of an init job');
 export const parsePartData = parser(partData, 'part job');
 export const parseFinishData = parser(finishData, 'finish job');
 export const parseFinishValue = parser(finishValue, 'result of a finish job');
+export const parseTranscodeData = parser(transcodeData, 'transcode job');
+export const parseTranscodeValue = parser(transcodeValue, 'result of a transcode job');
+export const parseEventData = parser(eventData, 'event job');
 export const parseUploadResult = parser(uploadResult, 'result of an upload');
 
 /** @returns undefined when a job has no progress yet, or none of ours. */
@@ -213,6 +278,19 @@ export function parseProgress(value: unknown): StoredProgress | undefined {
  * long it is kept is for the workers to say.
  */
 export const UPLOAD_JOB_OPTIONS = { attempts: 1, stackTraceLimit: 1 } as const satisfies JobsOptions;
+
+/** How long jobs are kept that are not removed at their end. */
+export const KEPT_JOBS = { age: 86_400, count: 1000 } as const;
+
+/** Options of a transcode job that belongs to no upload; its attempts span an hour or so, as those of a part. */
+export const TRANSCODE_JOB_OPTIONS = {
+  attempts: 60,
+  backoff: { type: 'custom' },
+  priority: PRIORITY.normal,
+  removeOnComplete: KEPT_JOBS,
+  removeOnFail: KEPT_JOBS,
+  stackTraceLimit: 1,
+} as const satisfies JobsOptions;
 
 /** Parts of all uploads of a level interleave by index, so that a clip does not wait for a film enqueued before it. */
 export const PART_INDICES_PER_LEVEL = 2 ** 17;

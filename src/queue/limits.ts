@@ -31,6 +31,14 @@ export function rateWindow(quota: number, minuteMs = 60_000): RateWindow {
 /** Requests of one window may be late by about this much without crowding those of the next. */
 const SHORTEST_WINDOW_MS = 250;
 
+/**
+ * Requests per second, evenly apart, that stay within a quota in every minute, with some room for those that are late.
+ * @param minuteMs how long the service's minute is
+ */
+export function steadyRate(quota: number, minuteMs = 60_000): number {
+  return (quota * 0.98 * 1000) / minuteMs;
+}
+
 /** Sets the limit that binds every worker of this queue, on every replica. */
 export async function setLimit(queue: Queue, { max, windowMs }: RateWindow): Promise<void> {
   await queue.setGlobalRateLimit(max, windowMs);

@@ -1,14 +1,25 @@
-/** One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD. */
+/**
+ * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, and each of
+ * `events` one event that VOD has told.
+ */
 export const QUEUES = {
   upload: 'vod-upload',
   hash: 'vod-hash',
   init: 'vod-init',
   part: 'vod-part',
   finish: 'vod-finish',
+  transcode: 'vod-transcode',
+  events: 'vod-event',
 } as const;
 
 export type Stage = keyof typeof QUEUES;
 export const STAGES = Object.keys(QUEUES) as readonly Stage[];
+
+/**
+ * What a worker does unless it is told otherwise: all that an upload needs. Who pulls the account's events takes them
+ * from every other program that pulls them, so that must be asked for.
+ */
+export const USUAL_STAGES = STAGES.filter((stage) => stage !== 'events');
 
 /**
  * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed
@@ -24,12 +35,15 @@ export function runName(run: Run): string {
   return run.round === 0 ? `r${run.attempt}` : `r${run.attempt}.${run.round}`;
 }
 
+/** The step of a run that a child is for; a part's is its index. */
+export type ChildStep = 'hash' | 'init' | 'finish' | 'transcode' | number;
+
 /**
  * Child ids are the same whenever the same step is done again, so that doing it again after a crash adds nothing; and
  * they differ from run to run, because a parent would wait for ever for a kept failed child of that id.
  * BullMQ allows no `:` in them.
  */
-export function childId(uploadId: string, run: Run, step: 'hash' | 'init' | 'finish' | number): string {
+export function childId(uploadId: string, run: Run, step: ChildStep): string {
   return `${uploadId}-${runName(run)}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 

@@ -20,7 +20,9 @@ export async function readParts(
   redis: RedisClient,
   { data, status }: { readonly data: UploadData; readonly status: UploadStatus },
 ): Promise<PartState[] | undefined> {
-  const { id, attempt, result } = status;
+  const { id, attempt } = status;
+  // One that waits for its transcoding has its result already.
+  const result = status.result ?? data.result;
   const run = data.run?.attempt === attempt ? data.run : { attempt, round: 0 };
   const job = queues.upload.toKey(id);
   const replies = await redis

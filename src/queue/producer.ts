@@ -15,6 +15,7 @@ import { holdKey, parseHold } from './hold.ts';
 import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
+import { type ReceivedEvent, UploadEvents } from './received-events.ts';
 import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
@@ -26,6 +27,7 @@ import {
   type UploadStatus,
 } from './status.ts';
 import { telemetry } from './telemetry.ts';
+import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
 import { type Sought, Watch } from './watch.ts';
@@ -85,6 +87,7 @@ export class VodUploads {
   readonly #prefix: string;
   readonly #catalog: Catalog;
   readonly #marks: Marks;
+  readonly #events: UploadEvents;
   readonly #watch: Watch;
   readonly #roots: Promise<readonly string[]> | undefined;
 
@@ -99,6 +102,7 @@ export class VodUploads {
     this.#prefix = prefix;
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
+    this.#events = new UploadEvents(this.#queues.upload, this.#redis);
     this.#watch = new Watch(target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#roots?.catch(() => {});
@@ -177,6 +181,17 @@ export class VodUploads {
   }
 
   /**
+   * Has VOD transcode a video that it has, be it of an upload or not; `transcode: 'after'` does it for an upload.
+   * @throws {InvalidUploadError} when `fileId` is none
+   */
+  async transcode(fileId: string, options: TranscodeOptions = {}): Promise<Transcoding> {
+    checkFileId(fileId);
+    const queue = this.#queues.transcode;
+    const id = await this.#call(() => addTranscoding(queue, fileId, options));
+    return new Transcoding(id, fileId, (jobId) => this.#call(() => queue.getJob(jobId)));
+  }
+
+  /**
    * Ends an upload as cancelled, wherever it is: its waiting parts are removed and its requests under way aborted, on
    * every replica.
    * @returns whether it is cancelled; false when it had completed or failed before. While no worker runs, it is only
@@ -212,6 +227,12 @@ export class VodUploads {
   /** @internal */
   async status(id: string): Promise<UploadStatus> {
     return (await this.#existing(id)).status;
+  }
+
+  /** @internal @throws {UploaderError} `NOT_FOUND` */
+  async events(id: string): Promise<ReceivedEvent[]> {
+    await this.#existing(id);
+    return await this.#call(() => this.#events.read(id));
   }
 
   /** @internal Also counts, and tells of jobs that can't be read. */
@@ -329,6 +350,15 @@ export class Upload {
   /** @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer. */
   async status(): Promise<UploadStatus> {
     return await this.#uploads.status(this.id);
+  }
+
+  /**
+   * What VOD has told of its video: NewFileUpload, TranscodeComplete and whatever else, in the order in which it came.
+   * Only where a worker runs the stage `events`, or `vod-upload ops` takes VOD's callbacks.
+   * @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer.
+   */
+  async events(): Promise<ReceivedEvent[]> {
+    return await this.#uploads.events(this.id);
   }
 
   /** Yields where the upload stands, whenever that changes, until it has ended; then ends, however it went. */

@@ -4,12 +4,14 @@ import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { formatFailure, parseFailure } from './failure.ts';
+import type { FileIndex } from './file-index.ts';
 import {
   type FinishData,
   type HashData,
   type Hashed,
   hashPriority,
   type InitData,
+  KEPT_JOBS,
   NewerJobError,
   PART_SKIPPED,
   type PartData,
@@ -17,20 +19,25 @@ import {
   parseHashed,
   parseInitValue,
   parseProgress,
+  parseTranscodeValue,
   parseUploadData,
   partPriority,
   SCHEMA_VERSION,
   type StoredProgress,
+  type TranscodeData,
+  type TranscodeValue,
   type UploadData,
   type UploadResult,
 } from './jobs.ts';
 import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
-import { childId, QUEUES, type Run, runName, STAGES, type Stage } from './names.ts';
+import { type ChildStep, childId, QUEUES, type Run, runName, STAGES } from './names.ts';
 import type { Queues } from './queues.ts';
+import type { ReceivedEvent, UploadEvents } from './received-events.ts';
 import type { Senders } from './senders.ts';
 import { type Facts, nextStep, type Step } from './steps.ts';
+import { transcodeCompleted, transcodeEnd } from './transcode.ts';
 
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
 const ADD_BULK = 500;
@@ -42,6 +49,9 @@ const LOOK_AGAIN_MS = 500;
 /** An upload that waits for another of the same content is woken at its end; this is for when that end was lost. */
 const SENDER_LOST_MS = 15_000;
 
+/** An upload that waits for its transcoding is woken by the event of its end; this is for when that got lost. */
+const EVENT_LOST_MS = 300_000;
+
 /** A finished upload of more children than this has them struck from Redis; below, that is not worth a round trip. */
 const FORGET_CHILDREN_ABOVE = 16;
 
@@ -50,6 +60,8 @@ export interface ReconcilerOptions {
   readonly redis: RedisClient;
   readonly marks: Marks;
   readonly senders: Senders;
+  readonly files: FileIndex;
+  readonly events: UploadEvents;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
@@ -130,21 +142,43 @@ class Pass {
   /** Does the next thing. @returns the result when the upload is complete. */
   async #step(token: string): Promise<UploadResult | undefined> {
     // All at once: they leave for Redis together.
-    const [values, cancelled, failure] = await Promise.all([
+    const [values, cancelled, failure, events] = await Promise.all([
       this.#childValues(),
       this.#deps.marks.isCancelled(this.#id, this.#run.attempt),
       this.#childFailure(),
+      this.#awaitsTranscoding() ? this.#deps.events.read(this.#id) : [],
     ]);
-    const step = nextStep(this.#facts(values, cancelled, failure));
+    const step = nextStep(this.#facts(values, { cancelled, failure, events }));
     switch (step.kind) {
       case 'settle': {
         const result = this.#result(step, values);
+        // Before the result, so that it is done again should this worker die in between.
+        await this.#deps.files.add(result.fileId, this.#id);
         await this.#update({ result });
         await this.#enter('finishing', result.fileSize, 'VOD has the whole file');
-        return await this.#complete(result, values);
+        return this.#awaitsTranscoding() ? undefined : await this.#complete(result, values);
       }
       case 'complete':
         return await this.#complete(step.result, values);
+      case 'transcode': {
+        const { result } = step;
+        const asked = this.#begun(values).length > 0;
+        await this.#enter('transcoding', result.fileSize, 'VOD has the whole file; having it transcoded');
+        // Whoever waits for this upload's bytes need not wait for that.
+        if (!asked) await this.#letGo(result, values);
+        await this.#addTranscode(result, asked, this.#childOptions('transcode', {}));
+        return;
+      }
+      case 'await': {
+        const { result, leftMs } = step;
+        await this.#enter('transcoding', result.fileSize, 'VOD has the whole file; having it transcoded');
+        await this.#job.moveToDelayed(Date.now() + Math.min(leftMs, EVENT_LOST_MS), token);
+        // Whoever wrote an event down since this pass began could not wake an upload that was being looked at.
+        const { length } = await this.#deps.events.read(this.#id);
+        if (length > events.length)
+          await transcodeCompleted(this.#deps.queues.upload, this.#deps.redis, this.#id);
+        throw new DelayedError();
+      }
       case 'fail':
         await this.#deps.marks.stop(this.#id, this.#run.attempt);
         await this.#removePending();
@@ -155,7 +189,7 @@ class Pass {
         const { attempt } = this.#run;
         await this.#enter('hashing', 0, attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing');
         const data: HashData = { ...this.#child(), source: this.#data.source };
-        await this.#add('hash', 'hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
+        await this.#add('hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
         return;
       }
       case 'init': {
@@ -174,7 +208,7 @@ class Pass {
           return await this.#lookAgain(SENDER_LOST_MS, token);
         }
         const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
-        await this.#add('init', 'init', data);
+        await this.#add('init', data);
         return;
       }
       case 'parts':
@@ -183,7 +217,7 @@ class Pass {
       case 'finish': {
         await this.#enter('finishing', step.hashed.version.size, 'VOD has all parts; finishing');
         const data: FinishData = { ...this.#child(), fileSha: step.hashed.fileSha };
-        await this.#add('finish', 'finish', data);
+        await this.#add('finish', data);
         return;
       }
       case 'replan':
@@ -195,8 +229,17 @@ class Pass {
     }
   }
 
-  #facts(values: Values, cancelled: boolean, failure: string | undefined): Facts {
+  #facts(
+    values: Values,
+    seen: {
+      readonly cancelled: boolean;
+      readonly failure: string | undefined;
+      readonly events: readonly ReceivedEvent[];
+    },
+  ): Facts {
     const { attempt, round } = this.#run;
+    const { cancelled, failure, events } = seen;
+    const { timeoutMs } = this.#data.transcoding ?? {};
     const value = (step: 'hash' | 'init' | 'finish', run = this.#run): unknown =>
       values.get(childId(this.#id, run, step));
     const hashed = value('hash', { attempt, round: 0 });
@@ -210,6 +253,7 @@ class Pass {
       round,
       refusals: this.#refusals(values),
       ...(this.#data.result !== undefined && { result: this.#data.result }),
+      ...(timeoutMs !== undefined && { transcoding: this.#transcoding(values, events, timeoutMs) }),
       ...(failure !== undefined && { failure: parseFailure(failure) }),
       ...(hashed !== undefined && { hashed: parseHashed(hashed) }),
       ...(initValue !== undefined && { init: initValue }),
@@ -229,9 +273,59 @@ class Pass {
 
   /** Nothing is left to do but to let go of what this upload holds; done again after a crash. */
   async #complete(result: UploadResult, values: Values): Promise<UploadResult> {
-    await this.#deps.senders.release(result.fileSha, this.#id, 'done');
-    await this.#forgetChildren(values);
+    if (this.#awaitsTranscoding()) return { ...result, durationMs: this.#durationMs() };
+    if (this.#data.transcoding !== undefined) {
+      // A job of its own, which outlives the upload; kept for a while, so that adding it again adds nothing.
+      await this.#addTranscode(result, false, this.#jobOptions('transcode', { removeOnComplete: KEPT_JOBS }));
+    }
+    await this.#letGo(result, values);
     return result;
+  }
+
+  async #letGo({ fileSha }: UploadResult, values: Values): Promise<void> {
+    await this.#deps.senders.release(fileSha, this.#id, 'done');
+    await this.#forgetChildren(values);
+  }
+
+  #awaitsTranscoding(): boolean {
+    return this.#data.transcoding?.timeoutMs !== undefined;
+  }
+
+  /** What VOD has begun in each attempt, in their order. */
+  #begun(values: Values): (TranscodeValue & { readonly attempt: number })[] {
+    const begun = [];
+    for (let attempt = 1; attempt <= this.#run.attempt; attempt++) {
+      const value = values.get(childId(this.#id, { attempt, round: 0 }, 'transcode'));
+      if (value !== undefined) begun.push({ ...parseTranscodeValue(value), attempt });
+    }
+    return begun;
+  }
+
+  #transcoding(
+    values: Values,
+    events: readonly ReceivedEvent[],
+    timeoutMs: number,
+  ): NonNullable<Facts['transcoding']> {
+    const begun = this.#begun(values);
+    const own = begun.find(({ attempt }) => attempt === this.#run.attempt);
+    const end = transcodeEnd(events, begun);
+    return {
+      ...(own !== undefined && { begun: own }),
+      ...(end !== undefined && { end }),
+      timeoutMs,
+      nowMs: this.#nowMs(),
+    };
+  }
+
+  async #addTranscode(result: UploadResult, asked: boolean, options: JobsOptions): Promise<void> {
+    const { timeoutMs: _, ...flags } = this.#data.transcoding ?? {};
+    const data: TranscodeData = {
+      ...this.#child(),
+      fileId: result.fileId,
+      ...flags,
+      ...(asked && { asked }),
+    };
+    this.#checkAdded(await this.#deps.queues.transcode.add('transcode', data, options));
   }
 
   /** Ends this pass; the next one comes in so many milliseconds, or when somebody wakes the upload. */
@@ -264,9 +358,7 @@ class Pass {
     }
     for (let from = 0; from < jobs.length; from += ADD_BULK) {
       const added = await this.#deps.queues.part.addBulk(jobs.slice(from, from + ADD_BULK));
-      // BullMQ answers with a negative id, not with an error, when the parent is gone.
-      if (added.some((job) => Number(job.id) < 0))
-        throw new Error(`upload ${this.#id} was removed while it was running`);
+      for (const job of added) this.#checkAdded(job);
       if (await this.#deps.marks.isCancelled(this.#id, this.#run.attempt)) return;
     }
   }
@@ -292,7 +384,6 @@ class Pass {
         bytesSent += partAt(version.size, init.partSize, index).dataSize;
       }
     }
-    const dueMs = this.#job.timestamp + (this.#job.opts.delay ?? 0);
     const { name, type } = this.#data.video;
     return {
       outcome: settled.outcome,
@@ -306,8 +397,17 @@ class Pass {
       partsSkipped: parts - (missingAtFirst ?? 0),
       bytesSent,
       metadataApplied: settled.outcome === 'completed',
-      durationMs: Math.max(0, (this.#deps.clock ?? Date.now)() - dueMs),
+      durationMs: this.#durationMs(),
     };
+  }
+
+  #durationMs(): number {
+    const dueMs = this.#job.timestamp + (this.#job.opts.delay ?? 0);
+    return Math.max(0, this.#nowMs() - dueMs);
+  }
+
+  #nowMs(): number {
+    return (this.#deps.clock ?? Date.now)();
   }
 
   /** Indices of the parts of a run that VOD took. */
@@ -370,26 +470,34 @@ class Pass {
     return { schema: SCHEMA_VERSION, uploadId: this.#id, run: this.#run };
   }
 
-  async #add(stage: Exclude<Stage, 'upload'>, step: 'hash' | 'init' | 'finish', data: object): Promise<void> {
-    const job = await this.#deps.queues[stage].add(
-      stage,
-      data,
-      this.#childOptions(step, {
-        priority: step === 'hash' ? hashPriority(this.#data) : this.#data.priority,
-      }),
-    );
-    if (Number(job.id) < 0) throw new Error(`upload ${this.#id} was removed while it was running`);
+  async #add(stage: 'hash' | 'init' | 'finish', data: object): Promise<void> {
+    const priority = stage === 'hash' ? hashPriority(this.#data) : this.#data.priority;
+    const job = await this.#deps.queues[stage].add(stage, data, this.#childOptions(stage, { priority }));
+    this.#checkAdded(job);
   }
 
-  #childOptions(step: 'hash' | 'init' | 'finish' | number, more: JobsOptions): JobsOptions {
+  /** BullMQ answers with a negative id, not with an error, when the parent is gone. */
+  #checkAdded({ id }: Pick<Job, 'id'>): void {
+    if (Number(id) < 0) throw new Error(`upload ${this.#id} was removed while it was running`);
+  }
+
+  #childOptions(step: ChildStep, more: JobsOptions): JobsOptions {
     return {
-      jobId: childId(this.#id, this.#run, step),
+      ...this.#jobOptions(step, more),
       parent: { id: this.#id, queue: this.#deps.queues.upload.qualifiedName },
       continueParentOnFailure: true,
+    };
+  }
+
+  /** Of a job that nobody waits for. */
+  #jobOptions(step: ChildStep, more: JobsOptions): JobsOptions {
+    return {
+      jobId: childId(this.#id, this.#run, step),
+      priority: this.#data.priority,
       attempts: this.#deps.childAttempts,
       backoff: { type: 'custom' },
       removeOnComplete: true,
-      removeOnFail: { age: 86_400, count: 1000 },
+      removeOnFail: KEPT_JOBS,
       stackTraceLimit: 1,
       ...more,
     };

@@ -13,7 +13,8 @@ import {
 /**
  * The life of an upload: queued → hashing → initializing → uploading → finishing → completed, with failed and
  * cancelled reachable from each of the first five, and a retry leading from those two back to queued. An upload that
- * VOD has already goes from initializing straight to completed.
+ * VOD has already goes from initializing straight to completed. One that waits for its transcoding is transcoding
+ * before it is completed, and can fail or be cancelled there as well.
  */
 export type UploadState =
   | 'queued'
@@ -21,6 +22,7 @@ export type UploadState =
   | 'initializing'
   | 'uploading'
   | 'finishing'
+  | 'transcoding'
   | 'completed'
   | 'failed'
   | 'cancelled';
@@ -31,6 +33,7 @@ export const UPLOAD_STATES: readonly UploadState[] = [
   'initializing',
   'uploading',
   'finishing',
+  'transcoding',
   'completed',
   'failed',
   'cancelled',

@@ -1,10 +1,22 @@
+import { formatDuration } from '../format.ts';
 import { CANCELLED, type Failure } from './failure.ts';
-import type { FinishValue, Hashed, InitValue, UploadResult } from './jobs.ts';
+import type { FinishValue, Hashed, InitValue, TranscodeValue, UploadResult } from './jobs.ts';
+import type { TranscodeEnd } from './transcode.ts';
 
 /** What is true of an upload now, in its present run. */
 export interface Facts {
-  /** Written down by an earlier pass that did not get to complete the job. */
+  /** Written down as soon as VOD had the video. */
   readonly result?: UploadResult;
+  /** Of an upload that is to wait for its transcoding, once there is a `result`. */
+  readonly transcoding?: {
+    /** What VOD has begun in this attempt. */
+    readonly begun?: TranscodeValue;
+    /** How it ended, or that of an earlier attempt, if that was well. */
+    readonly end?: TranscodeEnd;
+    /** From `begun` on, how long the upload waits. */
+    readonly timeoutMs: number;
+    readonly nowMs: number;
+  };
   readonly cancelled: boolean;
   /** Why a child of this run failed, the first that is known. */
   readonly failure?: Failure;
@@ -32,6 +44,10 @@ export type Step =
   | { readonly kind: 'finish'; readonly hashed: Hashed }
   /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. `reason`: of the last finish. */
   | { readonly kind: 'replan'; readonly pause: boolean; readonly reason: string }
+  /** Have VOD transcode its video. */
+  | { readonly kind: 'transcode'; readonly result: UploadResult }
+  /** Look again when the transcoding has ended, or at the latest after so long. */
+  | { readonly kind: 'await'; readonly result: UploadResult; readonly leftMs: number }
   | { readonly kind: 'complete'; readonly result: UploadResult }
   /** Complete with what InitUpload (instant) or FinishUpload told. */
   | {
@@ -54,7 +70,7 @@ export const MAX_ROUNDS = 60;
  */
 export function nextStep(facts: Facts): Step {
   const { hashed, init, finish } = facts;
-  if (facts.result !== undefined) return { kind: 'complete', result: facts.result };
+  if (facts.result !== undefined) return afterUpload(facts, facts.result);
   if (finish?.kind === 'finished') return { ...finish, kind: 'settle', outcome: 'completed' };
   if (init?.kind === 'exists') {
     // In a later round the bytes were this upload's own: FinishUpload took effect and its reply was lost.
@@ -76,4 +92,31 @@ export function nextStep(facts: Facts): Step {
       retryable: true,
     },
   };
+}
+
+/** What comes next when VOD has the video: nothing, unless the upload waits for it to be transcoded. */
+function afterUpload({ transcoding, cancelled, failure }: Facts, result: UploadResult): Step {
+  if (transcoding === undefined) return { kind: 'complete', result };
+  const { begun, end, timeoutMs, nowMs } = transcoding;
+  if (end?.status === 0) return { kind: 'complete', result };
+  if (cancelled) return { kind: 'fail', failure: CANCELLED };
+  const failed = (code: string, what: string, retryable: boolean): Step => ({
+    kind: 'fail',
+    failure: { code, message: `VOD has the video as fileId ${result.fileId}, but ${what}`, retryable },
+  });
+  if (failure !== undefined)
+    return failed(failure.code, `won't transcode it: ${failure.message}`, failure.retryable);
+  if (begun === undefined) return { kind: 'transcode', result };
+  if (end !== undefined) {
+    const reason = end.message === '' ? '' : `: ${end.message}`;
+    return failed('TRANSCODE_FAILED', `its transcoding failed with status ${end.status}${reason}`, false);
+  }
+  const leftMs = begun.at + timeoutMs - nowMs;
+  if (leftMs > 0) return { kind: 'await', result, leftMs };
+  return failed(
+    'TRANSCODE_TIMEOUT',
+    `has not told within ${formatDuration(timeoutMs)} that it is transcoded; events come only while a worker runs ` +
+      'with --stages events or VOD calls EVENT_CALLBACK_PATH back',
+    true,
+  );
 }

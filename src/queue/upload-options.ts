@@ -22,10 +22,23 @@ export interface UploadOptions {
   readonly tags?: readonly string[];
   /** Category id in VOD. */
   readonly classId?: number;
-  /** Whether VOD is to transcode the video, take screenshots, add the watermark set up in its console. */
-  readonly transcode?: boolean;
+  /**
+   * Whether VOD is to transcode the video, take screenshots, add the watermark set up in its console. `'after'`: it is
+   * asked for all of that when it has the video, and so also for one that it had before (an instant upload).
+   */
+  readonly transcode?: boolean | 'after';
   readonly screenshot?: boolean;
   readonly watermark?: boolean;
+  /**
+   * When the upload has completed: when VOD has the video (default), or, with `transcode: 'after'`, when VOD has told
+   * that it is transcoded. That is an event, so workers of the stage `events` or VOD's callbacks must bring those.
+   */
+  readonly waitFor?: 'uploaded' | 'transcoded';
+  /**
+   * With `waitFor: 'transcoded'`: milliseconds from VOD's consent to the upload's failure; default 6 hours, at most 7
+   * days. The video is in VOD then, and a retry uploads nothing.
+   */
+  readonly transcodeTimeoutMs?: number;
   /** Bytes of a part: 524288 or 1048576 (default). A file that VOD has parts of keeps the size it began with. */
   readonly partSize?: PartSize;
   /** 1 (first) to 10 (last); default 5. */
@@ -58,6 +71,8 @@ export interface UploadJob {
 }
 
 const YEAR_MS = 366 * 86_400_000;
+const TRANSCODE_TIMEOUT_MS = 6 * 3_600_000;
+const MAX_TRANSCODE_TIMEOUT_MS = 7 * 86_400_000;
 // The rules for tags keep InitUpload's URL within what HTTP servers take; VOD's documents give none.
 const tag = z
   .string()
@@ -77,9 +92,15 @@ const schema = z.strictObject({
   type: z.string('must be a text').optional(),
   tags: z.array(tag, 'must be a list of texts').max(32, 'must be at most 32').optional(),
   classId: z.int('must be a whole number').min(0, 'must not be negative').optional(),
-  transcode: flag,
+  transcode: z.union([z.boolean(), z.literal('after')], "must be true, false or 'after'").optional(),
   screenshot: flag,
   watermark: flag,
+  waitFor: z.enum(['uploaded', 'transcoded'], "must be 'uploaded' or 'transcoded'").optional(),
+  transcodeTimeoutMs: z
+    .int('must be a whole number of milliseconds')
+    .min(1, 'must be at least 1')
+    .max(MAX_TRANSCODE_TIMEOUT_MS, 'must be at most 7 days')
+    .optional(),
   partSize: z
     .union(
       PART_SIZES.map((size) => z.literal(size)),
@@ -131,8 +152,14 @@ export async function toUploadJob(
     transcode,
     screenshot,
     watermark,
+    waitFor,
+    transcodeTimeoutMs,
   } = parsed.data;
   const problems: string[] = [];
+  if (waitFor === 'transcoded' && transcode !== 'after')
+    problems.push("waitFor can only be 'transcoded' when transcode is 'after'");
+  if (transcodeTimeoutMs !== undefined && waitFor !== 'transcoded')
+    problems.push("transcodeTimeoutMs is only for waitFor 'transcoded'");
   if (!checkSource && !isAbsolute(given))
     problems.push('source must be an absolute path when checkSource is false');
   const source = resolve(given);
@@ -145,6 +172,10 @@ export async function toUploadJob(
     type === undefined ? `type must be given, because ${source} has no extension` : checkType(type);
   if (typeProblem !== undefined) problems.push(typeProblem);
   if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
+  const flags = {
+    ...(screenshot !== undefined && { screenshot }),
+    ...(watermark !== undefined && { watermark }),
+  };
   const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
@@ -158,10 +189,14 @@ export async function toUploadJob(
         partSize: parsed.data.partSize ?? PART_SIZES[1],
         ...(tags !== undefined && { tags }),
         ...(classId !== undefined && { classId }),
-        ...(transcode !== undefined && { transcode }),
-        ...(screenshot !== undefined && { screenshot }),
-        ...(watermark !== undefined && { watermark }),
+        ...(transcode !== 'after' && { ...(transcode !== undefined && { transcode }), ...flags }),
       },
+      ...(transcode === 'after' && {
+        transcoding: {
+          ...flags,
+          ...(waitFor === 'transcoded' && { timeoutMs: transcodeTimeoutMs ?? TRANSCODE_TIMEOUT_MS }),
+        },
+      }),
       priority: parsed.data.priority ?? PRIORITY.normal,
       ...(key !== undefined && { key }),
       ...(size !== undefined && { size }),

@@ -1,61 +1,11 @@
-import { parseEndpoint } from './endpoint.ts';
-import { transportError, VodError, VodTransportError } from './errors.ts';
-import { createExchange } from './exchange.ts';
-import { commonParams, finishParams, initParams, partParams, type VodCredentials } from './params.ts';
+import { createCalls, type VodClientOptions } from './calls.ts';
+import { finishParams, initParams, partParams } from './params.ts';
 import { parseFinishReply, parseInitReply, parsePartReply } from './parse.ts';
-import type {
-  FinishResult,
-  InitRequest,
-  InitResult,
-  PartRequest,
-  SignatureMethod,
-  VodAction,
-} from './protocol.ts';
-import { encodeQuery, type Params, sign } from './sign.ts';
-import { createSlots } from './slots.ts';
-import { createRedactor, type Redact } from './text.ts';
-import { createThrottle } from './throttle.ts';
-import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './timeouts.ts';
-import { type TransportCode, transportMeaning } from './transport.ts';
+import type { FinishResult, InitRequest, InitResult, PartRequest } from './protocol.ts';
 
-export type { VodCredentials } from './params.ts';
+export type { VodClientOptions, VodObservation } from './calls.ts';
+export { outcomeOf } from './calls.ts';
 export type { VodTimeouts } from './timeouts.ts';
-
-/** One finished request, for metrics. */
-export interface VodObservation {
-  readonly action: VodAction;
-  readonly result: 'ok' | 'vod_error' | 'http_error' | 'network';
-  /** Unless ok: the error's. */
-  readonly code?: string;
-  /** Unless ok: the error's. */
-  readonly retryable?: boolean;
-  /** From the connection asked for to the reply read, in ms; waiting for a free connection is not in it. */
-  readonly durationMs: number;
-}
-
-export interface VodClientOptions {
-  /** `https://vod2.qcloud.com/v2/index.php`. */
-  readonly endpoint: string | URL;
-  /** A function is asked before each request, so that credentials can change. */
-  readonly credentials: VodCredentials | (() => VodCredentials | Promise<VodCredentials>);
-  /** Default `gz`. */
-  readonly region?: string;
-  /** Default HmacSHA1. */
-  readonly signatureMethod?: SignatureMethod;
-  /** Milliseconds since 1970. Default `Date.now`. */
-  readonly clock?: () => number;
-  /** Most requests, and sockets, at once; further calls wait unsigned. Default 64. */
-  readonly connections?: number;
-  readonly timeouts?: Partial<VodTimeouts>;
-  /** Cap on the bodies of all requests together; they are sent evenly by small pieces. Default: none. */
-  readonly maxBytesPerSecond?: number;
-  /** Default 32 MiB. */
-  readonly maxReplyBytes?: number;
-  /** `http_proxy`, `https_proxy` and `no_proxy`, in either case, as in an environment. Default: no proxy. */
-  readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
-  /** Called after every request; what it throws is ignored. */
-  readonly onRequest?: (observation: VodObservation) => void;
-}
 
 /**
  * The three calls of an upload. Each sends exactly one request, or none, and never repeats it. They reject with
@@ -70,110 +20,9 @@ export interface VodClient {
   close(): void;
 }
 
-/** @param error what a call rejected with; undefined = it succeeded */
-export function outcomeOf(error: unknown): Pick<VodObservation, 'result' | 'code' | 'retryable'> {
-  if (!(error instanceof VodError)) return { result: 'ok' };
-  const { code, retryable } = error;
-  if (!(error instanceof VodTransportError)) return { result: 'vod_error', code, retryable };
-  return { result: transportMeaning(code as TransportCode).result, code, retryable };
-}
-
-interface Call<T> {
-  readonly action: VodAction;
-  readonly params: Params;
-  readonly body?: Uint8Array;
-  readonly parse: (text: string, redact: Redact) => T;
-}
-
 /** A client for one account. Throws UploaderError (INVALID_ENDPOINT). */
 export function createVodClient(options: VodClientOptions): VodClient {
-  const endpoint = parseEndpoint(options.endpoint);
-  const { region = 'gz', signatureMethod = 'HmacSHA1', clock = Date.now, connections = 64 } = options;
-  const { maxBytesPerSecond: cap } = options;
-  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const exchange = createExchange({
-    connections,
-    timeouts: cap === undefined ? timeouts : cappedTimeouts(timeouts, { bytesPerSecond: cap, connections }),
-    throttle: cap === undefined ? undefined : createThrottle(cap),
-    maxReplyBytes: options.maxReplyBytes ?? 32 * 1024 * 1024,
-    proxyEnv: options.proxyEnv,
-  });
-  const slots = createSlots(connections);
-
-  function observe(action: VodAction, startedAt: number, error?: unknown): void {
-    const durationMs = performance.now() - startedAt;
-    try {
-      options.onRequest?.({ action, durationMs, ...outcomeOf(error) });
-    } catch {
-      // Counting must not break a call.
-    }
-  }
-
-  async function credentialsFor(action: VodAction): Promise<VodCredentials> {
-    if (typeof options.credentials !== 'function') return options.credentials;
-    try {
-      return await options.credentials();
-    } catch (error) {
-      // Only the name: whoever keeps secrets may have put one into the message.
-      const name = error instanceof Error ? error.name : typeof error;
-      const detail = `the credentials function failed (${name})`;
-      throw transportError(action, { code: 'CREDENTIALS', outcomeUnknown: false, detail });
-    }
-  }
-
-  /** Signs now: Timestamp and Nonce are good for one request only. */
-  function signed(
-    call: Call<unknown>,
-    { secretId, secretKey }: VodCredentials,
-  ): { url: URL; redact: Redact } {
-    const nowMs = clock();
-    const params = {
-      ...call.params,
-      ...commonParams(call.action, secretId, { region, signatureMethod, nowMs }),
-    };
-    const method = call.body === undefined ? 'GET' : 'POST';
-    const target = { method, host: endpoint.hostname, path: endpoint.pathname } as const;
-    const signature = sign(target, params, secretKey, signatureMethod);
-    const url = new URL(endpoint);
-    url.search = encodeQuery({ ...params, Signature: signature });
-    return { url, redact: createRedactor([secretKey, secretId, signature]) };
-  }
-
-  async function request<T>(call: Call<T>, signal: AbortSignal | undefined): Promise<T> {
-    const { action, body } = call;
-    const { url, redact } = signed(call, await credentialsFor(action));
-    const startedAt = performance.now();
-    try {
-      const text = await exchange.send({
-        action,
-        url,
-        redact,
-        signal,
-        ...(body === undefined ? {} : { body }),
-      });
-      const result = call.parse(text, redact);
-      observe(action, startedAt);
-      return result;
-    } catch (error) {
-      observe(action, startedAt, error);
-      throw error;
-    }
-  }
-
-  async function run<T>(call: Call<T>, signal: AbortSignal | undefined): Promise<T> {
-    let release: () => void;
-    try {
-      release = await slots.acquire(signal);
-    } catch {
-      throw transportError(call.action, { code: 'ABORTED', outcomeUnknown: false });
-    }
-    try {
-      return await request(call, signal);
-    } finally {
-      release();
-    }
-  }
-
+  const { run, close } = createCalls(options);
   return {
     initUpload: (init, signal) =>
       run({ action: 'InitUpload', params: initParams(init), parse: parseInitReply }, signal),
@@ -181,6 +30,6 @@ export function createVodClient(options: VodClientOptions): VodClient {
       run({ action: 'UploadPart', params: partParams(part), body: part.body, parse: parsePartReply }, signal),
     finishUpload: (fileSha, signal) =>
       run({ action: 'FinishUpload', params: finishParams(fileSha), parse: parseFinishReply }, signal),
-    close: () => exchange.close(),
+    close,
   };
 }

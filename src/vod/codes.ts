@@ -1,4 +1,5 @@
 import type { FailureKind, FailureReason } from './errors.ts';
+import type { VodAction } from './protocol.ts';
 
 /** What a code of the service means and what becomes of the call. `by-can-retry`: 1 is retryable, all else permanent. */
 export interface CodeMeaning {
@@ -99,10 +100,28 @@ const CODE_RANGES: readonly (CodeMeaning & { readonly from: number; readonly to:
   { from: 0, to: Number.POSITIVE_INFINITY, what: 'undocumented code', kind: 'by-can-retry', reason: 'vod' },
 ];
 
+/** ConvertVodFile's own: the file is not in a state to be transcoded, too new for instance, or it is being so already. */
+export const UNEXPECTED_FILE_STATUS = 10_009;
+
+const INTERNAL: CodeMeaning = { what: 'internal error', kind: 'retryable', reason: 'vod' };
+
+/** The codes that the calls for what comes after an upload have for themselves. */
+export const API_CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
+  '1': INTERNAL,
+  '1000': { what: 'invalid parameter', kind: 'permanent', reason: 'vod', advice: SOMEBODY_MUST_LOOK },
+  '1001': INTERNAL,
+  '2000': INTERNAL,
+  [UNEXPECTED_FILE_STATUS]: { what: 'unexpected file status', kind: 'retryable', reason: 'vod' },
+};
+
+const UPLOAD_ACTIONS: readonly VodAction[] = ['InitUpload', 'UploadPart', 'FinishUpload'];
+
 /** What the service's code means; every integer has a meaning. */
-export function codeMeaning(code: number): CodeMeaning {
+export function codeMeaning(code: number, action: VodAction): CodeMeaning {
   const meaning =
-    CODE_MEANINGS[String(code)] ?? CODE_RANGES.find(({ from, to }) => code >= from && code <= to);
+    (UPLOAD_ACTIONS.includes(action) ? undefined : API_CODE_MEANINGS[String(code)]) ??
+    CODE_MEANINGS[String(code)] ??
+    CODE_RANGES.find(({ from, to }) => code >= from && code <= to);
   if (meaning === undefined) throw new RangeError(`not a code: ${code}`);
   return meaning;
 }

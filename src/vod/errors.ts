@@ -1,5 +1,5 @@
 import { UploaderError } from '../errors.ts';
-import { CODE_MEANINGS, codeMeaning } from './codes.ts';
+import { API_CODE_MEANINGS, CODE_MEANINGS, codeMeaning } from './codes.ts';
 import type { VodAction } from './protocol.ts';
 import { cleanText } from './text.ts';
 import { TRANSPORT_MEANINGS, type TransportCode, transportMeaning } from './transport.ts';
@@ -71,7 +71,7 @@ export interface Refusal {
 
 /** The error for a refusal, classified by the service's error table. */
 export function refusalError(action: VodAction, refusal: Refusal): VodError {
-  const { kind, reason, what, advice, holdMs } = codeMeaning(refusal.code);
+  const { kind, reason, what, advice, holdMs } = codeMeaning(refusal.code, action);
   const words = [refusal.codeDesc, refusal.message]
     .filter((word) => word !== undefined && word !== '')
     .join(': ');
@@ -116,6 +116,7 @@ export function transportError(action: VodAction, failure: TransportFailure): Vo
 /** Every value of the label `code` of a metric, besides `other`. */
 export const DOCUMENTED_CODE_LABELS: readonly string[] = [
   ...Object.keys(CODE_MEANINGS),
+  ...Object.keys(API_CODE_MEANINGS),
   '5xxx',
   ...Object.keys(TRANSPORT_MEANINGS).filter((code) => code !== 'HTTP_other'),
 ];

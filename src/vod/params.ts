@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { InitRequest, PartRequest, SignatureMethod, VodAction } from './protocol.ts';
+import type { ConvertRequest, InitRequest, PartRequest, SignatureMethod, VodAction } from './protocol.ts';
 import type { Params } from './sign.ts';
 
 /** What the account's SecretKey signs and its SecretId names. */
@@ -46,6 +46,10 @@ export function partParams(request: PartRequest): Params {
 
 export function finishParams(fileSha: string): Params {
   return { fileSha };
+}
+
+export function convertParams({ fileId, screenshot, watermark }: ConvertRequest): Params {
+  return given({ fileId, isScreenshot: flag(screenshot), isWatermark: flag(watermark) });
 }
 
 /** The largest Nonce, the official PHP and Java clients' own: what fits everywhere in the service. */

@@ -55,13 +55,13 @@ const md5Schema = z
   .regex(/^[0-9a-f]{32}$/i)
   .toLowerCase();
 
-/** `fileId` keeps the digits that were sent: as a JavaScript number it would lose the last ones. */
-function keepDigits(key: string, value: unknown, context?: { source?: string }): unknown {
-  return key === 'fileId' && typeof value === 'number' ? context?.source : value;
+/** For JSON.parse. A `fileId` keeps the digits that were sent: as a JavaScript number it would lose the last ones. */
+export function keepDigits(key: string, value: unknown, context?: { source?: string }): unknown {
+  return /^fileId$/i.test(key) && typeof value === 'number' ? context?.source : value;
 }
 
 /** A reply as it is taken apart: its action, its text for the error, and the redactor for what is quoted of it. */
-interface Reply {
+export interface Reply {
   readonly action: VodAction;
   readonly text: string;
   readonly redact: Redact;
@@ -73,7 +73,8 @@ function malformed({ action, text, redact }: Reply, problem: string): Error {
   return transportError(action, { code: 'MALFORMED_REPLY', outcomeUnknown: true, detail });
 }
 
-function checked<T extends z.ZodType>(reply: Reply, schema: T, value: unknown): z.output<T> {
+/** The value in the schema's form. Throws VodTransportError (MALFORMED_REPLY) that names what is wrong. */
+export function checked<T extends z.ZodType>(reply: Reply, schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const path = result.error.issues[0]?.path.join('.') ?? '';
@@ -81,7 +82,7 @@ function checked<T extends z.ZodType>(reply: Reply, schema: T, value: unknown): 
 }
 
 /** The reply's fields and its code; throws VodError for a code that is not one of `accepted`. */
-function open(reply: Reply, accepted: readonly number[]): { code: number; fields: unknown } {
+export function open(reply: Reply, accepted: readonly number[]): { code: number; fields: unknown } {
   if (reply.text.trim() === '') throw malformed(reply, 'the reply is empty');
   let fields: unknown;
   try {
@@ -113,7 +114,7 @@ function receivedParts(entries: readonly unknown[]): ReceivedPart[] {
   });
 }
 
-const asIs: Redact = (text) => text;
+export const asIs: Redact = (text) => text;
 
 /** The reply to InitUpload. Throws VodError for a refusal, VodTransportError (MALFORMED_REPLY) for anything unexpected. */
 export function parseInitReply(text: string, redact: Redact = asIs): InitResult {

@@ -8,8 +8,14 @@
  * - dataSize: the bytes of one part; for a whole upload, of every part but the last.
  */
 
-/** The three calls of an upload. */
-export type VodAction = 'InitUpload' | 'UploadPart' | 'FinishUpload';
+/** The three calls of an upload, and those for what comes after it. */
+export type VodAction =
+  | 'InitUpload'
+  | 'UploadPart'
+  | 'FinishUpload'
+  | 'ConvertVodFile'
+  | 'PullEvent'
+  | 'ConfirmEvent';
 
 /** The part sizes that the service takes, in bytes: 512 KiB and 1 MiB, nothing else. */
 export const PART_SIZES = [524288, 1048576] as const;
@@ -78,4 +84,27 @@ export interface FinishResult {
   /** 17 to 20 digits; never a JavaScript number. */
   readonly fileId: string;
   readonly url: string;
+}
+
+/** An event as PullEvent gives it. */
+export interface PulledEvent {
+  /** What ConfirmEvent wants of it. */
+  readonly msgHandle: string;
+  /** Any JSON. */
+  readonly content: unknown;
+}
+
+/** At most this many events are confirmed by one ConfirmEvent; PullEvent gives no more either. */
+export const CONFIRM_MAX = 16;
+
+export interface ConvertRequest {
+  /** Of a video that VOD has. */
+  readonly fileId: string;
+  readonly screenshot?: boolean;
+  readonly watermark?: boolean;
+}
+
+export interface ConvertResult {
+  /** What TranscodeComplete will call this transcoding; not every reply tells. */
+  readonly vodTaskId?: string;
 }

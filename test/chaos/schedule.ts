@@ -3,7 +3,7 @@ import type { VodAction } from '../../src/vod/protocol.ts';
 import { Random } from './random.ts';
 
 /** Worker processes that run at the same time, and the stages of each; `undefined` is all of them. */
-export const WORKER_SLOTS = [undefined, undefined, 'upload,hash,init,finish', 'part'] as const;
+export const WORKER_SLOTS = [undefined, undefined, 'upload,hash,init,finish,transcode', 'part'] as const;
 
 /** Locks last this long in a chaos run; what freezes does it for longer. */
 export const LOCK_MS = 1500;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { loadConfig } from '../../src/config.ts';
 import { VodUploads } from '../../src/index.ts';
 import { createLogger } from '../../src/log.ts';
-import { STAGES, type Stage } from '../../src/queue/names.ts';
+import { type Stage, USUAL_STAGES } from '../../src/queue/names.ts';
 import { type RunningWorker, startWorker } from '../../workers/start.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -92,7 +92,7 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
     const ended = upload.result();
     ended.catch(() => {});
     await Promise.race([ended.catch(() => {}), victim.exited]);
-    if (point.struck !== undefined) await start(STAGES);
+    if (point.struck !== undefined) await start(USUAL_STAGES);
     const result = await within(ended, END_WITHIN_MS);
     if (result === undefined) {
       findings.push(`did not end: ${JSON.stringify(await upload.status())}`);

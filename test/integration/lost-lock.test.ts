@@ -5,6 +5,7 @@ import { createLogger } from '../../src/log.ts';
 import { Breaker } from '../../src/queue/breaker.ts';
 import { workerConnection } from '../../src/queue/connection.ts';
 import { Consumer } from '../../src/queue/consumer.ts';
+import { holdKey } from '../../src/queue/hold.ts';
 import { createLeave } from '../../src/queue/leave.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
 import { Senders } from '../../src/queue/senders.ts';
@@ -26,7 +27,7 @@ it('a job whose lock could not be renewed is done again, with no attempt spent, 
   const { redis, queues } = connect();
   const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
   const breaker = await Breaker.start({
-    ...{ queues, redis, log, prefix: world().prefix, onChange: () => {} },
+    ...{ queues, redis, log, key: holdKey(world().prefix), onChange: () => {} },
     ...{ quotaPerMinute: { init: 0, part: 0, finish: 0 }, minuteMs: 60_000 },
     probeMs: { outage: 1000, account: 1000 },
   });

@@ -11,7 +11,7 @@ import { ACCOUNT, OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../su
 export const DEPLOYMENTS = {
   parts: ['workers/main.ts', '--stages', 'part'],
   hash: ['workers/main.ts', '--stages', 'hash'],
-  control: ['workers/main.ts', '--stages', 'upload,init,finish'],
+  control: ['workers/main.ts', '--stages', 'upload,init,finish,transcode'],
   ops: ['src/cli.ts', 'ops'],
 } as const;
 export type Deployment = keyof typeof DEPLOYMENTS;

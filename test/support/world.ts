@@ -19,6 +19,8 @@ export const ACCOUNT = {
   VOD_QUOTA_INIT_PER_MINUTE: '0',
   VOD_QUOTA_PART_PER_MINUTE: '0',
   VOD_QUOTA_FINISH_PER_MINUTE: '0',
+  VOD_QUOTA_TRANSCODE_PER_MINUTE: '0',
+  VOD_QUOTA_EVENT_PER_MINUTE: '0',
 } as const;
 
 /** A worker process. */
@@ -123,6 +125,7 @@ export class World {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
       VOD_ENDPOINT: this.emulator.url,
+      VOD_EVENT_ENDPOINT: this.emulator.url,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       BACKOFF_BASE_MS: '20',

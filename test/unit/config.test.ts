@@ -61,6 +61,19 @@ describe('loadConfig', () => {
     );
   });
 
+  it('takes a path for callbacks that nobody can guess, or none, and does not repeat a wrong one', () => {
+    expect(loadConfig({}).events).toEqual({ callbackOnly: false });
+    const path = `/${'aB3_-'.repeat(5)}`;
+    expect(loadConfig({ EVENT_CALLBACK_PATH: path }).events.callbackPath).toBe(path);
+    for (const wrong of ['/short', path.slice(1), `/x${path}`, `${path}?a`, `/${'é'.repeat(30)}`]) {
+      const problems = problemsOf(() => loadConfig({ EVENT_CALLBACK_PATH: wrong }));
+      expect(problems, wrong).toEqual([
+        expect.stringMatching(/^EVENT_CALLBACK_PATH must be "\/" and 22 to 128/),
+      ]);
+      expect(problems[0]).not.toContain(wrong);
+    }
+  });
+
   it('takes a number of part slots, or a range, and no other', () => {
     expect(loadConfig({ PART_CONCURRENCY: '12' }).partConcurrency).toEqual({ min: 12, max: 12 });
     expect(loadConfig({ PART_CONCURRENCY: '4-64' }).partConcurrency).toEqual({ min: 4, max: 64 });

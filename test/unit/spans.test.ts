@@ -29,9 +29,8 @@ function client(call: () => Promise<never>): VodClient {
 async function spanOf(call: () => Promise<never>) {
   const traced = client(call);
   const process = tracedProcessor(() => traced.finishUpload(SHA));
-  await process({ uploadId: 'u1' }, { restarted: false, signal: new AbortController().signal }).catch(
-    () => {},
-  );
+  const attempt = { restarted: false, signal: new AbortController().signal, save: async () => {} };
+  await process({ uploadId: 'u1' }, attempt).catch(() => {});
   const spans = exporter.getFinishedSpans();
   expect(spans).toHaveLength(1);
   return spans[0];

@@ -1,4 +1,4 @@
-import type { Queue } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../../errors.ts';
 import { QUEUES, type Stage } from '../../queue/names.ts';
 import type { VodUploads } from '../../queue/producer.ts';
@@ -29,12 +29,14 @@ export class QueueActions {
   }
 
   /**
-   * A new attempt of the upload; one job by itself would find its upload at an end, and do nothing.
+   * A new attempt of the upload; one job by itself would find its upload at an end, and do nothing. One that no upload
+   * waits for is set to work again itself.
    * @throws {UploaderError} unless the upload has failed or was cancelled
    */
   async retry(jobId: string): Promise<void> {
     const { job } = await this.#job(jobId);
-    await this.#uploads.retry(this.#uploadOf(job));
+    if (this.#standsAlone(job)) await job.retry('failed');
+    else await this.#uploads.retry(this.#uploadOf(job));
   }
 
   /**
@@ -44,7 +46,9 @@ export class QueueActions {
    */
   async retryAll(): Promise<{ retried: number; cancelled: number }> {
     const failed = await this.#queue.getJobs(['failed'], 0, -1);
-    const ids = [...new Set(failed.flatMap((job) => uploadIdOf(this.#stage, job) ?? []))];
+    const alone = failed.filter((job) => this.#standsAlone(job));
+    const others = failed.filter((job) => !alone.includes(job));
+    const ids = [...new Set(others.flatMap((job) => uploadIdOf(this.#stage, job) ?? []))];
     const count = { retried: 0, cancelled: 0 };
     const retry = async (id: string): Promise<void> => {
       const status = await (await this.#uploads.get(id))?.status();
@@ -55,6 +59,10 @@ export class QueueActions {
     };
     // What is no upload, or has been retried by somebody else meanwhile, keeps no other from it.
     await inBulks(ids, RETRIES_AT_A_TIME, retry);
+    await inBulks(alone, RETRIES_AT_A_TIME, async (job) => {
+      await job.retry('failed');
+      count.retried++;
+    });
     return count;
   }
 
@@ -79,6 +87,7 @@ export class QueueActions {
   async remove(jobId: string): Promise<void> {
     const { job, state } = await this.#job(jobId);
     if (state === 'completed' || state === 'failed') return await job.remove();
+    if (this.#standsAlone(job)) return await job.remove();
     if (this.#stage !== 'upload') {
       throw refusal(`this job is needed by upload ${this.#uploadOf(job)}: cancel that, and its jobs go`);
     }
@@ -100,6 +109,11 @@ export class QueueActions {
     const job = state === 'unknown' ? undefined : await this.#queue.getJob(jobId);
     if (job !== undefined) return { job, state };
     throw new UploaderError('NOT_FOUND', `there is no job ${jobId} in ${QUEUES[this.#stage]}, or no longer`);
+  }
+
+  /** Of the jobs that are no uploads, those for what comes after an upload may be nobody's child. */
+  #standsAlone({ parentKey }: Job): boolean {
+    return (this.#stage === 'transcode' || this.#stage === 'events') && parentKey === undefined;
   }
 
   #uploadOf(job: { readonly id?: string; readonly data: unknown }): string {

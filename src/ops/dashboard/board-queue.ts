@@ -28,6 +28,15 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
     displayName: '5 FinishUpload',
     description: 'One job per upload whose parts are all there. Bound by the account’s quota.',
   },
+  transcode: {
+    displayName: '6 ConvertVodFile',
+    description: 'One job per video that is to be transcoded after its upload. Bound by the account’s quota.',
+  },
+  events: {
+    displayName: '7 Events',
+    description:
+      'One job per event that VOD has told, by PullEvent or by callback: which uploads is it about?',
+  },
 };
 
 /** The queues as Bull Board shows them, in the order of work. */

@@ -12,6 +12,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   INVALID_JOB:
     'Something else than this version wrote its job, so a retry can’t help: enqueue the file again.',
   SOURCE_CHANGED: 'Wait until nothing writes to the file any more, and retry it: it is hashed anew.',
+  TRANSCODE_TIMEOUT:
+    'See that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH back, and retry it. Nothing is sent again.',
+  TRANSCODE_FAILED:
+    'VOD has the video and could not transcode it. A retry has it tried again, and sends nothing.',
   FINISH_UNRESOLVED: `Retry it: VOD is asked again what it has. ${RESUMES}`,
 };
 

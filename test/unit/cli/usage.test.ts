@@ -19,6 +19,7 @@ describe('help', () => {
       'list',
       'retry',
       'cancel',
+      'transcode',
       'worker',
       'ops',
       'emulator',

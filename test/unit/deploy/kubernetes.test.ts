@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { requireCredentials, VARIABLES } from '../../../src/config.ts';
 import { STATUS_PATHS } from '../../../src/ops/status.ts';
-import { STAGES } from '../../../src/queue/names.ts';
+import { USUAL_STAGES } from '../../../src/queue/names.ts';
 import { STOP_MS } from '../../../src/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { configOf, environmentOf, secret } from './environment.ts';
@@ -48,8 +48,8 @@ describe.skipIf(!CAN_RENDER).each([
   const pods = podsOf(manifests);
   const programs = programsOf(manifests);
 
-  it('has every stage once, and one ops', () => {
-    expect(programs.flatMap(stagesOf).sort()).toEqual([...STAGES].sort());
+  it('has every usual stage once, and one ops', () => {
+    expect(programs.flatMap(stagesOf).sort()).toEqual([...USUAL_STAGES].sort());
     const ops = programs.filter(({ container }) => container.args?.[0] === 'ops');
     expect(names(ops)).toEqual(['ops']);
     expect(manifests.one('apps/v1 Deployment', 'ops').spec?.replicas).toBe(1);

@@ -16,7 +16,7 @@ describe('quota', () => {
     expect(() => quota.admit('InitUpload')).toThrow();
     now = 1150;
     quota.admit('InitUpload');
-    expect(quota.refusals).toEqual({ InitUpload: 2, UploadPart: 0, FinishUpload: 0 });
+    expect(quota.refusals).toMatchObject({ InitUpload: 2, UploadPart: 0, FinishUpload: 0 });
   });
 
   it('tells the most that arrived in any window, also without limits and over many windows', () => {

@@ -122,7 +122,9 @@ describe('UploadPart rules', () => {
 
 describe('Action', () => {
   it('refuses what other hosts serve', () => {
-    expect(refusalOf(() => parseAction(parseQuery('Action=PullEvent')))).toMatchObject({ code: 6100 });
+    expect(refusalOf(() => parseAction(parseQuery('Action=DescribeInstances')))).toMatchObject({
+      code: 6100,
+    });
     expect(refusalOf(() => parseAction(parseQuery('Action=toString')))).toMatchObject({ code: 6100 });
     expect(parseAction(parseQuery('Action=UploadPart'))).toBe('UploadPart');
   });

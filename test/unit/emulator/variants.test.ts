@@ -66,7 +66,7 @@ describe('what the official clients send', () => {
 
   it('an Action of another API is refused with 6100 over HTTP 200', async () => {
     const emulator = await start();
-    const { status, json } = await callerOf(emulator)('PullEvent');
+    const { status, json } = await callerOf(emulator)('DescribeInstances');
     expect(status).toBe(200);
     expect(json).toMatchObject({ code: 6100, canRetry: 0 });
     expect(emulator.control.stats().requests.other).toEqual({ total: 1, byResult: { 6100: 1 } });

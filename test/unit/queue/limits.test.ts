@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admitsFanOut, rateWindow } from '../../../src/queue/limits.ts';
+import { admitsFanOut, rateWindow, steadyRate } from '../../../src/queue/limits.ts';
 
 /** The most starts that any minute can hold when every window is used up: windows open back to back, each in a burst. */
 function worstMinute({ max, windowMs }: { max: number; windowMs: number }, minuteMs = 60_000): number {
@@ -26,6 +26,21 @@ describe('rateWindow', () => {
 
   it('is out of the way for quota 0, yet a limit, so that a quota error can hold the queue', () => {
     expect(rateWindow(0)).toEqual({ max: 1_000_000_000, windowMs: 1000 });
+  });
+});
+
+describe('steadyRate', () => {
+  it('keeps any minute within the quota, for every quota', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.constantFrom(1000, 60_000),
+        (quota, minuteMs) => {
+          const mostInAMinute = Math.floor((steadyRate(quota, minuteMs) * minuteMs) / 1000) + 1;
+          expect(mostInAMinute).toBeLessThanOrEqual(quota);
+        },
+      ),
+    );
   });
 });
 

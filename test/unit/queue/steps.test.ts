@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FinishValue, Hashed, InitValue } from '../../../src/queue/jobs.ts';
+import type { FinishValue, Hashed, InitValue, UploadResult } from '../../../src/queue/jobs.ts';
 import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/queue/steps.ts';
 
 const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
@@ -83,5 +83,56 @@ describe('nextStep', () => {
     const troubled = { ...planned, partsSent: 3, failure, cancelled: true };
     expect(nextStep({ ...troubled, finish: finished }).kind).toBe('settle');
     expect(nextStep({ ...troubled, init: exists }).kind).toBe('settle');
+  });
+});
+
+describe('after the upload', () => {
+  const result: UploadResult = {
+    ...{ outcome: 'instant', fileId: '9', url: 'u', fileSha: hashed.fileSha, fileSize: 3_000_000 },
+    ...{ name: 'n', type: 'mp4', partsSent: 0, partsSkipped: 3, bytesSent: 0, metadataApplied: false },
+    durationMs: 1,
+  };
+  const begun = { vodTaskId: 't', at: 1000 };
+  const waiting = { timeoutMs: 500, nowMs: 1200 };
+  const step = (transcoding: Partial<Facts['transcoding']>, facts: Partial<Facts> = {}) =>
+    nextStep({ ...nothing, result, transcoding: { ...waiting, ...transcoding }, ...facts });
+
+  it('completes, unless it waits for a transcoding', () => {
+    const troubled = { ...planned, failure, cancelled: true, result };
+    expect(nextStep(troubled)).toEqual({ kind: 'complete', result });
+    expect(step({})).toEqual({ kind: 'transcode', result });
+    expect(step({ begun })).toEqual({ kind: 'await', result, leftMs: 300 });
+    expect(step({ begun, end: { status: 0, message: '' } })).toEqual({ kind: 'complete', result });
+  });
+
+  it('takes a transcoding that ended well for a success, whatever else happened', () => {
+    const end = { status: 0, message: '' };
+    expect(step({ end }, { failure, cancelled: true }).kind).toBe('complete');
+    expect(step({ begun, end, nowMs: 9999 }).kind).toBe('complete');
+  });
+
+  it('fails with the reason, and says that VOD has the video', () => {
+    const failed = (code: string, retryable: boolean, message: RegExp) => ({
+      kind: 'fail',
+      failure: { code, retryable, message: expect.stringMatching(message) },
+    });
+    expect(step({ begun, nowMs: 1500 })).toMatchObject(
+      failed('TRANSCODE_TIMEOUT', true, /^VOD has the video as fileId 9, but .*within 0\.50 s.*events/),
+    );
+    expect(step({ begun, end: { status: 7, message: 'no video' } })).toMatchObject(
+      failed('TRANSCODE_FAILED', false, /fileId 9, but .* status 7: no video$/),
+    );
+    expect(step({}, { failure })).toMatchObject(failed('4000', false, /fileId 9, but .*: bad$/));
+    expect(step({ begun }, { cancelled: true })).toMatchObject({ failure: { code: 'CANCELLED' } });
+  });
+
+  it('neither uploads nor finishes again in a later attempt', () => {
+    const flags = fc.record({ cancelled: fc.boolean(), round: fc.nat(3), partsPlanned: fc.nat(3) });
+    fc.assert(
+      fc.property(flags, fc.boolean(), fc.nat(3000), (facts, hasBegun, nowMs) => {
+        const { kind } = step({ ...(hasBegun && { begun }), nowMs }, { hashed, init: send, ...facts });
+        expect(['transcode', 'await', 'complete', 'fail']).toContain(kind);
+      }),
+    );
   });
 });

@@ -1,0 +1,49 @@
+import { loadConfig } from '../config.ts';
+import type { TranscodeOptions } from '../index.ts';
+import { type CliContext, EXIT } from './context.ts';
+import { withProducer } from './producer.ts';
+import type { Definition } from './program.ts';
+
+const EXAMPLES = `
+Examples:
+  vod-upload transcode 14508071098244931831
+  vod-upload transcode 14508071098244931831 --screenshot --wait
+  vod-upload list --state completed --json | jq -r .fileId | xargs -n 1 vod-upload transcode
+
+Any video that VOD has will do. To have one transcoded when it has been uploaded: vod-upload add --transcode-after.
+With --json it prints {id, fileId, outcome, vodTaskId}: outcome is queued or, with --wait, begun.`;
+
+interface TranscodeCommandOptions extends TranscodeOptions {
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `vod-upload transcode FILE_ID` */
+export function defineTranscode({ command, action, context }: Definition): void {
+  command('transcode')
+    .description('have VOD transcode a video that it has')
+    .argument('<FILE_ID>', "VOD's id of the video")
+    .option('--screenshot', 'have VOD take screenshots')
+    .option('--watermark', 'have VOD add the watermark set up in its console')
+    .option('--wait', 'wait until VOD has begun')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action(action((fileId, options) => transcode(fileId, options, context)));
+}
+
+async function transcode(
+  fileId: string,
+  { wait, json, ...flags }: TranscodeCommandOptions,
+  { env, out }: CliContext,
+): Promise<number> {
+  return await withProducer(loadConfig(env), async (uploads) => {
+    const transcoding = await uploads.transcode(fileId, flags);
+    const { id } = transcoding;
+    const { vodTaskId } = wait ? await transcoding.begun() : {};
+    const outcome = wait ? 'begun' : 'queued';
+    if (json) out.write(`${JSON.stringify({ id, fileId, outcome, vodTaskId: vodTaskId ?? null })}\n`);
+    else
+      out.write(`${id}  fileId ${fileId}: ${outcome}${vodTaskId === undefined ? '' : ` as ${vodTaskId}`}\n`);
+    return EXIT.done;
+  });
+}

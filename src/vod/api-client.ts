@@ -1,0 +1,43 @@
+import { createCalls, type VodClientOptions } from './calls.ts';
+import { convertParams } from './params.ts';
+import { parseConvertReply } from './parse-convert.ts';
+import { parseConfirmReply, parsePullReply } from './parse-events.ts';
+import type { ConvertRequest, ConvertResult, PulledEvent } from './protocol.ts';
+
+/**
+ * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.
+ */
+export interface VodApiClient {
+  /**
+   * Events that nobody has confirmed yet, at most CONFIRM_MAX; the service holds the request for up to 5 s until there
+   * is one. What is not confirmed within 30 s is given out again.
+   */
+  pullEvents(signal?: AbortSignal): Promise<PulledEvent[]>;
+  /** @param handles at most CONFIRM_MAX */
+  confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
+  /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
+  convertFile(request: ConvertRequest, signal?: AbortSignal): Promise<ConvertResult>;
+  /** As that of VodClient. */
+  close(): void;
+}
+
+/** Above the 5 s for which PullEvent is held. */
+const RESPONSE_MS = 10_000;
+
+/** A client for one account. Throws UploaderError (INVALID_ENDPOINT). */
+export function createApiClient(options: VodClientOptions): VodApiClient {
+  const { run, close } = createCalls({
+    ...options,
+    timeouts: { responseMs: RESPONSE_MS, ...options.timeouts },
+  });
+  return {
+    pullEvents: (signal) => run({ action: 'PullEvent', params: {}, parse: parsePullReply }, signal),
+    confirmEvents: (handles, signal) => {
+      const params = Object.fromEntries(handles.map((handle, index) => [`msgHandle.${index + 1}`, handle]));
+      return run({ action: 'ConfirmEvent', params, parse: parseConfirmReply }, signal);
+    },
+    convertFile: (request, signal) =>
+      run({ action: 'ConvertVodFile', params: convertParams(request), parse: parseConvertReply }, signal),
+    close,
+  };
+}

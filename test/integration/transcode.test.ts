@@ -1,0 +1,248 @@
+import { describe, expect, it } from 'vitest';
+import type { Fault } from '../../src/emulator/server.ts';
+import type { Upload, UploadOptions } from '../../src/index.ts';
+import { STAGES } from '../../src/queue/names.ts';
+import { useWorld } from '../support/use-world.ts';
+import { CliProcess } from './cli-process.ts';
+
+/** Events that are not confirmed come again after 1.5 s. */
+const { world, source, inject, stats } = useWorld({ quotaWindowMs: 3000, transcodeMs: 300 });
+
+const ALL = ['--stages', STAGES.join(',')];
+const LONG = { timeout: 30_000 };
+
+async function add(name: string, options: Partial<UploadOptions> = {}): Promise<Upload> {
+  return await world().uploads.add({ source: await source(name, 1000), transcode: 'after', ...options });
+}
+
+const waitFor = { waitFor: 'transcoded' } as const;
+
+/** The next transcoding takes far longer than any test. */
+const HOURS: Fault = { action: 'TranscodeComplete', effect: { kind: 'latency', ms: 7_200_000 } };
+
+/** VOD tells, in words that name no transcoding, that the one of this video is done. */
+function emitTranscoded(video: string): void {
+  const { fileId } = stats().files.find(({ name }) => name === video) ?? {};
+  world().emulator.control.emit({ eventType: 'TranscodeComplete', data: { fileId, status: 0 } });
+}
+
+const converts = () => stats().requests.ConvertVodFile;
+
+describe('transcoding after the upload', () => {
+  it('ends the upload when VOD has told that it is done', async () => {
+    const worker = world().worker({}, ALL);
+    const upload = await add('waits.mp4', waitFor);
+    const stages: string[] = [];
+    for await (const { stage } of upload.progress()) if (stages.at(-1) !== stage) stages.push(stage);
+    const result = await upload.result();
+    expect(result.outcome).toBe('completed');
+    expect(result.durationMs).toBeGreaterThan(299);
+    expect(stages.slice(-2)).toEqual(['transcoding', 'completed']);
+    expect((await upload.events()).map(({ event }) => event.eventType)).toContain('TranscodeComplete');
+    expect(converts()).toEqual({ total: 1, byResult: { 0: 1 } });
+    const told = worker.lines.filter(({ msg }) => msg === 'upload goes on').map(({ stage }) => stage);
+    expect(told).toEqual(['hashing', 'initializing', 'uploading', 'finishing', 'transcoding']);
+  });
+
+  it('is asked for as well when VOD had the file before', async () => {
+    world().worker({}, ALL);
+    const path = await source('instant.mp4', 1000);
+    const first = await world().uploads.add({ source: path });
+    const { fileId } = await first.result();
+    const options = { source: path, transcode: 'after', ...waitFor } as const;
+    const both = await Promise.all([world().uploads.add(options), world().uploads.add(options)]);
+    for (const upload of both) expect(await upload.result()).toMatchObject({ outcome: 'instant', fileId });
+    expect(converts().byResult[0]).toBe(2);
+  });
+
+  it('does not hold up an upload that is not to wait for it', async () => {
+    world().worker();
+    inject({ action: 'ConvertVodFile', effect: { kind: 'code', code: 2000, canRetry: 0 } });
+    const upload = await add('goes-on.mp4', { screenshot: true });
+    expect((await upload.result()).outcome).toBe('completed');
+    await expect.poll(converts, LONG).toEqual({ total: 2, byResult: { 2000: 1, 0: 1 } });
+    expect(stats().files[0]).toMatchObject({ isTranscode: false, isScreenshot: false });
+  });
+
+  it('lets others of the same content complete, and takes no slot while it lasts', async () => {
+    inject({ action: 'TranscodeComplete', effect: { kind: 'lost' }, share: 1 });
+    world().worker({}, ALL);
+    const waiting = await Promise.all(Array.from({ length: 12 }, (_, n) => add(`waits-${n}.mp4`, waitFor)));
+    await expect.poll(() => converts().byResult[0], LONG).toBe(12);
+    const same = await world().uploads.add({ source: `${world().sources}/waits-0.mp4` });
+    expect((await same.result()).outcome).toBe('instant');
+    for (const upload of waiting) expect((await upload.status()).state).toBe('transcoding');
+    const [first] = waiting;
+    expect(await world().uploads.cancel(first?.id ?? '')).toBe(true);
+  });
+});
+
+describe('a transcoding that does not end well', () => {
+  it('fails the upload when nothing is told in time; a retry sees what was told meanwhile', async () => {
+    world().worker();
+    const upload = await add('late.mp4', { ...waitFor, transcodeTimeoutMs: 600 });
+    const error = await upload.result().catch((failure) => failure);
+    expect(error).toMatchObject({ code: 'TRANSCODE_TIMEOUT', retryable: true });
+    const { fileId = '' } = stats().files.find(({ name }) => name === 'late') ?? {};
+    expect(error.message).toMatch(new RegExp(`fileId ${fileId}, .*within 0\\.60 s.*--stages events`));
+    world().worker({}, ['--stages', 'events']);
+    await expect
+      .poll(async () => (await upload.events()).map(({ event }) => event.eventType), LONG)
+      .toContain('TranscodeComplete');
+    const { requests } = stats();
+    await world().uploads.retry(upload.id);
+    expect(await upload.result()).toMatchObject({ outcome: 'completed', fileId });
+    expect((await upload.status()).attempt).toBe(2);
+    expect(stats().requests).toMatchObject({
+      InitUpload: requests.InitUpload,
+      UploadPart: requests.UploadPart,
+      FinishUpload: requests.FinishUpload,
+      ConvertVodFile: { total: 1 },
+    });
+  });
+
+  it('is begun again by a retry when its event got lost', async () => {
+    world().worker({}, ALL);
+    inject({ action: 'TranscodeComplete', effect: { kind: 'lost' } });
+    const upload = await add('lost.mp4', { ...waitFor, transcodeTimeoutMs: 2500 });
+    await expect(upload.result()).rejects.toMatchObject({ code: 'TRANSCODE_TIMEOUT' });
+    await world().uploads.retry(upload.id);
+    expect((await upload.result()).outcome).toBe('completed');
+    expect(converts()).toEqual({ total: 2, byResult: { 0: 2 } });
+    expect(stats().requests).toMatchObject({ InitUpload: { total: 1 }, UploadPart: { total: 1 } });
+  });
+
+  it('fails the upload when VOD could not do it', async () => {
+    world().worker({}, ALL);
+    const effect = { kind: 'code', code: 70000, canRetry: 0, message: 'no video in it' } as const;
+    inject({ action: 'TranscodeComplete', effect });
+    const upload = await add('no-video.mp4', waitFor);
+    await expect(upload.result()).rejects.toMatchObject({
+      code: 'TRANSCODE_FAILED',
+      retryable: false,
+      message: expect.stringMatching(/VOD has the video as fileId \d+, .*status 70000: no video in it/),
+    });
+  });
+
+  it('fails the upload when VOD refuses it for good', async () => {
+    world().worker({}, ALL);
+    inject({ action: 'ConvertVodFile', effect: { kind: 'code', code: 1000, canRetry: 0 } });
+    const upload = await add('refused.mp4', waitFor);
+    await expect(upload.result()).rejects.toMatchObject({
+      code: '1000',
+      retryable: false,
+      message: expect.stringMatching(
+        /VOD has the video as fileId \d+, .*ConvertVodFile refused with code 1000/,
+      ),
+    });
+    expect(converts().total).toBe(1);
+  });
+});
+
+describe('ConvertVodFile', () => {
+  it('is tried again after what passes, and later when the file is not fit for it yet', async () => {
+    const worker = world().worker({}, ALL);
+    for (const code of [1, 1001, 10_009, 2000]) {
+      inject({ action: 'ConvertVodFile', effect: { kind: 'code', code, canRetry: 0 } });
+    }
+    inject({ action: 'ConvertVodFile', effect: { kind: 'http', status: 502 } });
+    const upload = await add('passes.mp4', waitFor);
+    expect((await upload.result()).outcome).toBe('completed');
+    const byResult = { 1: 1, 1001: 1, 10009: 1, 2000: 1, 'http 502': 1, 0: 1 };
+    expect(converts()).toEqual({ total: 6, byResult });
+    const failed = worker.lines.filter(({ msg, stage }) => msg === 'attempt failed' && stage === 'transcode');
+    expect(failed.map(({ code }) => code)).toEqual(['1', '1001', '10009', '2000', 'HTTP_502']);
+  });
+
+  it('counts as made when its reply was lost and the file is being transcoded', async () => {
+    world().worker({}, ALL);
+    inject({ action: 'ConvertVodFile', effect: { kind: 'reset', when: 'after' } });
+    inject(HOURS);
+    const upload = await add('reply-lost.mp4', waitFor);
+    await expect.poll(converts, LONG).toEqual({ total: 2, byResult: { reset: 1, 10009: 1 } });
+    emitTranscoded('reply-lost');
+    expect((await upload.result()).outcome).toBe('completed');
+    expect(converts().total).toBe(2);
+  });
+
+  it('counts as made when its worker was killed and the file is being transcoded', async () => {
+    const victim = world().worker({}, ALL);
+    inject({ action: 'ConvertVodFile', effect: { kind: 'hang', when: 'after' } });
+    inject(HOURS);
+    const upload = await add('killed.mp4', waitFor);
+    await expect.poll(() => converts().byResult.hang, LONG).toBe(1);
+    await victim.end('SIGKILL');
+    world().worker({}, ALL);
+    await expect.poll(converts, LONG).toEqual({ total: 2, byResult: { hang: 1, 10009: 1 } });
+    emitTranscoded('killed');
+    expect((await upload.result()).outcome).toBe('completed');
+  });
+
+  it('keeps within its quota, whatever there is to transcode', async () => {
+    const { control } = world().emulator;
+    control.setQuota({ convert: 8 });
+    try {
+      const quota = { VOD_QUOTA_TRANSCODE_PER_MINUTE: '8', VOD_QUOTA_WINDOW_MS: '3000' };
+      for (let replica = 0; replica < 2; replica += 1) world().worker(quota);
+      for (let n = 0; n < 10; n += 1) await add(`quota-${n}.mp4`);
+      await expect.poll(() => converts().byResult, LONG).toEqual({ 0: 10 });
+      expect(stats().peakPerWindow.ConvertVodFile).toBeLessThanOrEqual(8);
+    } finally {
+      control.setQuota({});
+    }
+  });
+
+  it('waits while its host is out, and lets uploads go on', async () => {
+    const gone = { VOD_EVENT_ENDPOINT: 'http://127.0.0.1:9/v2/index.php' };
+    const worker = world().worker(gone);
+    const [first] = await Promise.all(Array.from({ length: 8 }, (_, n) => add(`out-${n}.mp4`, waitFor)));
+    await worker.line(({ msg }) => msg === 'vod is out; queues are held and probed');
+    const upload = await world().uploads.add({ source: await source('other.mp4', 10) });
+    expect((await upload.result()).outcome).toBe('completed');
+    expect((await upload.status()).progress.hold).toBeUndefined();
+    await worker.end('SIGTERM');
+    world().worker({}, ALL);
+    expect((await first?.result())?.outcome).toBe('completed');
+  });
+});
+
+describe('vod-upload', () => {
+  const cli = (...args: string[]) =>
+    new CliProcess(args, {
+      env: { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix, SOURCE_ROOTS: world().sources },
+      cwd: world().sources,
+    }).ended;
+
+  it('transcode has any video of VOD’s transcoded, and tells a refusal', async () => {
+    world().worker();
+    const { fileId } = await (await world().uploads.add({ source: await source('any.mp4', 10) })).result();
+    const [begun, unknown, wrong] = await Promise.all([
+      cli('transcode', fileId, '--screenshot', '--wait', '--json'),
+      cli('transcode', '12345678901234567890', '--wait'),
+      cli('transcode', 'any.mp4'),
+    ]);
+    expect(begun).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(begun.stdout)).toEqual({
+      id: expect.stringMatching(/^t/),
+      ...{ fileId, outcome: 'begun', vodTaskId: expect.stringMatching(/^transcode-/) },
+    });
+    expect(unknown).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unknown.stderr).toMatch(
+      /^vod-upload: ConvertVodFile refused with code 1000 .*12345678901234567890/,
+    );
+    expect(wrong).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('fileId must be the digits'),
+    });
+    expect(stats().events.emitted).toMatchObject({ TranscodeComplete: 1 });
+  });
+
+  it('add --wait-for transcoded waits for it', async () => {
+    world().worker({}, ALL);
+    await source('by-command.mp4', 10);
+    const options = ['--transcode-after', '--wait-for', 'transcoded', '--transcode-timeout', '2h'];
+    const { exitCode, stdout } = await cli('add', 'by-command.mp4', ...options, '--wait', '--json');
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { outcome: 'completed' }]);
+    expect(converts().byResult).toEqual({ 0: 1 });
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { toUploadJob, type UploadOptions } from '../../../src/queue/upload-options.ts';
+
+const HOUR_MS = 3_600_000;
+
+const dataOf = async (options: Partial<UploadOptions>) =>
+  (await toUploadJob({ source: '/videos/a.mp4', checkSource: false, ...options }, undefined)).data;
+
+describe('transcoding', () => {
+  it('with InitUpload is told by its flags', async () => {
+    const { video, transcoding } = await dataOf({ transcode: true, screenshot: true, watermark: false });
+    expect(video).toMatchObject({ transcode: true, screenshot: true, watermark: false });
+    expect(transcoding).toBeUndefined();
+  });
+
+  it('after the upload takes the flags with it', async () => {
+    const { video, transcoding } = await dataOf({ transcode: 'after', screenshot: true, watermark: false });
+    for (const flag of ['transcode', 'screenshot', 'watermark']) expect(video).not.toHaveProperty(flag);
+    expect(transcoding).toEqual({ screenshot: true, watermark: false });
+  });
+
+  it('can be waited for, 6 hours unless told otherwise', async () => {
+    const after = { transcode: 'after', waitFor: 'transcoded' } as const;
+    expect((await dataOf(after)).transcoding).toEqual({ timeoutMs: 6 * HOUR_MS });
+    expect((await dataOf({ ...after, transcodeTimeoutMs: 7 })).transcoding).toEqual({ timeoutMs: 7 });
+    expect((await dataOf({ transcode: 'after', waitFor: 'uploaded' })).transcoding).toEqual({});
+  });
+
+  it.each([
+    [{ waitFor: 'transcoded' }, /waitFor can only be 'transcoded' when transcode is 'after'/],
+    [{ waitFor: 'transcoded', transcode: true }, /waitFor can only/],
+    [{ transcode: 'after', transcodeTimeoutMs: 5 }, /transcodeTimeoutMs is only for waitFor 'transcoded'/],
+    [{ transcode: 'before' }, /transcode must be true, false or 'after'/],
+    [{ waitFor: 'later' }, /waitFor must be 'uploaded' or 'transcoded'/],
+    [{ transcodeTimeoutMs: 0 }, /transcodeTimeoutMs must be at least 1/],
+    [{ transcodeTimeoutMs: 8 * 24 * HOUR_MS }, /transcodeTimeoutMs must be at most 7 days/],
+    [{ transcodeTimeoutMs: '6h' }, /transcodeTimeoutMs must be a whole number of milliseconds/],
+  ])('is refused as %j', async (options, message) => {
+    await expect(dataOf(options as Partial<UploadOptions>)).rejects.toThrow(message);
+  });
+});

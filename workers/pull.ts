@@ -1,0 +1,116 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Queue } from 'bullmq';
+import type { Logger } from '../src/log.ts';
+import { addEvents } from '../src/queue/event-queue.ts';
+import { failureOf } from '../src/queue/failure.ts';
+import type { SharedRate } from '../src/queue/shared-rate.ts';
+import type { VodApiClient } from '../src/vod/api-client.ts';
+import { VodError } from '../src/vod/errors.ts';
+import { CONFIRM_MAX } from '../src/vod/protocol.ts';
+
+/** After no events at once, so from a service that does not hold the request, the next pull waits this long. */
+const IDLE_MS = 1000;
+
+export interface PullerOptions {
+  readonly api: VodApiClient;
+  /** Of events. */
+  readonly queue: Queue;
+  /** The account's quotas; absent = no limit of ours. */
+  readonly rates: { readonly pull: SharedRate; readonly confirm: SharedRate } | undefined;
+  /** Milliseconds to wait after so many failures in a row. */
+  readonly backoff: (failures: number) => number;
+  /** The same while the account is refused. */
+  readonly accountProbeMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * Pulls events from VOD for as long as it runs. Each is in its queue in Redis before it is confirmed, so one that this
+ * process, Redis or VOD loses on the way is given out again by VOD, and the queue knows it by its id.
+ */
+export class Puller {
+  readonly #options: PullerOptions;
+  /** Ends what only waits. */
+  readonly #stopping = new AbortController();
+  /** Ends requests as well. */
+  readonly #aborting = new AbortController();
+  readonly #ended: Promise<void>;
+  #failures = 0;
+  #lastCode: string | undefined;
+
+  constructor(options: PullerOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
+  }
+
+  /** Pulls no more; resolves when what was pulled is confirmed. A pull that VOD holds is waited for. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#ended;
+  }
+
+  /** Makes {@link close} end at once: what was pulled and not confirmed is given out again by VOD. */
+  handBack(): void {
+    this.#stopping.abort();
+    this.#aborting.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#pull();
+        this.#succeeded();
+      } catch (error) {
+        if (signal.aborted) return;
+        await setTimeout(this.#failed(error), undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #pull(): Promise<void> {
+    const { api, queue, rates } = this.#options;
+    const { signal } = this.#aborting;
+    await rates?.pull.take(1, this.#stopping.signal);
+    const startedAt = performance.now();
+    const events = await api.pullEvents(signal);
+    if (events.length === 0) {
+      const leftMs = IDLE_MS - (performance.now() - startedAt);
+      if (leftMs > 0) await setTimeout(leftMs, undefined, { signal: this.#stopping.signal });
+      return;
+    }
+    await addEvents(
+      queue,
+      'pull',
+      events.map(({ content }) => content),
+    );
+    for (let from = 0; from < events.length; from += CONFIRM_MAX) {
+      await rates?.confirm.take(1, signal);
+      const handles = events.slice(from, from + CONFIRM_MAX).map(({ msgHandle }) => msgHandle);
+      await api.confirmEvents(handles, signal);
+    }
+    this.#options.log.debug({ events: events.length }, 'events pulled');
+  }
+
+  #succeeded(): void {
+    if (this.#failures > 0) this.#options.log.warn({ failures: this.#failures }, 'events are pulled again');
+    this.#failures = 0;
+    this.#lastCode = undefined;
+  }
+
+  /** Tells a trouble once, however long it lasts. @returns how long to wait, in ms */
+  #failed(error: unknown): number {
+    const { log, backoff, accountProbeMs } = this.#options;
+    this.#failures++;
+    const { code, message: reason } = failureOf(error);
+    const refused = error instanceof VodError && error.kind === 'account';
+    const level = code === this.#lastCode ? 'debug' : refused ? 'error' : 'warn';
+    this.#lastCode = code;
+    const what = refused
+      ? 'account refused; no events are pulled until that is mended'
+      : 'no events could be pulled; trying again';
+    log[level]({ code, reason }, what);
+    if (refused) return accountProbeMs;
+    return error instanceof VodError && error.holdMs !== undefined ? error.holdMs : backoff(this.#failures);
+  }
+}

@@ -1,0 +1,44 @@
+import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
+import type { TranscodeData, TranscodeValue } from '../src/queue/jobs.ts';
+import type { VodApiClient } from '../src/vod/api-client.ts';
+import { UNEXPECTED_FILE_STATUS } from '../src/vod/codes.ts';
+import { VodError } from '../src/vod/errors.ts';
+import type { VodCall } from './vod-call.ts';
+
+/**
+ * ConvertVodFile. It is asked for again only when the answer is a refusal, or there was none: then the job remembers
+ * that it asked, because a file that is being transcoded already is refused as well.
+ */
+export function transcodeProcessor(deps: {
+  readonly api: VodApiClient;
+  readonly call: VodCall;
+}): (data: TranscodeData, attempt: Attempt) => Promise<TranscodeValue> {
+  return async (data, { signal, save }) => {
+    const { fileId, screenshot, watermark, asked = false } = data;
+    const request = {
+      fileId,
+      ...(screenshot !== undefined && { screenshot }),
+      ...(watermark !== undefined && { watermark }),
+    };
+    const at = Date.now();
+    if (!asked) await save({ ...data, asked: true });
+    try {
+      return { ...(await deps.call(() => deps.api.convertFile(request, signal))), at };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      if (asked && isUnexpectedStatus(error)) return { at };
+      if (!asked) await save(data);
+      throw error;
+    }
+  };
+}
+
+/** Whether VOD has certainly begun nothing. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof QuotaHold || (error instanceof VodError && !error.outcomeUnknown);
+}
+
+/** A file that was stored just now may take a while to be fit for it. */
+export function isUnexpectedStatus(error: unknown): boolean {
+  return error instanceof VodError && error.code === String(UNEXPECTED_FILE_STATUS);
+}
