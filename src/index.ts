@@ -8,6 +8,7 @@
  */
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
+export { EventsMissedError } from './queue/catch-up.ts';
 export { RedisUnavailableError } from './queue/connection.ts';
 export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';
@@ -19,6 +20,8 @@ export {
   type UploadState,
   type UploadStatus,
 } from './queue/status.ts';
+export type { Subscriber, Subscription } from './queue/subscription.ts';
+export type { UploadCompletedEvent, UploadFailedEvent, UploadProgressEvent } from './queue/upload-events.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';

@@ -7,6 +7,7 @@ import {
   isRedisError,
   producerConnection,
   type RedisClient,
+  type RedisTarget,
   RedisUnavailableError,
   untilReady,
 } from './connection.ts';
@@ -25,6 +26,7 @@ import {
   type UploadState,
   type UploadStatus,
 } from './status.ts';
+import { type Subscriber, Subscription } from './subscription.ts';
 import { telemetry } from './telemetry.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
 import { wake } from './wake.ts';
@@ -80,12 +82,14 @@ const CANCEL_POLL_MS = 50;
  */
 export class VodUploads {
   readonly #location: RedisLocation;
+  readonly #target: RedisTarget;
   readonly #redis: RedisClient;
   readonly #queues: Queues;
   readonly #prefix: string;
   readonly #catalog: Catalog;
   readonly #marks: Marks;
   readonly #watch: Watch;
+  readonly #subscriptions = new Set<Subscription>();
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
@@ -93,13 +97,13 @@ export class VodUploads {
     this.#location = options.connection;
     const problem = locationProblem(this.#location);
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
-    const target = { location: this.#location, ca: options.ca };
-    this.#redis = producerConnection(target);
+    this.#target = { location: this.#location, ca: options.ca };
+    this.#redis = producerConnection(this.#target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
-    this.#watch = new Watch(target, prefix);
+    this.#watch = new Watch(this.#target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#roots?.catch(() => {});
   }
@@ -202,8 +206,28 @@ export class VodUploads {
     });
   }
 
-  /** Closes the connections. */
+  /**
+   * Tells of the ends of all uploads, whoever has added them: those that come, and those that came while no process with
+   * this consumer's name was there, from its first subscription on. Goes on until it is closed, and waits while Redis is
+   * away.
+   * @throws {InvalidUploadError} when the consumer's name is not one
+   */
+  subscribe(subscriber: Subscriber): Subscription {
+    if (!/^[\w.-]{1,64}$/.test(subscriber.consumer)) {
+      throw new InvalidUploadError(['consumer must be 1 to 64 letters, digits, ".", "_" or "-"']);
+    }
+    const subscription = new Subscription(subscriber, this.#queues.upload, {
+      redis: this.#redis,
+      target: this.#target,
+      prefix: this.#prefix,
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Closes the connections; the subscriptions first, each when it is through with the event that it is at. */
   async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
     await this.#watch.close();
     await closeQueues(this.#queues);
     this.#redis.disconnect();
