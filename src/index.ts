@@ -26,3 +26,5 @@ export { InvalidUploadError, type UploadOptions } from './queue/upload-options.t
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';
 export type { PartSize } from './vod/protocol.ts';
+export type { WebhookPayload } from './webhook/payload.ts';
+export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './webhook/verify.ts';

@@ -21,6 +21,7 @@ import {
   parseHashData,
   parseInitData,
   parsePartData,
+  parseWebhookData,
   type UploadResult,
 } from '../src/queue/jobs.ts';
 import { createLeave } from '../src/queue/leave.ts';
@@ -31,10 +32,14 @@ import type { Queues } from '../src/queue/queues.ts';
 import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
+import { WebhookRelay } from '../src/queue/webhooks.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
+import { WebhookError } from '../src/webhook/errors.ts';
+import { webhookAttempts, webhookDelayMs } from '../src/webhook/retry.ts';
+import type { WebhookSender } from '../src/webhook/send.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
@@ -43,6 +48,7 @@ import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
 import { tracedProcessor } from './spans.ts';
 import { createVodCall } from './vod-call.ts';
+import { webhookProcessor } from './webhook.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
 const UPLOAD_CONCURRENCY = 8;
@@ -53,11 +59,15 @@ const HASH_JOBS_PER_THREAD = 4;
 /** InitUpload and FinishUpload of one process at a time; the account's quota is what really binds them. */
 export const CONTROL_CONCURRENCY = 8;
 
+/** Webhooks of one process at a time; one to a receiver that does not answer takes its time-out. */
+export const WEBHOOK_CONCURRENCY = 32;
+
 export interface StageDependencies {
   readonly config: Config;
   readonly redis: RedisClient;
   readonly queues: Queues;
   readonly vod: VodClient;
+  readonly webhooks: WebhookSender;
   readonly breaker: Breaker;
   readonly hasher: Hasher;
   readonly reader: PartReader;
@@ -71,6 +81,8 @@ export interface RunningStages {
   readonly workers: readonly Worker[];
   /** Of the workers, those whose jobs can be aborted. */
   readonly consumers: readonly StageConsumer[];
+  /** Follows the ends of uploads; absent without the stage `webhook`. */
+  readonly relay?: WebhookRelay;
 }
 
 /** Sets a BullMQ worker to work on each of the stages. */
@@ -101,14 +113,26 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     concurrency: number,
     parse: (value: unknown) => Data,
     process: (data: Data, attempt: Attempt) => Promise<unknown>,
+    ownBackoff: (attempt: number, error: unknown) => number = backoff,
   ): Worker | undefined => {
     if (!stages.has(stage)) return undefined;
     const queue = queues[stage];
     const work = traced ? tracedProcessor(process) : process;
-    const consumer = new Consumer({ stage, queue, concurrency, parse, process: work, backoff, settings });
+    const consumer = new Consumer({
+      stage,
+      queue,
+      concurrency,
+      parse,
+      process: work,
+      backoff: ownBackoff,
+      settings,
+    });
     observer.observeChildren(consumer.worker, stage);
     if (stage === 'part') reportProgress(consumer.worker, progress);
-    consumers.push(consumer);
+    // What is to be told of an upload is told, whatever becomes of the upload next.
+    if (stage === 'webhook')
+      consumers.push({ worker: consumer.worker, stop() {}, handBack: () => consumer.handBack() });
+    else consumers.push(consumer);
     return consumer.worker;
   };
   const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
@@ -132,6 +156,31 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     partProcessor({ files, reader, slots, bandwidth, vod, call, marks, metrics }),
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
+  const { urls, retryHours } = config.webhooks;
+  const baseMs = config.backoffBaseMs;
+  const webhookWorker = consume(
+    'webhook',
+    WEBHOOK_CONCURRENCY,
+    parseWebhookData,
+    webhookProcessor({ queues, redis, sender: deps.webhooks, urls, metrics, log }),
+    (attempt, error) => {
+      const asked = error instanceof WebhookError ? error.retryAfterMs : undefined;
+      return webhookDelayMs(attempt, { baseMs, retryAfterMs: asked });
+    },
+  );
+  if (webhookWorker !== undefined) countDeliveries(webhookWorker, metrics);
+  const relay =
+    webhookWorker &&
+    new WebhookRelay({
+      queues,
+      redis,
+      target: config.redis,
+      prefix: config.queuePrefix,
+      urls,
+      attempts: webhookAttempts(retryHours, baseMs),
+      keepDead: keepJobs(config.keep.failed),
+      log,
+    });
   metrics.partSlots.set(0);
   if (partWorker !== undefined) {
     slots.start(({ slots, jobs }) => {
@@ -166,7 +215,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     observer.observeUploads(worker);
     workers.push(worker);
   }
-  return { workers, consumers };
+  return { workers, consumers, ...(relay !== undefined && { relay }) };
 }
 
 function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: number; count: number } {
@@ -178,5 +227,12 @@ function reportProgress(worker: Worker, progress: ProgressWriter): void {
   worker.on('completed', (job: Job) => {
     const part = parsePartData(job.data);
     progress.partCompleted(part, part.partSize, part.hashed.version.size);
+  });
+}
+
+function countDeliveries(worker: Worker, metrics: Metrics): void {
+  worker.on('completed', () => metrics.webhookDeliveries.inc({ outcome: 'delivered' }));
+  worker.on('failed', (job) => {
+    metrics.webhookDeliveries.inc({ outcome: job?.finishedOn === undefined ? 'failed' : 'dead' });
   });
 }

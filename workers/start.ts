@@ -16,16 +16,20 @@ import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
+import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
 import { createVodClient } from '../src/vod/client.ts';
+import { createWebhookSender } from '../src/webhook/send.ts';
+import { parseSecret } from '../src/webhook/signature.ts';
+import { within } from '../src/within.ts';
 import { vodObserver } from './observe.ts';
-import { closeGracefully } from './shutdown.ts';
+import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
 import { tracedClient } from './spans.ts';
-import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
+import { CONTROL_CONCURRENCY, startStages, WEBHOOK_CONCURRENCY } from './stages.ts';
 
 /** Only these need the account's credentials. */
 const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
@@ -124,11 +128,19 @@ export async function startWorker(
   const vod = traced ? tracedClient(client) : client;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
-  const { workers, consumers } = startStages(stages, {
+  const webhooks = createWebhookSender({
+    connections: WEBHOOK_CONCURRENCY,
+    secrets: config.webhooks.secrets.flatMap((secret) => parseSecret(secret) ?? []),
+    allowPrivate: config.webhooks.allowPrivate,
+    proxyEnv: config.proxyEnv,
+  });
+  await beginWebhooks(queues, redis, config.queuePrefix);
+  const { workers, consumers, relay } = startStages(stages, {
     config,
     redis,
     queues,
     vod,
+    webhooks,
     breaker,
     hasher,
     reader,
@@ -149,9 +161,11 @@ export async function startWorker(
   return {
     async close() {
       phase = 'draining';
+      const relayClosed = relay && within(relay.close(), HAND_BACK_MS);
       const drained = await closeGracefully({ workers, consumers, timeoutMs: config.shutdownTimeoutMs, log });
-      await Promise.all([hasher.close(), reader.close()]);
+      await Promise.all([relayClosed, hasher.close(), reader.close()]);
       vod.close();
+      webhooks.close();
       breaker.stop();
       await closeQueues(queues);
       subscriber.disconnect();

@@ -15,6 +15,7 @@ export interface AddOptions {
   /** Milliseconds. */
   readonly delay?: number;
   readonly key?: string;
+  readonly webhook?: string;
   readonly checkSource: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -22,6 +23,11 @@ export interface AddOptions {
 
 /** The API's options for one of the files. */
 export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
-  const { tag, wait: _wait, json: _json, ...same } = options;
-  return { source, ...same, ...(tag !== undefined && { tags: tag }) };
+  const { tag, webhook, wait: _wait, json: _json, ...same } = options;
+  return {
+    source,
+    ...same,
+    ...(tag !== undefined && { tags: tag }),
+    ...(webhook !== undefined && { webhookUrl: webhook }),
+  };
 }

@@ -15,7 +15,7 @@ long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once. Nothing is 
 export function defineWorker({ command, action, context }: Definition): void {
   command('worker')
     .description('carry out uploads until it is stopped')
-    .option('--stages <list>', 'only these stages of upload,hash,init,part,finish; default all')
+    .option('--stages <list>', 'only these stages of upload,hash,init,part,finish,webhook; default all')
     .addHelpText('after', EXAMPLES)
     .action(
       action(async ({ stages }: { stages?: string }) => {

@@ -34,6 +34,15 @@ export class QuotaHold extends Error {
   }
 }
 
+/** Thrown by a processor whose job has to wait for another: spends no attempt. */
+export class NotYet extends Error {
+  readonly waitMs: number;
+  constructor(waitMs: number) {
+    super('not yet');
+    this.waitMs = waitMs;
+  }
+}
+
 export interface ConsumerSettings {
   readonly connection: RedisClient;
   readonly prefix: string;
@@ -85,7 +94,8 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
     readonly concurrency: number;
     readonly parse: (value: unknown) => Data;
     readonly process: (data: Data, attempt: Attempt) => Promise<unknown>;
-    readonly backoff: (attempt: number) => number;
+    /** Milliseconds after so many failures, the last of which was this. */
+    readonly backoff: (attempt: number, error: unknown) => number;
     readonly settings: ConsumerSettings;
   }) {
     const { stage, queue, settings } = options;
@@ -106,6 +116,10 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
           }
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
+          if (error instanceof NotYet) {
+            await job.moveToDelayed(Date.now() + error.waitMs, token);
+            throw new DelayedError();
+          }
           if (error instanceof QuotaHold) {
             settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
@@ -132,7 +146,7 @@ export class Consumer<Data extends { readonly uploadId: string }> implements Sta
       {
         ...workerOptions(settings),
         concurrency: options.concurrency,
-        settings: { backoffStrategy: (attempt) => options.backoff(attempt) },
+        settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
       },
     );
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));

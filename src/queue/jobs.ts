@@ -2,6 +2,7 @@ import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
+import { webhookPayload } from '../webhook/payload.ts';
 import { formatFailure } from './failure.ts';
 
 /*
@@ -96,6 +97,8 @@ const uploadData = z.object({
   video,
   priority: z.int().min(PRIORITY.first).max(PRIORITY.last),
   key: text.exactOptional(),
+  /** Who is told of its end, beside those who are told of every upload's. */
+  webhookUrl: z.string().max(2048).exactOptional(),
   /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
@@ -114,6 +117,7 @@ const uploadView = z.object({
   source: path,
   video: z.object({ name: text, type: text }),
   key: text.exactOptional(),
+  webhookUrl: z.string().exactOptional(),
   hashed: hashed.exactOptional(),
 });
 
@@ -160,6 +164,20 @@ const finishValue = z.union([
 ]);
 export type FinishValue = z.infer<typeof finishValue>;
 
+/** An event for one receiver. */
+const webhookData = z.object({
+  schema: schemaVersion,
+  uploadId: text,
+  /** Which receiver: {@link webhookTarget} of its URL. */
+  target: z.string().regex(/^[0-9a-f]{16}$/),
+  /** Absent for one that workers know from WEBHOOK_URL: what they know need not be in Redis. */
+  url: z.string().max(2048).exactOptional(),
+  payload: webhookPayload,
+  /** The job of the event before this one, which must have ended first. */
+  after: text.exactOptional(),
+});
+export type WebhookData = z.infer<typeof webhookData>;
+
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({
   stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing']),
@@ -201,6 +219,7 @@ export const parseInitValue = parser(initValue, 'result of an init job');
 export const parsePartData = parser(partData, 'part job');
 export const parseFinishData = parser(finishData, 'finish job');
 export const parseFinishValue = parser(finishValue, 'result of a finish job');
+export const parseWebhookData = parser(webhookData, 'webhook job');
 export const parseUploadResult = parser(uploadResult, 'result of an upload');
 
 /** @returns undefined when a job has no progress yet, or none of ours. */

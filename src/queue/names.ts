@@ -1,10 +1,11 @@
-/** One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD. */
+/** One queue per stage; each job of `init`, `part` and `finish` is exactly one call to VOD, of `webhook` one delivery. */
 export const QUEUES = {
   upload: 'vod-upload',
   hash: 'vod-hash',
   init: 'vod-init',
   part: 'vod-part',
   finish: 'vod-finish',
+  webhook: 'vod-webhook',
 } as const;
 
 export type Stage = keyof typeof QUEUES;

@@ -47,6 +47,8 @@ export interface VodUploadsOptions {
    * by the worker that takes the upload.
    */
   readonly sourceRoots?: readonly string[];
+  /** The workers' WEBHOOK_ALLOW_PRIVATE: whether webhooks may be unencrypted, and of private networks. Default false. */
+  readonly allowPrivateWebhooks?: boolean;
 }
 
 export interface ListOptions {
@@ -90,6 +92,7 @@ export class VodUploads {
   readonly #marks: Marks;
   readonly #watch: Watch;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #allowPrivateWebhooks: boolean;
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
@@ -105,6 +108,7 @@ export class VodUploads {
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
     this.#watch = new Watch(this.#target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
+    this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
     this.#roots?.catch(() => {});
   }
 
@@ -114,7 +118,7 @@ export class VodUploads {
    * @throws {SourceError} when the file is not there, empty, not a regular file, or outside the roots
    */
   async add(options: UploadOptions): Promise<Upload> {
-    const upload = await toUploadJob(options, await this.#roots);
+    const upload = await toUploadJob(options, await this.#roots, this.#allowPrivateWebhooks);
     const [added] = await this.#enqueue([upload]);
     return added as Upload;
   }
@@ -129,7 +133,9 @@ export class VodUploads {
     const problems: string[] = [];
     for (let from = 0; from < many.length; from += CHECKS_AT_A_TIME) {
       const checked = await Promise.allSettled(
-        many.slice(from, from + CHECKS_AT_A_TIME).map((options) => toUploadJob(options, roots)),
+        many
+          .slice(from, from + CHECKS_AT_A_TIME)
+          .map((options) => toUploadJob(options, roots, this.#allowPrivateWebhooks)),
       );
       for (const [index, outcome] of checked.entries()) {
         if (outcome.status === 'fulfilled') jobs.push(outcome.value);

@@ -48,6 +48,9 @@ const STANDBY_MS = 1000;
 /** Events come in bursts: one read for all of them. */
 const GATHER_MS = 20;
 
+/** What is told of. */
+const NEWS: ReadonlySet<string> = new Set(['progress', 'completed', 'failed']);
+
 /** Follows the ends of uploads for one named consumer, until it is closed. */
 export class Subscription {
   readonly #subscriber: Subscriber;
@@ -143,7 +146,9 @@ export class Subscription {
 
   async #tellAll(entries: readonly StreamEntry[]): Promise<boolean> {
     const fields = await this.#fieldsOf(entries);
-    const newest = new Map(entries.map(({ id, fields: { jobId = '' } }) => [jobId, id]));
+    // Later than its end, or than a newer state, it is no news.
+    const news = entries.filter(({ fields: { event = '' } }) => NEWS.has(event));
+    const newest = new Map(news.map(({ id, fields: { jobId = '' } }) => [jobId, id]));
     for (const [index, entry] of entries.entries()) {
       const { event, jobId = '', data = '' } = entry.fields;
       const known = fields.get(jobId) ?? [];
@@ -161,8 +166,9 @@ export class Subscription {
 
   /** What the jobs say of themselves, of the uploads that somebody is to be told of. */
   async #fieldsOf(entries: readonly StreamEntry[]): Promise<ReadonlyMap<string, EventFields>> {
-    const wanted = new Set(['completed', 'failed', ...(this.#subscriber.onProgress ? ['progress'] : [])]);
-    const told = entries.filter(({ fields }) => wanted.has(fields.event ?? ''));
+    const told = entries.filter(({ fields: { event = '' } }) => {
+      return NEWS.has(event) && (event !== 'progress' || this.#subscriber.onProgress !== undefined);
+    });
     const ids = [...new Set(told.map(({ fields }) => fields.jobId ?? ''))];
     const keys = ids.map((id) => this.#uploads.toKey(id));
     const found = new Map<string, EventFields>();

@@ -12,6 +12,8 @@ const CLEAN_GRACE_MS = 5000;
 /** So many uploads are looked at at a time. */
 const RETRIES_AT_A_TIME = 16;
 const PROMOTE_BULK = 100;
+/** As often as at first. */
+const SEND_AGAIN = { resetAttemptsMade: true };
 
 /**
  * What the buttons of a dashboard do to a queue of ours. The jobs of an upload are its own to add and to take away, so
@@ -29,12 +31,16 @@ export class QueueActions {
   }
 
   /**
-   * A new attempt of the upload; one job by itself would find its upload at an end, and do nothing.
-   * @throws {UploaderError} unless the upload has failed or was cancelled
+   * A new attempt of the upload; one job by itself would find its upload at an end, and do nothing. A webhook, though, is
+   * sent again by itself.
+   * @throws {UploaderError} unless the upload has failed or was cancelled, or the webhook was given up
    */
   async retry(jobId: string): Promise<void> {
-    const { job } = await this.#job(jobId);
-    await this.#uploads.retry(this.#uploadOf(job));
+    const { job, state } = await this.#job(jobId);
+    if (this.#stage !== 'webhook') return void (await this.#uploads.retry(this.#uploadOf(job)));
+    if (state !== 'failed')
+      throw refusal(`webhook ${jobId} is ${state}; only a failed one can be sent again`);
+    await job.retry('failed', SEND_AGAIN);
   }
 
   /**
@@ -44,6 +50,10 @@ export class QueueActions {
    */
   async retryAll(): Promise<{ retried: number; cancelled: number }> {
     const failed = await this.#queue.getJobs(['failed'], 0, -1);
+    if (this.#stage === 'webhook') {
+      await inBulks(failed, RETRIES_AT_A_TIME, (job) => job.retry('failed', SEND_AGAIN));
+      return { retried: failed.length, cancelled: 0 };
+    }
     const ids = [...new Set(failed.flatMap((job) => uploadIdOf(this.#stage, job) ?? []))];
     const count = { retried: 0, cancelled: 0 };
     const retry = async (id: string): Promise<void> => {
@@ -79,6 +89,7 @@ export class QueueActions {
   async remove(jobId: string): Promise<void> {
     const { job, state } = await this.#job(jobId);
     if (state === 'completed' || state === 'failed') return await job.remove();
+    if (this.#stage === 'webhook' && state !== 'active') return await job.remove();
     if (this.#stage !== 'upload') {
       throw refusal(`this job is needed by upload ${this.#uploadOf(job)}: cancel that, and its jobs go`);
     }

@@ -28,6 +28,11 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
     displayName: '5 FinishUpload',
     description: 'One job per upload whose parts are all there. Bound by the account’s quota.',
   },
+  webhook: {
+    displayName: '6 Webhooks',
+    description:
+      'One job per end of an upload and receiver that is told of it. A failed one can be retried by itself.',
+  },
 };
 
 /** The queues as Bull Board shows them, in the order of work. */
