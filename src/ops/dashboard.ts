@@ -17,7 +17,7 @@ export interface DashboardOptions {
   readonly uploadsPath: string;
 }
 
-/** Bull Board for the five queues, with buttons that do what an upload needs. */
+/** Bull Board for the queues, with buttons that do what an upload needs. */
 export function createDashboard(options: DashboardOptions): Hono {
   const { queues, uploads, readOnly, basePath, uploadsPath } = options;
   const board = new HonoAdapter(serveStatic).setBasePath(basePath);

@@ -67,9 +67,9 @@ class BoardQueue extends BullMQAdapter {
         return { href: `${uploadsPath}/${encodeURIComponent(uploadId)}`, displayText: 'upload page' };
       },
     });
+    this.setFormatter('data', dataOf);
     if (stage !== 'upload') return;
     this.setFormatter('name', nameOf);
-    this.setFormatter('data', dataOf);
     this.setFormatter('progress', progressOf);
     this.setFormatter('returnValue', resultOf);
   }
