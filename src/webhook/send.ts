@@ -9,7 +9,6 @@ import { retryAfterMs } from './retry.ts';
 import { sign } from './signature.ts';
 import { publicUrlProblem, shownUrl, webhookUrlProblem } from './url.ts';
 
-/** For all of a delivery, from the look-up of the name to the reply's first line. */
 const TIMEOUT_MS = 10_000;
 /** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
 const MOST_REPLY_BYTES = 64 * 1024;
@@ -22,6 +21,8 @@ export interface WebhookSenderOptions {
   readonly secrets: readonly Buffer[];
   readonly allowPrivate: boolean;
   readonly proxyEnv: Readonly<Record<string, string>>;
+  /** For all of a delivery, from the look-up of the name to the reply's first line; default 10,000 ms. */
+  readonly timeoutMs?: number;
 }
 
 /** Delivers webhooks, each by one request; knows HTTP and no queue. */
@@ -32,7 +33,7 @@ export interface WebhookSender {
 }
 
 export function createWebhookSender(options: WebhookSenderOptions): WebhookSender {
-  const { allowPrivate, secrets } = options;
+  const { allowPrivate, secrets, timeoutMs = TIMEOUT_MS } = options;
   const agentOptions = {
     keepAlive: true,
     maxSockets: options.connections,
@@ -83,13 +84,13 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
         );
       }
       const url = checked(text);
-      const deadline = AbortSignal.timeout(TIMEOUT_MS);
+      const deadline = AbortSignal.timeout(timeoutMs);
       let response: http.IncomingMessage;
       try {
         response = await post(url, payload, AbortSignal.any([signal, deadline]));
       } catch (error) {
         signal.throwIfAborted();
-        throw unanswered(shownUrl(text), error, deadline.aborted);
+        throw deadline.aborted ? late(shownUrl(text), timeoutMs) : unanswered(shownUrl(text), error);
       }
       leave(response);
       const failure = refusal(shownUrl(text), response);
@@ -111,12 +112,13 @@ function leave(response: http.IncomingMessage): void {
   });
 }
 
-function unanswered(origin: string, error: unknown, isLate: boolean): WebhookError {
+function late(origin: string, timeoutMs: number): WebhookError {
+  const text = `${origin} did not answer within ${timeoutMs / 1000} s`;
+  return new WebhookError('WEBHOOK_TIMEOUT', text, { retryable: true });
+}
+
+function unanswered(origin: string, error: unknown): WebhookError {
   const { code } = error as NodeJS.ErrnoException | PrivateAddressError;
-  if (isLate) {
-    const text = `${origin} did not answer within ${TIMEOUT_MS / 1000} s`;
-    return new WebhookError('WEBHOOK_TIMEOUT', text, { retryable: true });
-  }
   if (code === 'PRIVATE_ADDRESS') {
     const text = `${origin} has no public address; WEBHOOK_ALLOW_PRIVATE=1 allows others`;
     return new WebhookError('WEBHOOK_PRIVATE_ADDRESS', text, { retryable: false });

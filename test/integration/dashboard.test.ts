@@ -307,6 +307,7 @@ it('shows names, stages and results, links to uploads, and no secret', async () 
     '3 InitUpload',
     '4 Parts',
     '5 FinishUpload',
+    '6 Webhooks',
   ]);
   const parts = shown.find(({ name }: { name: string }) => name === 'vod-part').jobs;
   // The other one was sent, or stopped, or never begun.

@@ -17,6 +17,12 @@ function producer(): VodUploads {
   return uploads;
 }
 
+async function receiverOf(options?: Parameters<typeof startReceiver>[0]): Promise<Receiver> {
+  const receiver = await startReceiver(options);
+  onTestFinished(() => receiver.close());
+  return receiver;
+}
+
 async function worker(env: Record<string, string> = {}): Promise<WorkerProcess> {
   const usual = { WEBHOOK_SECRETS: WEBHOOK_SECRET, WEBHOOK_ALLOW_PRIVATE: '1', LOG_LEVEL: 'trace' };
   return await world()
@@ -51,9 +57,9 @@ async function pressRetry(receiver: Receiver): Promise<void> {
 
 test('receivers of all uploads and of one are told of its end, signed; nothing secret is anywhere else', async () => {
   const path = '/hooks/planted0in0path?token=planted0in0query';
-  const all = await startReceiver({ path });
-  const old = await startReceiver();
-  const next = await startReceiver({ secret: NEW_WEBHOOK_SECRET });
+  const all = await receiverOf({ path });
+  const old = await receiverOf();
+  const next = await receiverOf({ secret: NEW_WEBHOOK_SECRET });
   const running = await worker({
     WEBHOOK_URL: `${all.url}, ${old.url}`,
     WEBHOOK_SECRETS: `${NEW_WEBHOOK_SECRET} ${WEBHOOK_SECRET}`,
@@ -118,8 +124,8 @@ test('receivers of all uploads and of one are told of its end, signed; nothing s
 });
 
 test('a receiver that is down, answers anything but 2xx or nothing at all gets all events, in order', async () => {
-  const receiver = await startReceiver();
-  const other = await startReceiver();
+  const receiver = await receiverOf();
+  const other = await receiverOf();
   const running = await worker({ WEBHOOK_URL: `${receiver.url} ${other.url}` });
   await receiver.close();
   failParts();
@@ -154,7 +160,7 @@ test('a receiver that is down, answers anything but 2xx or nothing at all gets a
 });
 
 test('410 ends it at once, with a reason; the button in the dashboard sends it once more', async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOf();
   const running = await worker({ WEBHOOK_URL: receiver.url });
   receiver.answer(410);
   const upload = await world().uploads.add({ source: await source('gone.mp4', 1000) });
@@ -167,7 +173,7 @@ test('410 ends it at once, with a reason; the button in the dashboard sends it o
 });
 
 test('a worker that is killed while it delivers, or before, leaves it to the next one', async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOf();
   const killed = await worker({ WEBHOOK_URL: receiver.url });
   const first = await world().uploads.add({ source: await source('killed.mp4', 1000) });
   // An answer that never comes.
@@ -186,7 +192,7 @@ test('a worker that is killed while it delivers, or before, leaves it to the nex
 });
 
 test('nobody can have a worker connect to this machine, or to a private network, unless that is allowed', async () => {
-  const receiver = await startReceiver();
+  const receiver = await receiverOf();
   const running = await worker({ WEBHOOK_ALLOW_PRIVATE: '' });
   const { uploads } = world();
   for (const [webhookUrl, problem] of [

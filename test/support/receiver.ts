@@ -1,7 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { onTestFinished } from 'vitest';
 import { verifyWebhook, type WebhookPayload } from '../../src/index.ts';
 
 /** `whsec_` and 24 bytes; tests look for them where they must not be. */
@@ -12,7 +11,7 @@ export const NEW_WEBHOOK_SECRET = `whsec_${Buffer.from('planted0webhook0secret02
 export type Answer = number | { readonly status: number; readonly headers: Record<string, string> } | Respond;
 type Respond = (response: ServerResponse) => void;
 
-/** An application's server that receives webhooks; it ends with the test. */
+/** An application's server that receives webhooks, on this machine. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;
@@ -27,17 +26,18 @@ export interface Receiver {
   /** Why others were not believed. */
   readonly refused: string[];
   readonly connections: number;
-  /** Answers to the next requests, one each; after that it takes what comes. */
+  /** Answers to the next requests, one each; after that as usual. */
   answer(...answers: Answer[]): void;
   /** Refuses connections, until it is opened again. */
   close(): Promise<void>;
   open(): Promise<void>;
 }
 
+/** @param options.usual how it answers when nothing else is asked for; default 204 */
 export async function startReceiver(
-  options: { readonly secret?: string; readonly path?: string } = {},
+  options: { readonly secret?: string; readonly path?: string; readonly usual?: () => Answer } = {},
 ): Promise<Receiver> {
-  const { secret = WEBHOOK_SECRET, path = '/hook' } = options;
+  const { secret = WEBHOOK_SECRET, path = '/hook', usual = () => 204 } = options;
   const answers: Answer[] = [];
   let port = 0;
   let connections = 0;
@@ -52,7 +52,7 @@ export async function startReceiver(
       response.writeHead(400).end();
       return;
     }
-    const answer = answers.shift() ?? 204;
+    const answer = answers.shift() ?? usual();
     const status =
       typeof answer === 'number' ? answer : typeof answer === 'object' ? answer.status : undefined;
     requests.push({ payload, status, path: request.url ?? '' });
@@ -66,7 +66,6 @@ export async function startReceiver(
     new Promise((resolve) => void server.close(() => resolve()).closeAllConnections());
   await open();
   port = (server.address() as AddressInfo).port;
-  onTestFinished(close);
   return {
     url: `http://127.0.0.1:${port}${path}`,
     port,
