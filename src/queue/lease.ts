@@ -25,6 +25,7 @@ export class Lease {
   readonly token: string = randomBytes(12).toString('base64url');
   readonly #redis: RedisClient;
   #renewal: NodeJS.Timeout | undefined;
+  #released = false;
 
   constructor(redis: RedisClient, key: string) {
     this.#redis = redis;
@@ -35,11 +36,15 @@ export class Lease {
   async take(): Promise<boolean> {
     const taken = (await this.#redis.eval(TAKE, 1, this.key, this.token, LEASE_MS)) === 1;
     clearInterval(this.#renewal);
-    if (taken) this.#renewal = setInterval(() => void this.take().catch(() => {}), RENEW_MS).unref();
+    // A renewal that was on its way while it was released must not be followed by others.
+    if (taken && !this.#released)
+      this.#renewal = setInterval(() => void this.take().catch(() => {}), RENEW_MS).unref();
     return taken;
   }
 
+  /** For good. */
   async release(): Promise<void> {
+    this.#released = true;
     clearInterval(this.#renewal);
     await this.#redis.eval(RELEASE, 1, this.key, this.token);
   }

@@ -1,8 +1,16 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { backoffDelayMs } from './backoff.ts';
 import { EventsMissedError, endsWithin, mayLack } from './catch-up.ts';
-import { isRedisError, type RedisClient, type RedisTarget, workerConnection } from './connection.ts';
+import {
+  isRedisError,
+  type RedisClient,
+  type RedisTarget,
+  RedisUnavailableError,
+  untilReady,
+  workerConnection,
+} from './connection.ts';
 import {
   EventStream,
   entryMs,
@@ -37,7 +45,10 @@ export interface Subscriber {
   readonly onFailed?: (event: UploadFailedEvent) => unknown;
   /** Told the newest state of an upload under way, never of the past, and not again when it throws. */
   readonly onProgress?: (event: UploadProgressEvent) => unknown;
-  /** Told what the others throw, and with an {@link EventsMissedError} that events may be missing for good. */
+  /**
+   * Told what the others throw; with a {@link RedisUnavailableError}, once, that Redis is away, and events wait there;
+   * and with an {@link EventsMissedError} that events may be missing for good.
+   */
   readonly onError: (error: unknown) => unknown;
 }
 
@@ -56,6 +67,7 @@ export class Subscription {
   readonly #subscriber: Subscriber;
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
+  readonly #target: RedisTarget;
   readonly #stream: EventStream;
   readonly #lease: Lease;
   readonly #blocking: RedisClient;
@@ -80,6 +92,7 @@ export class Subscription {
     this.#subscriber = subscriber;
     this.#uploads = uploads;
     this.#redis = redis;
+    this.#target = target;
     this.#stream = new EventStream(redis, uploads, { prefix, consumer });
     this.#lease = new Lease(redis, leaseKey(prefix, consumer));
     this.#blocking = workerConnection(target, () => {});
@@ -101,16 +114,30 @@ export class Subscription {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#isClosed; ) {
       try {
+        await this.#untilReady();
+        if (this.#isClosed) return;
         await this.#stream.begin();
         if (await this.#lease.take()) await this.#follow();
         else await this.#pause(STANDBY_MS);
         failures = 0;
       } catch (error) {
         if (this.#isClosed) return;
-        // Redis will be back, and events wait there.
-        if (!isRedisError(error)) await this.#tell(error);
+        const isAway = error instanceof RedisUnavailableError || isRedisError(error);
+        if (!isAway || failures === 0) await this.#tell(error);
         await this.#pause(backoffDelayMs(++failures, { baseMs: STANDBY_MS, maxMs: 10_000 }));
       }
+    }
+  }
+
+  async #untilReady(): Promise<void> {
+    if (this.#redis.status === 'ready') return;
+    const closed = new AbortController();
+    const ready = untilReady(this.#redis, this.#target.location);
+    try {
+      await Promise.race([ready, once(this.#closed.signal, 'abort', { signal: closed.signal })]);
+    } finally {
+      ready.catch(() => {});
+      closed.abort();
     }
   }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Logger } from '../log.ts';
 import type { WebhookPayload } from '../webhook/payload.ts';
-import { isRedisError, type RedisClient, type RedisTarget } from './connection.ts';
+import { isRedisError, type RedisClient, type RedisTarget, RedisUnavailableError } from './connection.ts';
 import { EventStream } from './event-stream.ts';
 import { parseUploadView, SCHEMA_VERSION, type WebhookData } from './jobs.ts';
 import type { Queues } from './queues.ts';
@@ -36,6 +36,7 @@ export class WebhookRelay {
   readonly #redis: RedisClient;
   readonly #targets: readonly string[];
   readonly #jobOptions: JobsOptions;
+  readonly #log: Logger;
   readonly #subscription: Subscription;
 
   constructor(options: {
@@ -52,6 +53,7 @@ export class WebhookRelay {
   }) {
     const { queues, redis, target, prefix, log } = options;
     this.#queues = queues;
+    this.#log = log;
     this.#redis = redis;
     this.#targets = options.urls.map(webhookTarget);
     this.#jobOptions = {
@@ -67,7 +69,9 @@ export class WebhookRelay {
         onCompleted: (event) => this.#announce(event),
         onFailed: (event) => this.#announce(event),
         onError: (error) => {
-          const level = isRedisError(error) ? 'debug' : 'error';
+          // The connection's own listener tells that Redis is away.
+          const isAway = error instanceof RedisUnavailableError || isRedisError(error);
+          const level = isAway ? 'debug' : 'error';
           log[level]({ err: (error as Error).message }, 'webhooks may be late or missing');
         },
       },
@@ -83,6 +87,9 @@ export class WebhookRelay {
   async #announce(event: UploadEndEvent): Promise<void> {
     const key = this.#queues.upload.toKey(event.uploadId);
     const [stored, timestamp] = await this.#redis.hmget(key, 'data', 'timestamp');
+    const { uploadId } = event;
+    if (stored === null)
+      this.#log.warn({ uploadId }, 'upload is gone; a receiver of its own is not told of it');
     const upload = uploadOf(stored);
     const receivers = new Map<string, string | undefined>(this.#targets.map((target) => [target, undefined]));
     const url = upload?.webhookUrl;
@@ -94,7 +101,7 @@ export class WebhookRelay {
       const after = createdMs === undefined ? undefined : await this.#jobBefore(event, createdMs, target);
       const data: WebhookData = {
         schema: SCHEMA_VERSION,
-        uploadId: event.uploadId,
+        uploadId,
         target,
         ...(own !== undefined && { url: own }),
         payload,

@@ -179,6 +179,9 @@ describe('users and passwords', () => {
       expect(message).toContain('refuses these credentials');
       expect(performance.now() - startedAt).toBeLessThan(3000);
       expect(all).not.toContain('wrong-password');
+      const told: Error[] = [];
+      producer(url).subscribe({ consumer: 'refused', onError: (error) => told.push(error as Error) });
+      await expect.poll(() => told.map((one) => one.message)).toEqual([message]);
     }
   });
 });

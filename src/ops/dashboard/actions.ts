@@ -83,13 +83,16 @@ export class QueueActions {
   }
 
   /**
-   * Removes what has ended. An upload that has not is cancelled, and so stays listed and can be retried.
+   * Removes what has ended, and webhooks. An upload that has not is cancelled, and so stays listed and can be retried.
    * @throws {UploaderError} for a job of an upload that goes on, which would add it again at once
    */
   async remove(jobId: string): Promise<void> {
     const { job, state } = await this.#job(jobId);
     if (state === 'completed' || state === 'failed') return await job.remove();
-    if (this.#stage === 'webhook' && state !== 'active') return await job.remove();
+    if (this.#stage === 'webhook') {
+      if (state === 'active') throw refusal(`webhook ${jobId} is being sent just now`);
+      return await job.remove();
+    }
     if (this.#stage !== 'upload') {
       throw refusal(`this job is needed by upload ${this.#uploadOf(job)}: cancel that, and its jobs go`);
     }
