@@ -7,6 +7,8 @@ import { locationProblem, masterProblem, type RedisLocation, urlsOf, variableOf 
 import { readTracing, TRACING_VARIABLES, type TracingSettings } from './tracing-settings.ts';
 import type { SlotBounds } from './upload/slot-control.ts';
 import type { SignatureMethod } from './vod/protocol.ts';
+import { parseSecret, SECRET_RULE } from './webhook/signature.ts';
+import { publicUrlProblem, webhookUrlProblem } from './webhook/url.ts';
 
 /** The environment was wrong. `problems` has one readable line each, all found in one pass. */
 export class ConfigError extends UploaderError {
@@ -77,6 +79,17 @@ export interface Config {
   readonly stalledIntervalMs: number;
   /** How long finished uploads stay in Redis: until they are too old, or too many. */
   readonly keep: { readonly completed: Retention; readonly failed: Retention };
+  /** Who is told of ends of uploads, and how. */
+  readonly webhooks: {
+    /** Told of all uploads; each upload may name one more. */
+    readonly urls: readonly string[];
+    /** One, or while it is replaced two, of the form `whsec_…`; required when there are URLs. */
+    readonly secrets: readonly string[];
+    /** Whether they may be of this machine and of private networks, and unencrypted. */
+    readonly allowPrivate: boolean;
+    /** How long a webhook is tried again. */
+    readonly retryHours: number;
+  };
   /** Where a worker serves its metrics and health. */
   readonly metrics: {
     readonly host: string;
@@ -182,6 +195,13 @@ const opsUsers = z
     }),
   );
 
+/** Separated by commas, spaces or, in a file, by lines. */
+const list = z.string().transform((value) => value.split(/[,\s]+/).filter((entry) => entry !== ''));
+
+const webhookSecrets = list
+  .refine((secrets) => secrets.every((secret) => parseSecret(secret) !== undefined), `must be ${SECRET_RULE}`)
+  .refine((secrets) => secrets.length <= 2, 'must be one secret or, while it is replaced by another, both');
+
 const fieldNames = z
   .string()
   .transform((value) => value.split(',').map((name) => name.trim()))
@@ -248,6 +268,10 @@ const schema = z.object({
   KEEP_COMPLETED_COUNT: integer(10_000, 1, 10_000_000),
   KEEP_FAILED_DAYS: integer(30, 1, 3650),
   KEEP_FAILED_COUNT: integer(10_000, 1, 10_000_000),
+  WEBHOOK_URL: list.default([]),
+  WEBHOOK_SECRETS: webhookSecrets.default([]),
+  WEBHOOK_ALLOW_PRIVATE: flag,
+  WEBHOOK_RETRY_HOURS: integer(24, 0, 720),
   METRICS_HOST: host.default('0.0.0.0'),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   OPS_HOST: host.default('127.0.0.1'),
@@ -270,6 +294,8 @@ const SECRETS = [
   'VOD_SECRET_KEY',
   'OPS_USERS',
   'EVENT_CALLBACK_PATH',
+  'WEBHOOK_URL',
+  'WEBHOOK_SECRETS',
   'REDIS_URL',
   'REDIS_CLUSTER_NODES',
   'REDIS_SENTINELS',
@@ -310,6 +336,7 @@ export function loadConfig(env: Environment): Config {
   } else if (parsed.data.BACKOFF_MAX_MS < parsed.data.BACKOFF_BASE_MS) {
     problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
   }
+  if (parsed.success) problems.push(...webhookProblems(parsed.data));
   let redisCa: string | undefined;
   if (set.REDIS_CA_FILE !== undefined) {
     const read = readAuthorities(set.REDIS_CA_FILE);
@@ -368,6 +395,12 @@ export function loadConfig(env: Environment): Config {
       completed: { ageSeconds: v.KEEP_COMPLETED_DAYS * DAY_SECONDS, count: v.KEEP_COMPLETED_COUNT },
       failed: { ageSeconds: v.KEEP_FAILED_DAYS * DAY_SECONDS, count: v.KEEP_FAILED_COUNT },
     },
+    webhooks: {
+      urls: v.WEBHOOK_URL,
+      secrets: v.WEBHOOK_SECRETS,
+      allowPrivate: v.WEBHOOK_ALLOW_PRIVATE,
+      retryHours: v.WEBHOOK_RETRY_HOURS,
+    },
     metrics: {
       host: v.METRICS_HOST,
       ...(v.METRICS_PORT !== undefined && { port: v.METRICS_PORT }),
@@ -385,6 +418,24 @@ export function loadConfig(env: Environment): Config {
       }),
     ),
   });
+}
+
+function webhookProblems({
+  WEBHOOK_URL: urls,
+  WEBHOOK_SECRETS: secrets,
+  WEBHOOK_ALLOW_PRIVATE: allowPrivate,
+}: z.infer<typeof schema>): string[] {
+  const problems = urls.flatMap((url, index) => {
+    const ofUrl = webhookUrlProblem(url);
+    const ofPublic = ofUrl === undefined && !allowPrivate ? publicUrlProblem(url) : undefined;
+    const problem = ofUrl ?? (ofPublic && `${ofPublic}, unless WEBHOOK_ALLOW_PRIVATE is 1`);
+    const which = urls.length > 1 ? ` (URL ${index + 1} of ${urls.length})` : '';
+    return problem === undefined ? [] : [`WEBHOOK_URL${which} ${problem}`];
+  });
+  if (urls.length > 0 && secrets.length === 0) {
+    problems.push('WEBHOOK_SECRETS is not set, but WEBHOOK_URL is: nothing is sent unsigned');
+  }
+  return problems;
 }
 
 /** Where Redis is: what the one variable of three says that is set. */

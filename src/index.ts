@@ -9,6 +9,7 @@
  */
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
+export { EventsMissedError } from './queue/catch-up.ts';
 export { RedisUnavailableError } from './queue/connection.ts';
 export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';
@@ -21,7 +22,9 @@ export {
   type UploadState,
   type UploadStatus,
 } from './queue/status.ts';
+export type { Subscriber, Subscription } from './queue/subscription.ts';
 export type { TranscodeOptions, Transcoding } from './queue/transcodings.ts';
+export type { UploadCompletedEvent, UploadFailedEvent, UploadProgressEvent } from './queue/upload-events.ts';
 export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
 export { SourceError } from './source/errors.ts';
@@ -33,3 +36,5 @@ export type {
   VodEvent,
 } from './vod/events.ts';
 export type { PartSize } from './vod/protocol.ts';
+export type { WebhookPayload } from './webhook/payload.ts';
+export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './webhook/verify.ts';

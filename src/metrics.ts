@@ -128,6 +128,19 @@ export function createMetrics(revision: string) {
       buckets: SECONDS_OF_UPLOADS,
       registers,
     }),
+    webhookDeliveries: new Counter({
+      name: 'vod_webhook_deliveries_total',
+      help: 'Attempts to deliver a webhook by what came of them: delivered, failed (and made again), dead (given up).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    webhookDuration: new Histogram({
+      name: 'vod_webhook_duration_seconds',
+      help: 'Time that a receiver took to answer, by outcome: ok, failed.',
+      labelNames: ['outcome'] as const,
+      buckets: SECONDS_OF_REQUESTS,
+      registers,
+    }),
     workerRunning: new Gauge({
       name: 'vod_worker_running',
       help: '1 while this process takes jobs of the queue.',
@@ -151,16 +164,19 @@ function beginAtZero({
   uploadBytes,
   parts,
   apiErrors,
+  webhookDeliveries,
 }: {
   readonly uploads: Counter<'outcome'>;
   readonly uploadBytes: Counter<'disposition'>;
   readonly parts: Counter<'outcome'>;
   readonly apiErrors: Counter<'action' | 'code' | 'retryable'>;
+  readonly webhookDeliveries: Counter<'outcome'>;
 }): void {
   for (const outcome of ['completed', 'instant', 'failed', 'cancelled']) uploads.inc({ outcome }, 0);
   for (const disposition of ['sent', 'resent', 'skipped_resume', 'skipped_instant']) {
     uploadBytes.inc({ disposition }, 0);
   }
+  for (const outcome of ['delivered', 'failed', 'dead']) webhookDeliveries.inc({ outcome }, 0);
   for (const outcome of ['ok', 'failed', 'skipped', 'aborted']) parts.inc({ outcome }, 0);
   for (const action of ['InitUpload', 'UploadPart', 'FinishUpload', 'PullEvent', 'ConfirmEvent']) {
     for (const code of ['4100', '4300']) apiErrors.inc({ action, code, retryable: 'false' }, 0);

@@ -3,7 +3,7 @@ import { loadConfig } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { runWorker } from './run.ts';
 
-/** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,events]`: what a container runs. */
+/** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: what a container runs. */
 try {
   const { values } = parseArgs({ options: { stages: { type: 'string' } } });
   await runWorker(loadConfig(process.env), values.stages);

@@ -6,8 +6,6 @@ import { backoffDelayMs } from '../src/queue/backoff.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
 import type { RedisClient } from '../src/queue/connection.ts';
 import {
-  type Attempt,
-  Consumer,
   type ConsumerSettings,
   logWorkerError,
   type StageConsumer,
@@ -25,7 +23,6 @@ import {
   type UploadResult,
 } from '../src/queue/jobs.ts';
 import { createLeave } from '../src/queue/leave.ts';
-import { steadyRate } from '../src/queue/limits.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
@@ -35,23 +32,25 @@ import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { SharedRate } from '../src/queue/shared-rate.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
-import { transcodeCompleted } from '../src/queue/transcode.ts';
+import type { WebhookRelay } from '../src/queue/webhooks.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import { eventProcessor } from './event.ts';
+import type { WebhookSender } from '../src/webhook/send.ts';
+import { createConsume, keepJobs } from './consume.ts';
+import { startEvents } from './event-stage.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { Observer } from './observe.ts';
 import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
-import { Puller } from './pull.ts';
-import { tracedProcessor } from './spans.ts';
+import type { Puller } from './pull.ts';
 import { isUnexpectedStatus, transcodeProcessor } from './transcode.ts';
 import { createVodCall } from './vod-call.ts';
+import { startWebhooks } from './webhook-stage.ts';
 
 /** Uploads are reconciled in milliseconds each; more at a time only means more parents awake. */
 const UPLOAD_CONCURRENCY = 8;
@@ -65,15 +64,13 @@ export const CONTROL_CONCURRENCY = 8;
 /** A file that is not fit to be transcoded yet is tried so many times later than what failed otherwise. */
 const UNFIT_FILE_FACTOR = 10;
 
-/** Joining an event takes Redis some round trips and nothing else. */
-const EVENT_CONCURRENCY = 8;
-
 export interface StageDependencies {
   readonly config: Config;
   readonly redis: RedisClient;
   readonly queues: Queues;
   readonly vod: VodClient;
   readonly api: VodApiClient;
+  readonly webhooks: WebhookSender;
   readonly breaker: Breaker;
   /** Of the host that `api` calls. */
   readonly apiBreaker: Breaker;
@@ -90,7 +87,9 @@ export interface RunningStages {
   /** Of the workers, those whose jobs can be aborted. */
   readonly consumers: readonly StageConsumer[];
   /** Of the stage `events`, unless others pull. */
-  readonly puller?: Puller;
+  readonly puller: Puller | undefined;
+  /** Follows the ends of uploads; absent without the stage `webhook`. */
+  readonly relay: WebhookRelay | undefined;
 }
 
 /** Sets a BullMQ worker to work on each of the stages. */
@@ -120,26 +119,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       maxMs: config.backoffMaxMs,
     });
 
-  const consumers: StageConsumer[] = [];
-  const consume = <Data extends { readonly uploadId?: string }>(
-    stage: Exclude<Stage, 'upload' | 'events'>,
-    concurrency: number,
-    parse: (value: unknown) => Data,
-    process: (data: Data, attempt: Attempt) => Promise<unknown>,
-    guard = breaker,
-  ): Worker | undefined => {
-    if (!stages.has(stage)) return undefined;
-    const queue = queues[stage];
-    const work = traced ? tracedProcessor(process) : process;
-    const consumer = new Consumer({
-      ...{ stage, queue, concurrency, parse, process: work, backoff },
-      settings: { ...settings, breaker: guard },
-    });
-    observer.observeChildren(consumer.worker, stage);
-    if (stage === 'part') reportProgress(consumer.worker, progress);
-    consumers.push(consumer);
-    return consumer.worker;
-  };
+  const { consume, consumers } = createConsume({ stages, queues, settings, backoff, observer, traced });
   const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
   const { total } = maxBytesPerSecond;
   const bandwidth =
@@ -167,10 +147,12 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     CONTROL_CONCURRENCY,
     parseTranscodeData,
     transcodeProcessor({ api, call: createVodCall(apiBreaker) }),
-    apiBreaker,
+    { breaker: apiBreaker },
   );
+  const relay = startWebhooks(consume, deps);
   metrics.partSlots.set(0);
   if (partWorker !== undefined) {
+    reportProgress(partWorker, progress);
     slots.start(({ slots, jobs }) => {
       partWorker.concurrency = jobs;
       metrics.partSlots.set(slots);
@@ -205,49 +187,18 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     observer.observeUploads(worker);
     workers.push(worker);
   }
-  if (!stages.has('events')) return { workers, consumers };
-  const process = eventProcessor({
-    files,
-    events,
-    looks: config.partAttempts,
-    backoff,
-    leave,
-    transcoded: (uploadId) => transcodeCompleted(queues.upload, redis, uploadId),
-  });
-  const worker = new Worker(QUEUES.events, process, {
-    ...workerOptions(settings),
-    concurrency: EVENT_CONCURRENCY,
-    removeOnComplete: keepJobs(config.keep.completed),
-    removeOnFail: keepJobs(config.keep.failed),
-  });
-  worker.on('error', (error) => logWorkerError(log, 'events', error));
-  observer.observeEvents(worker);
-  workers.push(worker);
-  if (config.events.callbackOnly) return { workers, consumers };
-  const accountProbeMs = config.probeMs.account;
-  const rates = eventRates(config, redis);
-  const puller = new Puller({ api, queue: queues.events, rates, backoff, accountProbeMs, log });
-  return { workers, consumers, puller };
+  let puller: Puller | undefined;
+  if (stages.has('events')) {
+    const running = startEvents(settings, { ...deps, files, events, backoff, observer });
+    workers.push(running.worker);
+    puller = running.puller;
+  }
+  return { workers, consumers, puller, relay };
 }
 
 /** An event can be told of as long as its upload can be looked up. */
 function fileIndex({ keep, queuePrefix }: Config, redis: RedisClient): FileIndex {
   return new FileIndex(redis, queuePrefix, Math.max(keep.completed.ageSeconds, keep.failed.ageSeconds));
-}
-
-/** Requests of PullEvent and of ConfirmEvent, each its own quota. */
-function eventRates(
-  { queuePrefix, vod: { quotaPerMinute, quotaWindowMs } }: Config,
-  redis: RedisClient,
-): { pull: SharedRate; confirm: SharedRate } | undefined {
-  if (quotaPerMinute.event === 0) return undefined;
-  const perSecond = steadyRate(quotaPerMinute.event, quotaWindowMs);
-  const rate = (action: string) => new SharedRate(redis, `${queuePrefix}:vod-rate:${action}`, perSecond);
-  return { pull: rate('PullEvent'), confirm: rate('ConfirmEvent') };
-}
-
-function keepJobs({ ageSeconds, count }: Config['keep']['completed']): { age: number; count: number } {
-  return { age: ageSeconds, count };
 }
 
 /** Only once BullMQ has taken a part for done does it count as such among its upload's children. */

@@ -16,6 +16,7 @@ import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
+import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
@@ -23,10 +24,14 @@ import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
 import { createApiClient } from '../src/vod/api-client.ts';
 import { createVodClient } from '../src/vod/client.ts';
+import { createWebhookSender } from '../src/webhook/send.ts';
+import { parseSecret } from '../src/webhook/signature.ts';
+import { within } from '../src/within.ts';
 import { vodObserver } from './observe.ts';
-import { closeGracefully } from './shutdown.ts';
+import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
+import { WEBHOOK_CONCURRENCY } from './webhook-stage.ts';
 
 /** Only these need the account's credentials. */
 const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'transcode', 'events'];
@@ -134,12 +139,20 @@ export async function startWorker(
   const api = traced ? tracedApiClient(apiClient) : apiClient;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
-  const { workers, consumers, puller } = startStages(stages, {
+  const webhooks = createWebhookSender({
+    connections: WEBHOOK_CONCURRENCY,
+    secrets: config.webhooks.secrets.flatMap((secret) => parseSecret(secret) ?? []),
+    allowPrivate: config.webhooks.allowPrivate,
+    proxyEnv: config.proxyEnv,
+  });
+  await beginWebhooks(queues, redis, config.queuePrefix);
+  const { workers, consumers, puller, relay } = startStages(stages, {
     config,
     redis,
     queues,
     vod,
     api,
+    webhooks,
     breaker,
     apiBreaker,
     hasher,
@@ -162,15 +175,17 @@ export async function startWorker(
     async close() {
       phase = 'draining';
       const pullers = puller === undefined ? [] : [puller];
+      const relayClosed = relay && within(relay.close(), HAND_BACK_MS);
       const drained = await closeGracefully({
         workers: [...workers, ...pullers],
         consumers: [...consumers, ...pullers],
         timeoutMs: config.shutdownTimeoutMs,
         log,
       });
-      await Promise.all([hasher.close(), reader.close()]);
+      await Promise.all([relayClosed, hasher.close(), reader.close()]);
       vod.close();
       api.close();
+      webhooks.close();
       breaker.stop();
       apiBreaker.stop();
       await closeQueues(queues);

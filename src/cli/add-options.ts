@@ -19,6 +19,7 @@ export interface AddOptions {
   /** Milliseconds. */
   readonly delay?: number;
   readonly key?: string;
+  readonly webhook?: string;
   readonly checkSource: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -26,12 +27,13 @@ export interface AddOptions {
 
 /** The API's options for one of the files. */
 export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
-  const { tag, transcodeAfter, transcodeTimeout, wait: _wait, json: _json, ...same } = options;
+  const { tag, transcodeAfter, transcodeTimeout, webhook, wait: _wait, json: _json, ...same } = options;
   return {
     source,
     ...same,
     ...(transcodeAfter && { transcode: 'after' }),
     ...(transcodeTimeout !== undefined && { transcodeTimeoutMs: transcodeTimeout }),
     ...(tag !== undefined && { tags: tag }),
+    ...(webhook !== undefined && { webhookUrl: webhook }),
   };
 }

@@ -31,7 +31,7 @@ export async function addUploads(
   };
   const { config, roots } = await told(() => prepare(files, options, context));
   const many = files.map((file) => toUploadOptions(file, options));
-  const checked = await checkAll(many, roots);
+  const checked = await checkAll(many, roots, config.webhooks.allowPrivate);
   const refusal = refuseWrong(checked, { json, context });
   if (refusal !== undefined) return refusal;
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));

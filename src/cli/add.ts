@@ -56,6 +56,7 @@ export function defineAdd({ command, action, context }: Definition): void {
     .option('--priority <number>', '1 (first) to 10 (last); default 5', parseWholeNumber)
     .option('--delay <time>', 'begin after 500ms, 10s, 5m or 2h; a plain number is seconds', parseDuration)
     .option('--key <key>', 'add once only: a second add with this key finds the upload of the first')
+    .option('--webhook <url>', 'tell this URL when the upload has ended, beside those of WEBHOOK_URL')
     .option('--wait', 'wait for the end and show the progress')
     .option(
       '--no-check-source',

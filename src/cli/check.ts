@@ -13,11 +13,12 @@ const CHECKS_AT_A_TIME = 32;
 export async function checkAll(
   many: readonly UploadOptions[],
   roots: readonly string[] | undefined,
+  allowPrivateWebhooks: boolean,
 ): Promise<Checked[]> {
   const { toUploadJob } = await import('../queue/upload-options.ts');
   const check = async (options: UploadOptions): Promise<Checked> => {
     try {
-      return { ok: true, job: await toUploadJob(options, roots) };
+      return { ok: true, job: await toUploadJob(options, roots, allowPrivateWebhooks) };
     } catch (error) {
       return { ok: false, source: options.source, error };
     }

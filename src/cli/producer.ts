@@ -15,6 +15,7 @@ export async function withProducer<T>(
     connection: config.redis.location,
     ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
     prefix: config.queuePrefix,
+    allowPrivateWebhooks: config.webhooks.allowPrivate,
     ...(sourceRoots !== undefined && { sourceRoots }),
   });
   try {

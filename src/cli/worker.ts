@@ -18,7 +18,7 @@ export function defineWorker({ command, action, context }: Definition): void {
     .description('carry out uploads until it is stopped')
     .option(
       '--stages <list>',
-      'only these stages of upload,hash,init,part,finish,transcode,events; default all but events',
+      'only these stages of upload,hash,init,part,finish,transcode,webhook,events; default all but events',
     )
     .addHelpText('after', EXAMPLES)
     .action(

@@ -36,6 +36,15 @@ export class QuotaHold extends Error {
   }
 }
 
+/** Thrown by a processor whose job has to wait for another: spends no attempt. */
+export class NotYet extends Error {
+  readonly waitMs: number;
+  constructor(waitMs: number) {
+    super('not yet');
+    this.waitMs = waitMs;
+  }
+}
+
 export interface ConsumerSettings {
   readonly connection: RedisClient;
   readonly prefix: string;
@@ -93,7 +102,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     readonly concurrency: number;
     readonly parse: (value: unknown) => Data;
     readonly process: (data: Data, attempt: Attempt) => Promise<unknown>;
-    /** Milliseconds until the next attempt, after so many that failed, the last one of this. */
+    /** Milliseconds after so many failures, the last of which was this. */
     readonly backoff: (attempt: number, error: unknown) => number;
     readonly settings: ConsumerSettings;
   }) {
@@ -116,6 +125,10 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           }
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
+          if (error instanceof NotYet) {
+            await job.moveToDelayed(Date.now() + error.waitMs, token);
+            throw new DelayedError();
+          }
           if (error instanceof QuotaHold) {
             settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);

@@ -2,6 +2,7 @@ import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
+import { webhookPayload } from '../webhook/payload.ts';
 import { formatFailure } from './failure.ts';
 
 /*
@@ -112,6 +113,8 @@ const uploadData = z.object({
    */
   transcoding: transcodeFlags.extend({ timeoutMs: z.int().min(1).exactOptional() }).exactOptional(),
   key: text.exactOptional(),
+  /** Who is told of its end, beside those who are told of every upload's. */
+  webhookUrl: z.string().max(2048).exactOptional(),
   /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
@@ -130,6 +133,7 @@ const uploadView = z.object({
   source: path,
   video: z.object({ name: text, type: text }),
   key: text.exactOptional(),
+  webhookUrl: z.string().exactOptional(),
   hashed: hashed.exactOptional(),
 });
 
@@ -222,6 +226,20 @@ export interface JoinedUpload {
   readonly lagMs?: number;
 }
 
+/** An event for one receiver. */
+const webhookData = z.object({
+  schema: schemaVersion,
+  uploadId: text,
+  /** Which receiver: {@link webhookTarget} of its URL. */
+  target: z.string().regex(/^[0-9a-f]{16}$/),
+  /** Absent for one that workers know from WEBHOOK_URL: what they know need not be in Redis. */
+  url: z.string().max(2048).exactOptional(),
+  payload: webhookPayload,
+  /** The job of the event before this one, which must have ended first. */
+  after: text.exactOptional(),
+});
+export type WebhookData = z.infer<typeof webhookData>;
+
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({
   stage: z.enum(['hashing', 'initializing', 'uploading', 'finishing', 'transcoding']),
@@ -266,6 +284,7 @@ export const parseFinishValue = parser(finishValue, 'result of a finish job');
 export const parseTranscodeData = parser(transcodeData, 'transcode job');
 export const parseTranscodeValue = parser(transcodeValue, 'result of a transcode job');
 export const parseEventData = parser(eventData, 'event job');
+export const parseWebhookData = parser(webhookData, 'webhook job');
 export const parseUploadResult = parser(uploadResult, 'result of an upload');
 
 /** @returns undefined when a job has no progress yet, or none of ours. */

@@ -1,6 +1,6 @@
 /**
- * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, and each of
- * `events` one event that VOD has told.
+ * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, of `webhook` one
+ * delivery, and of `events` one event that VOD has told.
  */
 export const QUEUES = {
   upload: 'vod-upload',
@@ -9,6 +9,7 @@ export const QUEUES = {
   part: 'vod-part',
   finish: 'vod-finish',
   transcode: 'vod-transcode',
+  webhook: 'vod-webhook',
   events: 'vod-event',
 } as const;
 

@@ -7,6 +7,7 @@ import {
   isRedisError,
   producerConnection,
   type RedisClient,
+  type RedisTarget,
   RedisUnavailableError,
   untilReady,
 } from './connection.ts';
@@ -26,6 +27,7 @@ import {
   type UploadState,
   type UploadStatus,
 } from './status.ts';
+import { type Subscriber, Subscription } from './subscription.ts';
 import { telemetry } from './telemetry.ts';
 import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
@@ -47,6 +49,8 @@ export interface VodUploadsOptions {
    * by the worker that takes the upload.
    */
   readonly sourceRoots?: readonly string[];
+  /** The workers' WEBHOOK_ALLOW_PRIVATE: whether webhooks may be unencrypted, and of private networks. Default false. */
+  readonly allowPrivateWebhooks?: boolean;
 }
 
 export interface ListOptions {
@@ -82,6 +86,7 @@ const CANCEL_POLL_MS = 50;
  */
 export class VodUploads {
   readonly #location: RedisLocation;
+  readonly #target: RedisTarget;
   readonly #redis: RedisClient;
   readonly #queues: Queues;
   readonly #prefix: string;
@@ -89,6 +94,8 @@ export class VodUploads {
   readonly #marks: Marks;
   readonly #events: UploadEvents;
   readonly #watch: Watch;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #allowPrivateWebhooks: boolean;
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
@@ -96,15 +103,16 @@ export class VodUploads {
     this.#location = options.connection;
     const problem = locationProblem(this.#location);
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
-    const target = { location: this.#location, ca: options.ca };
-    this.#redis = producerConnection(target);
+    this.#target = { location: this.#location, ca: options.ca };
+    this.#redis = producerConnection(this.#target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
     this.#events = new UploadEvents(this.#queues.upload, this.#redis);
-    this.#watch = new Watch(target, prefix);
+    this.#watch = new Watch(this.#target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
+    this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
     this.#roots?.catch(() => {});
   }
 
@@ -114,7 +122,7 @@ export class VodUploads {
    * @throws {SourceError} when the file is not there, empty, not a regular file, or outside the roots
    */
   async add(options: UploadOptions): Promise<Upload> {
-    const upload = await toUploadJob(options, await this.#roots);
+    const upload = await toUploadJob(options, await this.#roots, this.#allowPrivateWebhooks);
     const [added] = await this.#enqueue([upload]);
     return added as Upload;
   }
@@ -129,7 +137,9 @@ export class VodUploads {
     const problems: string[] = [];
     for (let from = 0; from < many.length; from += CHECKS_AT_A_TIME) {
       const checked = await Promise.allSettled(
-        many.slice(from, from + CHECKS_AT_A_TIME).map((options) => toUploadJob(options, roots)),
+        many
+          .slice(from, from + CHECKS_AT_A_TIME)
+          .map((options) => toUploadJob(options, roots, this.#allowPrivateWebhooks)),
       );
       for (const [index, outcome] of checked.entries()) {
         if (outcome.status === 'fulfilled') jobs.push(outcome.value);
@@ -217,8 +227,28 @@ export class VodUploads {
     });
   }
 
-  /** Closes the connections. */
+  /**
+   * Tells of the ends of all uploads, whoever has added them: those that come, and those that came while no process with
+   * this consumer's name was there, from its first subscription on. Goes on until it is closed, and waits while Redis is
+   * away.
+   * @throws {InvalidUploadError} when the consumer's name is not one
+   */
+  subscribe(subscriber: Subscriber): Subscription {
+    if (!/^[\w.-]{1,64}$/.test(subscriber.consumer)) {
+      throw new InvalidUploadError(['consumer must be 1 to 64 letters, digits, ".", "_" or "-"']);
+    }
+    const subscription = new Subscription(subscriber, this.#queues.upload, {
+      redis: this.#redis,
+      target: this.#target,
+      prefix: this.#prefix,
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Closes the connections; the subscriptions first, each when it is through with the event that it is at. */
   async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
     await this.#watch.close();
     await closeQueues(this.#queues);
     this.#redis.disconnect();

@@ -5,7 +5,7 @@ import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;
 
-/** Opens the queues on one connection, which stays the caller's to close. */
+/** Opens all queues on one connection, which stays the caller's to close. */
 export function openQueues(
   connection: RedisClient,
   prefix: string,

@@ -5,6 +5,7 @@ import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
 import { checkName, checkType, deriveName } from '../upload/name.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
+import { publicUrlProblem, webhookUrlProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
 
 /** What to upload, and how. */
@@ -47,6 +48,11 @@ export interface UploadOptions {
   readonly delay?: number;
   /** Idempotency: a second `add` with the same key finds the first's upload, for as long as Redis keeps it. */
   readonly key?: string;
+  /**
+   * Told when the upload has ended, beside the workers' WEBHOOK_URL: `https://…`, at most 2048 characters, no user or
+   * password. It is kept in Redis with the upload.
+   */
+  readonly webhookUrl?: string;
   /** `false` for producers that don't see the workers' disks: the path must be absolute, and workers check it. */
   readonly checkSource?: boolean;
 }
@@ -121,18 +127,21 @@ const schema = z.strictObject({
     .string('must be a text')
     .refine((value) => value !== '' && Buffer.byteLength(value) <= 512, 'must be 1 to 512 bytes')
     .optional(),
+  webhookUrl: z.string('must be a text').optional(),
   checkSource: flag,
 });
 
 /**
  * Checks everything that can be checked before an upload is enqueued.
  * @param roots directories that the workers allow, when they are known
+ * @param allowPrivateWebhooks whether webhooks may be unencrypted, and of private networks
  * @throws {InvalidUploadError} naming every option that is wrong
  * @throws {SourceError} when the file is not there, empty, not a file, or outside the roots
  */
 export async function toUploadJob(
   options: UploadOptions,
   roots: readonly string[] | undefined,
+  allowPrivateWebhooks = false,
 ): Promise<UploadJob> {
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
@@ -154,6 +163,7 @@ export async function toUploadJob(
     watermark,
     waitFor,
     transcodeTimeoutMs,
+    webhookUrl,
   } = parsed.data;
   const problems: string[] = [];
   if (waitFor === 'transcoded' && transcode !== 'after')
@@ -162,6 +172,11 @@ export async function toUploadJob(
     problems.push("transcodeTimeoutMs is only for waitFor 'transcoded'");
   if (!checkSource && !isAbsolute(given))
     problems.push('source must be an absolute path when checkSource is false');
+  if (webhookUrl !== undefined) {
+    const problem =
+      webhookUrlProblem(webhookUrl) ?? (allowPrivateWebhooks ? undefined : publicUrlProblem(webhookUrl));
+    if (problem !== undefined) problems.push(`webhookUrl ${problem}`);
+  }
   const source = resolve(given);
   const derived = deriveName(source);
   const name = parsed.data.name ?? derived.name;
@@ -199,6 +214,7 @@ export async function toUploadJob(
       }),
       priority: parsed.data.priority ?? PRIORITY.normal,
       ...(key !== undefined && { key }),
+      ...(webhookUrl !== undefined && { webhookUrl }),
       ...(size !== undefined && { size }),
       nonce: randomBytes(8).toString('base64url'),
     },

@@ -4,7 +4,7 @@ import { Recoveries } from './recoveries.ts';
 import { Rig } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
 import { type Tracked, Uploads } from './uploads.ts';
-import { checkOutcomes, checkRedis, checkVideos, describeStuck, untilQuiet } from './verify.ts';
+import { checkOutcomes, checkRedis, checkTold, checkVideos, describeStuck, untilQuiet } from './verify.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -40,6 +40,8 @@ export interface ChaosReport {
     /** Adds that failed for lack of Redis and were done again. */
     readonly addedAgain: number;
   };
+  /** Webhooks that were taken, and ends that the application was told of; more than there are ends, when told twice. */
+  readonly told: { readonly webhooks: number; readonly events: number };
   readonly parts: { readonly accepted: number; readonly sentTwice: number; readonly bytes: number };
   readonly requests: { readonly init: number; readonly part: number; readonly finish: number };
   readonly videos: number;
@@ -96,6 +98,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       recoveries.close();
       onProgress(`all over after ${Math.round(settledMs)} ms; looking everything through`);
       findings.push(...checkOutcomes(uploads.tracked));
+      const { receiver } = rig;
+      const told = await Promise.all([
+        checkTold('the application', () => uploads.told, uploads.tracked, settleMs),
+        checkTold('the receiver of webhooks', () => receiver.taken(), uploads.tracked, settleMs),
+      ]);
+      findings.push(...told.flat());
+      await untilQuiet(rig.redis.url, rig.prefix, settleMs);
       await rig.checkWorkers();
       await rig.checkDescriptors(DESCRIPTORS_WITHIN_MS);
       await rig.stopWorkers();
@@ -109,6 +118,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         longestRecoveryMs: recoveries.longestMs,
         requestsHit: faultsUsed,
         uploads: { ...outcomes(uploads.tracked), addedAgain: uploads.readds },
+        told: { webhooks: receiver.taken().length, events: uploads.told.length },
         parts: { accepted: parts.accepted, sentTwice: parts.duplicates, bytes: parts.bytes },
         requests: {
           init: requests.InitUpload.total,

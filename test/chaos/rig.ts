@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
+import { type Answer, type Receiver, startReceiver, WEBHOOK_SECRET } from '../support/receiver.ts';
 import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
@@ -12,6 +13,18 @@ import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
 const STOP_MS = 15_000;
 /** A worker that has been ready for so long has all the connections that it keeps. */
 const WARM_MS = 3000;
+
+/** What the receiver of webhooks answers, in turn. */
+const BROKEN: readonly Answer[] = [
+  204,
+  204,
+  500,
+  204,
+  (response) => response.socket?.destroy(),
+  204,
+  204,
+  429,
+];
 
 interface Slot {
   readonly stages: string | undefined;
@@ -30,6 +43,8 @@ export class Rig {
   readonly redisProxy: TcpProxy;
   readonly vodProxy: TcpProxy;
   readonly sources: string;
+  /** Told of ends by webhooks; it answers to some as if it were broken. */
+  readonly receiver: Receiver;
   /** What processes did that they must not. */
   readonly findings: string[] = [];
   readonly #dir: string;
@@ -42,6 +57,7 @@ export class Rig {
     emulator: Emulator;
     redisProxy: TcpProxy;
     vodProxy: TcpProxy;
+    receiver: Receiver;
   }) {
     this.prefix = `{chaos-${randomBytes(5).toString('hex')}}`;
     this.#dir = parts.dir;
@@ -49,6 +65,7 @@ export class Rig {
     this.emulator = parts.emulator;
     this.redisProxy = parts.redisProxy;
     this.vodProxy = parts.vodProxy;
+    this.receiver = parts.receiver;
     this.sources = join(parts.dir, 'sources');
   }
 
@@ -63,7 +80,9 @@ export class Rig {
     });
     const redisProxy = await startProxy(redis.port);
     const vodProxy = await startProxy(Number(new URL(emulator.url).port));
-    return new Rig({ dir, redis, emulator, redisProxy, vodProxy });
+    let requests = 0;
+    const receiver = await startReceiver({ usual: () => BROKEN[requests++ % BROKEN.length] ?? 204 });
+    return new Rig({ dir, redis, emulator, redisProxy, vodProxy, receiver });
   }
 
   /** What workers and producers connect to. */
@@ -154,6 +173,7 @@ export class Rig {
     await this.redisProxy.close();
     await this.vodProxy.close();
     await this.emulator.close();
+    await this.receiver.close();
     const { pid } = this.redis;
     await this.redis.stop();
     for (const left of [...(await processesOf(this.prefix)), ...(isRunning(pid) ? [pid] : [])]) {
@@ -178,6 +198,9 @@ export class Rig {
       STALLED_INTERVAL_MS: '300',
       SHUTDOWN_TIMEOUT_MS: '500',
       METRICS_PORT: '0',
+      WEBHOOK_URL: this.receiver.url,
+      WEBHOOK_SECRETS: WEBHOOK_SECRET,
+      WEBHOOK_ALLOW_PRIVATE: '1',
       NODE_COMPILE_CACHE: join(this.#dir, 'compiled'),
     });
   }

@@ -14,6 +14,7 @@ export function formatReport(report: ChaosReport): string {
       `${uploads.added}: ${uploads.completed} completed, ${uploads.instant} instant, ${uploads.failed} failed as injected (completed by a retry)`,
     ],
     ['adds done again for lack of Redis', `${uploads.addedAgain}`],
+    ['told of ends', `${report.told.webhooks} webhooks taken, ${report.told.events} events`],
     ['videos stored', `${report.videos}`],
     [
       'requests',

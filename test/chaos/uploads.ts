@@ -44,6 +44,8 @@ export class Uploads {
   readonly tracked: Tracked[] = [];
   /** Adds that failed because Redis was away, and were done again. */
   readds = 0;
+  /** What an application was told, as `upload.completed ID`. */
+  readonly told: string[] = [];
   readonly #rig: Rig;
   readonly #producers: readonly VodUploads[];
   readonly #seed: number;
@@ -71,6 +73,13 @@ export class Uploads {
   }
 
   start(): void {
+    // Two with one name, of which one is told.
+    for (const producer of this.#producers.slice(0, 2)) {
+      const tell = ({ type, uploadId }: { type: string; uploadId: string }): void => {
+        this.told.push(`${type} ${uploadId}`);
+      };
+      producer.subscribe({ consumer: 'chaos', onCompleted: tell, onFailed: tell, onError() {} });
+    }
     for (const [index, producer] of this.#producers.entries()) {
       for (let lane = 0; lane < UPLOADS_AT_A_TIME; lane++) {
         const random = new Random(this.#seed + 1000 * (index + 1) + lane);

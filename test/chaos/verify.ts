@@ -21,6 +21,8 @@ const LASTING = new Set([
   'limiter',
   'stalled-check',
 ]);
+/** Where consumers of events stand, and which process is one. */
+const CONSUMER_KEYS = /^vod-consumer(-lease)?$/;
 
 /** Every upload is completed, or failed because that was injected; and no interruption cost an attempt. */
 export function checkOutcomes(tracked: readonly Tracked[]): string[] {
@@ -84,6 +86,39 @@ export async function untilQuiet(url: string, prefix: string, withinMs: number):
   });
 }
 
+/**
+ * Everybody who wants to know was told of each end, a failure before the success of its retry; waits for that.
+ * @param told `upload.completed ID` and so on, in order, perhaps more than once
+ */
+export async function checkTold(
+  who: string,
+  told: () => readonly string[],
+  tracked: readonly Tracked[],
+  withinMs: number,
+): Promise<string[]> {
+  const expected = tracked.flatMap(({ id, outcome, result }) => [
+    ...(outcome === 'failed' ? [`upload.failed ${id}`] : []),
+    ...(result !== undefined ? [`upload.completed ${id}`] : []),
+  ]);
+  const deadline = performance.now() + withinMs;
+  const missing = (): string[] => {
+    const all = new Set(told());
+    return expected.filter((one) => !all.has(one));
+  };
+  while (missing().length > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const all = told();
+  const late = tracked.filter(({ id, outcome }) => {
+    const [failed, completed] = [all.indexOf(`upload.failed ${id}`), all.indexOf(`upload.completed ${id}`)];
+    return outcome === 'failed' && completed !== -1 && completed < failed;
+  });
+  return [
+    ...missing().map((one) => `${who} was not told of ${one}`),
+    ...late.map(({ id }) => `${who} was told of the success of ${id} before its failure`),
+  ];
+}
+
 /** In Redis is nothing but the record of ended uploads. */
 export async function checkRedis(
   url: string,
@@ -113,17 +148,22 @@ export async function checkRedis(
       else if (job.attemptsMade > (source.permanent ? 2 : 1))
         findings.push(`upload ${id} took ${job.attemptsMade} attempts`);
     }
-    const failedChildren = new Set<string>();
+    const keptJobs = new Set<string>();
+    // Delivered ones are kept for a while, so that none is sent twice.
+    for (const job of await queues.webhook.getCompleted(0, -1)) {
+      keptJobs.add(queues.webhook.toKey(job.id ?? ''));
+    }
     for (const queue of Object.values(queues)) {
-      for (const job of await queue.getFailed(0, -1)) failedChildren.add(queue.toKey(job.id ?? ''));
+      for (const job of await queue.getFailed(0, -1)) keptJobs.add(queue.toKey(job.id ?? ''));
     }
     for await (const keys of redis.scanStream({ match: `${prefix.replace(/[{}]/g, '?')}:*`, count: 1000 })) {
       for (const key of keys as string[]) {
         if (await expires(redis, key)) continue;
         const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
-        if (part === undefined && (LASTING.has(name) || failedChildren.has(key))) continue;
+        if (CONSUMER_KEYS.test(queue)) continue;
+        if (part === undefined && (LASTING.has(name) || keptJobs.has(key))) continue;
         // What happened to a job is kept as long as the job is.
-        if (part === 'logs' && (known.has(name) || failedChildren.has(key.replace(/:logs$/, '')))) continue;
+        if (part === 'logs' && (known.has(name) || keptJobs.has(key.replace(/:logs$/, '')))) continue;
         if (queue === 'vod-upload' && known.has(name)) {
           if (part === undefined) continue;
           // `failed`: why a child of an earlier attempt failed.

@@ -308,7 +308,8 @@ it('shows names, stages and results, links to uploads, and no secret', async () 
     '4 Parts',
     '5 FinishUpload',
     '6 ConvertVodFile',
-    '7 Events',
+    '7 Webhooks',
+    '8 Events',
   ]);
   const parts = shown.find(({ name }: { name: string }) => name === 'vod-part').jobs;
   // The other one was sent, or stopped, or never begun.

@@ -185,7 +185,7 @@ test('data that is no sense is refused at once, in words', async () => {
     { ...part, hashed: { ...part.hashed, version: nested(500) } },
     JSON.parse('{"__proto__":{"schema":1},"constructor":{"prototype":{}}}'),
   ];
-  for (const stage of ['upload', 'hash', 'init', 'part', 'finish', 'transcode'] as const) {
+  for (const stage of ['upload', 'hash', 'init', 'part', 'finish', 'transcode', 'webhook'] as const) {
     for (const data of senseless) {
       const job = await queues[stage].add('forged', data, { attempts: 1000, backoff: 1 });
       const what = `${stage} ${JSON.stringify(data).slice(0, 100)}`;

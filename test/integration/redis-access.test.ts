@@ -105,6 +105,12 @@ describe('users and passwords', () => {
     const env = { MAX_BYTES_PER_SECOND_TOTAL: '1000000000', LOG_LEVEL: 'trace' };
     const running = await worker({ REDIS_URL: url, ...env }).ready();
     const uploads = producer(url);
+    const told: string[] = [];
+    uploads.subscribe({
+      consumer: 'acl',
+      onCompleted: ({ uploadId }) => told.push(uploadId),
+      onError: (error) => told.push(String(error)),
+    });
     const upload = await uploads.add({ source: path, key: 'acl' });
     expect(['completed', 'instant']).toContain((await upload.result()).outcome);
 
@@ -127,6 +133,7 @@ describe('users and passwords', () => {
     expect(await uploads.cancel(cancelled.id)).toBe(true);
     await uploads.add({ source: path, delay: 3_600_000 });
     expect(await uploads.list()).toHaveLength(4);
+    await expect.poll(() => told).toEqual([upload.id, failing.id]);
     await running.end('SIGTERM');
     world.emulator.control.clearFaults();
 
@@ -172,6 +179,9 @@ describe('users and passwords', () => {
       expect(message).toContain('refuses these credentials');
       expect(performance.now() - startedAt).toBeLessThan(3000);
       expect(all).not.toContain('wrong-password');
+      const told: Error[] = [];
+      producer(url).subscribe({ consumer: 'refused', onError: (error) => told.push(error as Error) });
+      await expect.poll(() => told.map((one) => one.message)).toEqual([message]);
     }
   });
 });

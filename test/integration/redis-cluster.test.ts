@@ -20,6 +20,12 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   const workers = await Promise.all([1, 2].map(() => world().worker(env).ready()));
   const ops = await world().ops(env).ready();
   const uploads = producer({ cluster: cluster.nodes });
+  const told: string[] = [];
+  uploads.subscribe({
+    consumer: 'cluster',
+    onCompleted: ({ uploadId }) => told.push(uploadId),
+    onError: () => {},
+  });
   slowParts(200);
   const paths = await Promise.all(['a', 'b', 'c'].map((name) => source(`${name}.mp4`, 12 * MIB)));
   const added = await uploads.addMany(paths.map((path) => ({ source: path })));
@@ -44,6 +50,8 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   expect((await lateUpload?.result())?.outcome).toBe('completed');
 
   await expectStoredOnce({ download, stats }, await results, paths);
+  const ids = [...added, lateUpload].map((upload) => upload?.id);
+  await expect.poll(() => [...new Set(told)].sort()).toEqual(ids.sort());
   expect(stats().files).toHaveLength(4);
   expect((await uploads.list()).map(({ state, attempt }) => [state, attempt])).toEqual(
     Array.from({ length: 4 }, () => ['completed', 1]),

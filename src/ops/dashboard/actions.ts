@@ -12,6 +12,10 @@ const CLEAN_GRACE_MS = 5000;
 /** So many uploads are looked at at a time. */
 const RETRIES_AT_A_TIME = 16;
 const PROMOTE_BULK = 100;
+/** Their jobs may be nobody's children. */
+const AFTER_UPLOADS: ReadonlySet<Stage> = new Set(['transcode', 'webhook', 'events']);
+/** With as many attempts as at first. */
+const ANEW = { resetAttemptsMade: true };
 
 /**
  * What the buttons of a dashboard do to a queue of ours. The jobs of an upload are its own to add and to take away, so
@@ -30,13 +34,15 @@ export class QueueActions {
 
   /**
    * A new attempt of the upload; one job by itself would find its upload at an end, and do nothing. One that no upload
-   * waits for is set to work again itself.
-   * @throws {UploaderError} unless the upload has failed or was cancelled
+   * waits for, as a webhook, is set to work again itself.
+   * @throws {UploaderError} unless the upload has failed or was cancelled, or the job itself was given up
    */
   async retry(jobId: string): Promise<void> {
-    const { job } = await this.#job(jobId);
-    if (this.#standsAlone(job)) await job.retry('failed');
-    else await this.#uploads.retry(this.#uploadOf(job));
+    const { job, state } = await this.#job(jobId);
+    if (!this.#standsAlone(job)) return void (await this.#uploads.retry(this.#uploadOf(job)));
+    if (state !== 'failed')
+      throw refusal(`job ${jobId} is ${state}; only a failed one can be set to work again`);
+    await job.retry('failed', ANEW);
   }
 
   /**
@@ -60,7 +66,7 @@ export class QueueActions {
     // What is no upload, or has been retried by somebody else meanwhile, keeps no other from it.
     await inBulks(ids, RETRIES_AT_A_TIME, retry);
     await inBulks(alone, RETRIES_AT_A_TIME, async (job) => {
-      await job.retry('failed');
+      await job.retry('failed', ANEW);
       count.retried++;
     });
     return count;
@@ -81,13 +87,16 @@ export class QueueActions {
   }
 
   /**
-   * Removes what has ended. An upload that has not is cancelled, and so stays listed and can be retried.
+   * Removes what has ended, and what no upload waits for. An upload that has not is cancelled, and so stays listed and can be retried.
    * @throws {UploaderError} for a job of an upload that goes on, which would add it again at once
    */
   async remove(jobId: string): Promise<void> {
     const { job, state } = await this.#job(jobId);
     if (state === 'completed' || state === 'failed') return await job.remove();
-    if (this.#standsAlone(job)) return await job.remove();
+    if (this.#standsAlone(job)) {
+      if (state === 'active') throw refusal(`job ${jobId} is at work just now`);
+      return await job.remove();
+    }
     if (this.#stage !== 'upload') {
       throw refusal(`this job is needed by upload ${this.#uploadOf(job)}: cancel that, and its jobs go`);
     }
@@ -111,9 +120,9 @@ export class QueueActions {
     throw new UploaderError('NOT_FOUND', `there is no job ${jobId} in ${QUEUES[this.#stage]}, or no longer`);
   }
 
-  /** Of the jobs that are no uploads, those for what comes after an upload may be nobody's child. */
+  /** Whether no upload waits for it. */
   #standsAlone({ parentKey }: Job): boolean {
-    return (this.#stage === 'transcode' || this.#stage === 'events') && parentKey === undefined;
+    return AFTER_UPLOADS.has(this.#stage) && parentKey === undefined;
   }
 
   #uploadOf(job: { readonly id?: string; readonly data: unknown }): string {

@@ -32,8 +32,13 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
     displayName: '6 ConvertVodFile',
     description: 'One job per video that is to be transcoded after its upload. Bound by the account’s quota.',
   },
+  webhook: {
+    displayName: '7 Webhooks',
+    description:
+      'One job per end of an upload and receiver that is told of it. A failed one can be retried by itself.',
+  },
   events: {
-    displayName: '7 Events',
+    displayName: '8 Events',
     description:
       'One job per event that VOD has told, by PullEvent or by callback: which uploads is it about?',
   },
@@ -71,9 +76,9 @@ class BoardQueue extends BullMQAdapter {
         return { href: `${uploadsPath}/${encodeURIComponent(uploadId)}`, displayText: 'upload page' };
       },
     });
+    this.setFormatter('data', dataOf);
     if (stage !== 'upload') return;
     this.setFormatter('name', nameOf);
-    this.setFormatter('data', dataOf);
     this.setFormatter('progress', progressOf);
     this.setFormatter('returnValue', resultOf);
   }

@@ -3,6 +3,7 @@ import { formatBytes, formatDuration } from '../../format.ts';
 import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs.ts';
 import { speedOf } from '../../queue/status.ts';
 import { describeMeasure, measureOf } from '../../upload/pace.ts';
+import { shownUrl } from '../../webhook/url.ts';
 
 /*
  * What Bull Board shows of an upload's job, for people. None of it throws, whatever somebody has written to Redis: one
@@ -24,10 +25,19 @@ export function nameOf({ name, progress, attemptsMade, finishedOn, returnvalue }
   return `${name} — ${describe(stored)}`;
 }
 
-/** Without the result, which is there twice: once more as what the job has returned. */
+/**
+ * Without the result, which is there twice: once more as what the job has returned. Of a receiver of webhooks only the
+ * origin: the rest of its URL may be a secret.
+ */
 export function dataOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  return { ...value, result: undefined };
+  const { webhookUrl, url } = value as Readonly<Record<string, unknown>>;
+  return {
+    ...value,
+    result: undefined,
+    ...(typeof webhookUrl === 'string' && { webhookUrl: shownUrl(webhookUrl) }),
+    ...(typeof url === 'string' && { url: shownUrl(url) }),
+  };
 }
 
 /** Bull Board draws a ring for `progress`, and shows the rest as it is. */

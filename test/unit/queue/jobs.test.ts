@@ -7,6 +7,7 @@ import {
   NewerJobError,
   parsePartData,
   parseUploadData,
+  parseWebhookData,
   partPriority,
   SCHEMA_VERSION,
   type UploadData,
@@ -15,7 +16,7 @@ import { childId, runName } from '../../../src/queue/names.ts';
 
 describe('data that somebody else wrote into Redis', () => {
   it('fails the job at once, with a reason that can be read', () => {
-    for (const parse of [parseUploadData, parsePartData]) {
+    for (const parse of [parseUploadData, parsePartData, parseWebhookData]) {
       fc.assert(
         fc.property(fc.jsonValue(), (value) => {
           let thrown: unknown;

@@ -1,0 +1,224 @@
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  EventsMissedError,
+  type Subscriber,
+  type UploadCompletedEvent,
+  type UploadFailedEvent,
+  type UploadProgressEvent,
+  VodUploads,
+} from '../../src/index.ts';
+import { LoggedProcess } from '../support/process.ts';
+import { seedQueued, withQueue } from '../support/seed.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const { world, source, inject, slowParts } = useWorld();
+
+type End = UploadCompletedEvent | UploadFailedEvent;
+
+/** An application that has just started; it stops with the test, unless it is closed before. */
+function application(consumer: string, more: Partial<Subscriber> = {}) {
+  const ends: End[] = [];
+  const errors: Error[] = [];
+  const uploads = new VodUploads({ connection: world().redisUrl, prefix: world().prefix });
+  onTestFinished(() => uploads.close());
+  uploads.subscribe({
+    consumer,
+    onCompleted: (event) => ends.push(event),
+    onFailed: (event) => ends.push(event),
+    onError: (error) => errors.push(error as Error),
+    ...more,
+  });
+  return { ends, errors, close: () => uploads.close() };
+}
+
+/** Has the consumer known in Redis, from when on it misses nothing. */
+async function known(consumer: string): Promise<void> {
+  await withQueue(world(), async (redis, key) => {
+    await expect.poll(() => redis.exists(key(`vod-consumer:${consumer}`))).toBe(1);
+  });
+}
+
+/** Another process that is told of events, and takes its time for each. */
+function process_(consumer: string, ms = 0): LoggedProcess {
+  const args = ['test/support/subscriber.ts', world().redisUrl, world().prefix, consumer, String(ms)];
+  const started = new LoggedProcess(args, {});
+  onTestFinished(async () => void (await started.end()));
+  return started;
+}
+
+const told = (ends: readonly End[]) => ends.map(({ uploadId, type }) => `${uploadId} ${type}`);
+
+test('an application that was away is told of what ended meanwhile, in order and once', async () => {
+  const first = application('billing');
+  await known('billing');
+  const other = application('search');
+  await known('search');
+  await world().worker().ready();
+  const add = async (name: string, size: number) =>
+    await world().uploads.add({ source: await source(name, size), key: name });
+  const seen = await add('seen.mp4', 1000);
+  await expect.poll(() => first.ends.length).toBe(1);
+  await first.close();
+
+  const missed = await add('missed.mp4', 2000);
+  await missed.result();
+  inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
+  const failing = await add('failing.mp4', 3000);
+  await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
+  await (await world().uploads.retry(failing.id)).result();
+  const cancelled = await world().uploads.add({ source: await source('later.mp4', 10), delay: 3_600_000 });
+  await world().uploads.cancel(cancelled.id);
+
+  const second = application('billing');
+  const expected = [
+    `${missed.id} upload.completed`,
+    `${failing.id} upload.failed`,
+    `${failing.id} upload.completed`,
+    `${cancelled.id} upload.failed`,
+  ];
+  await expect.poll(() => told(second.ends)).toEqual(expected);
+  await expect.poll(() => told(other.ends)).toEqual([`${seen.id} upload.completed`, ...expected]);
+  // The same ids for all, and of each end one of its own.
+  expect(second.ends.map(({ id }) => id)).toEqual(other.ends.slice(1).map(({ id }) => id));
+  expect(new Set(other.ends.map(({ id }) => id)).size).toBe(5);
+  const [completed, failed, again, ended] = second.ends as [End, End, End, End];
+  expect(completed).toMatchObject({
+    key: 'missed.mp4',
+    source: expect.stringContaining('/missed.mp4'),
+    attempt: 1,
+    result: { outcome: 'completed', fileSize: 2000, fileId: expect.stringMatching(/^\d+$/) },
+  });
+  expect(Math.abs(Date.now() - completed.at.getTime())).toBeLessThan(60_000);
+  expect(failed).toMatchObject({ attempt: 1, state: 'failed', error: { code: '-10006', retryable: false } });
+  expect(again).toMatchObject({ attempt: 2, result: { outcome: 'completed' } });
+  expect(ended).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
+  for (const { errors } of [first, second, other]) expect(errors).toEqual([]);
+});
+
+test('what a subscriber throws makes the event be told again, and the next ones wait', async () => {
+  const seen: string[] = [];
+  const { errors } = application('clumsy', {
+    onCompleted: ({ uploadId }) => {
+      seen.push(uploadId);
+      if (seen.length <= 2) throw new Error(`clumsy ${seen.length}`);
+    },
+  });
+  await known('clumsy');
+  await world().worker().ready();
+  const one = await world().uploads.add({ source: await source('one.mp4', 100) });
+  await one.result();
+  const two = await world().uploads.add({ source: await source('two.mp4', 200) });
+  await expect.poll(() => seen).toEqual([one.id, one.id, one.id, two.id]);
+  expect(errors.map(({ message }) => message)).toEqual(['clumsy 1', 'clumsy 2']);
+});
+
+test('one of two processes with a name is told; when it is killed at an event, the other is told of that', async () => {
+  const killed = process_('pair', 60_000);
+  await known('pair');
+  await world().worker().ready();
+  const one = await world().uploads.add({ source: await source('pair-1.mp4', 100) });
+  await killed.line(({ msg, uploadId }) => msg === 'event' && uploadId === one.id);
+  const heir = process_('pair');
+  const two = await world().uploads.add({ source: await source('pair-2.mp4', 200) });
+  await two.result();
+  expect(heir.lines).toEqual([]);
+  await killed.end('SIGKILL');
+  const [first, second] = await Promise.all(
+    [one, two].map((upload) => heir.line(({ uploadId }) => uploadId === upload.id)),
+  );
+  expect(heir.lines).toEqual([first, second]);
+  expect(first).toEqual(killed.lines[0]);
+  expect((await heir.end('SIGTERM')).code).toBe(0);
+});
+
+test('progress is of now: not of what was before, and not after the end', async () => {
+  const started = application('watcher');
+  await known('watcher');
+  await world().worker({ PART_CONCURRENCY: '2' }).ready();
+  const past = await world().uploads.add({ source: await source('past.mp4', 1000) });
+  await past.result();
+  await started.close();
+  const progress: UploadProgressEvent[] = [];
+  const ends: End[] = [];
+  application('watcher', {
+    onProgress: (event) => {
+      expect(ends.some(({ uploadId }) => uploadId === event.uploadId)).toBe(false);
+      progress.push(event);
+      throw new Error('is not told again');
+    },
+    onCompleted: (event) => ends.push(event),
+  });
+  slowParts(300);
+  const path = await source('now.mp4', 10 * 1048576);
+  const now = await world().uploads.add({ source: path, key: 'now' });
+  await now.result();
+  await expect.poll(() => ends.some(({ uploadId }) => uploadId === now.id)).toBe(true);
+  expect(new Set(progress.map(({ uploadId }) => uploadId))).toEqual(new Set([now.id]));
+  expect(progress.at(0)).toMatchObject({ key: 'now', source: path, progress: { stage: expect.any(String) } });
+  expect(progress.some(({ progress: { stage, bytesSent } }) => stage === 'uploading' && bytesSent > 0)).toBe(
+    true,
+  );
+});
+
+test('an application that was away for longer than the stream reaches back misses no end', async () => {
+  const before = application('archive');
+  await known('archive');
+  await world().worker().ready();
+  const seen = await world().uploads.add({ source: await source('gap-0.mp4', 100) });
+  await expect.poll(() => before.ends.length).toBe(1);
+  await before.close();
+  inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
+  const failing = await world().uploads.add({ source: await source('gap-1.mp4', 1000) });
+  await expect(failing.result()).rejects.toThrow();
+  const missed = await world().uploads.add({ source: await source('gap-2.mp4', 2000) });
+  await missed.result();
+  await withQueue(world(), async (redis, key) => await redis.xtrim(key('vod-upload:events'), 'MAXLEN', 0));
+  const late = await world().uploads.add({ source: await source('gap-3.mp4', 3000) });
+  await late.result();
+
+  const after = application('archive');
+  const expected = [failing.id, missed.id, late.id];
+  await expect.poll(() => after.ends.map(({ uploadId }) => uploadId)).toEqual([seen.id, ...expected]);
+  // What was told before is told once more, since clocks differ, and by the same id.
+  expect(after.ends[0]?.id).toBe(before.ends[0]?.id);
+  const live = await world().uploads.add({ source: await source('gap-4.mp4', 4000) });
+  await expect.poll(() => after.ends.at(-1)?.uploadId).toBe(live.id);
+  expect(after.ends).toHaveLength(5);
+});
+
+test('what Redis has forgotten altogether is told as an error, with the time', async () => {
+  const before = application('sleeper');
+  await known('sleeper');
+  await world().worker({ KEEP_COMPLETED_COUNT: '1' }).ready();
+  const seen = await world().uploads.add({ source: await source('forgotten-0.mp4', 100) });
+  await expect.poll(() => before.ends.map(({ uploadId }) => uploadId)).toEqual([seen.id]);
+  expect(before.errors).toEqual([]);
+  await before.close();
+  for (const index of [1, 2, 3]) {
+    const upload = await world().uploads.add({ source: await source(`forgotten-${index}.mp4`, 100 + index) });
+    await upload.result();
+  }
+  await withQueue(world(), async (redis, key) => await redis.xtrim(key('vod-upload:events'), 'MAXLEN', 0));
+  const after = application('sleeper');
+  await expect.poll(() => after.errors.length).toBe(1);
+  const [error] = after.errors as [EventsMissedError];
+  expect(error).toBeInstanceOf(EventsMissedError);
+  expect(error.from.getTime()).toBeLessThan(error.to.getTime());
+  expect(after.ends).toHaveLength(1);
+});
+
+test('a consumer without a name, or with one that Redis should not see, is refused', () => {
+  for (const consumer of ['', 'a b', 'x'.repeat(65), 'a:b']) {
+    expect(() => world().uploads.subscribe({ consumer, onError() {} }), consumer).toThrow(/consumer must be/);
+  }
+});
+
+test('hundreds of ends at a time are all told', async () => {
+  const { ends } = application('many');
+  await known('many');
+  await seedQueued(world(), 500);
+  const worker = world().worker();
+  await worker.ready();
+  await expect.poll(() => ends.length, { timeout: 60_000 }).toBe(500);
+  expect(new Set(ends.map(({ id }) => id)).size).toBe(500);
+});

@@ -1,0 +1,60 @@
+import type { Logger } from '../src/log.ts';
+import type { Metrics } from '../src/metrics.ts';
+import type { RedisClient } from '../src/queue/connection.ts';
+import { type Attempt, NotYet } from '../src/queue/consumer.ts';
+import type { WebhookData } from '../src/queue/jobs.ts';
+import type { Queues } from '../src/queue/queues.ts';
+import { isPending, webhookTarget } from '../src/queue/webhooks.ts';
+import { WebhookError } from '../src/webhook/errors.ts';
+import type { WebhookSender } from '../src/webhook/send.ts';
+import { shownUrl } from '../src/webhook/url.ts';
+
+/** A webhook that waits for the one before it looks again after a quarter of the time that it has waited. */
+const LOOK_AGAIN = { share: 0.25, leastMs: 100, mostMs: 60_000 };
+
+/** One delivery of an event to a receiver, when the events of that upload before it are through. */
+export function webhookProcessor(deps: {
+  readonly queues: Queues;
+  readonly redis: RedisClient;
+  readonly sender: WebhookSender;
+  /** Those of WEBHOOK_URL. */
+  readonly urls: readonly string[];
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): (data: WebhookData, attempt: Attempt) => Promise<void> {
+  const { queues, redis, sender, metrics, log } = deps;
+  const known = new Map(deps.urls.map((url) => [webhookTarget(url), url]));
+  return async ({ uploadId, target, url = known.get(target), payload, after }, { signal }) => {
+    if (after !== undefined && (await isPending(queues, redis, after))) {
+      const waitedMs = Math.max(0, Date.now() - Date.parse(payload.timestamp));
+      const { share, leastMs, mostMs } = LOOK_AGAIN;
+      throw new NotYet(Math.min(mostMs, Math.max(leastMs, share * waitedMs)));
+    }
+    if (url === undefined) {
+      throw new WebhookError(
+        'WEBHOOK_UNKNOWN',
+        'its receiver is in WEBHOOK_URL no longer, or not on this worker',
+        {
+          retryable: true,
+        },
+      );
+    }
+    const startedAt = performance.now();
+    const took = (outcome: 'ok' | 'failed'): number => {
+      const durationMs = performance.now() - startedAt;
+      metrics.webhookDuration.observe({ outcome }, durationMs / 1000);
+      return Math.round(durationMs);
+    };
+    try {
+      await sender.send(url, payload, signal);
+    } catch (error) {
+      took('failed');
+      throw error;
+    }
+    const { id: eventId, type } = payload;
+    log.info(
+      { uploadId, stage: 'webhook', event: type, eventId, to: shownUrl(url), durationMs: took('ok') },
+      'webhook delivered',
+    );
+  };
+}
