@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { partPriority } from '../../src/queue/jobs.ts';
+import { USUAL_STAGES } from '../../src/queue/names.ts';
 import { oldestDueMs } from '../../src/queue/oldest.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
@@ -59,7 +60,7 @@ describe('the metrics of the queues', () => {
     expect(paused.value('vod_queue_jobs', { queue: 'vod-part', state: 'prioritized' })).toBe(3);
     expect(paused.value('vod_queue_jobs', { ...upload, state: 'waiting-children' })).toBe(3);
     expect(paused.value('vod_queue_oldest_waiting_age_seconds', { queue: 'vod-part' })).toBeGreaterThan(0);
-    for (const { name } of Object.values(queues)) {
+    for (const { name } of USUAL_STAGES.map((stage) => queues[stage])) {
       expect(paused.value('vod_queue_workers', { queue: name }), name).toBe(1);
     }
     await queues.part.resume();
