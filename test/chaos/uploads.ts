@@ -31,8 +31,16 @@ const UPLOADS_AT_A_TIME = 4;
 /** Time between the end of an upload and the adding of the next. */
 const PAUSE_MAX_MS = 700;
 const SHARE_WITH_KEY = 0.7;
+const SHARE_OF_TRANSCODED = 0.3;
+/** Longer than any run. */
+const TRANSCODE_TIMEOUT_MS = 86_400_000;
 const SHARE_OF_DUPLICATES = 0.12;
 const SHARE_OF_PERMANENT = 0.04;
+const TRANSCODED = {
+  transcode: 'after',
+  waitFor: 'transcoded',
+  transcodeTimeoutMs: TRANSCODE_TIMEOUT_MS,
+} as const;
 const READD_PAUSE_MS = 200;
 /** The code that a part of a permanent one is refused with. */
 export const PERMANENT_CODE = '-10006';
@@ -122,6 +130,7 @@ export class Uploads {
       priority: random.between(1, 10),
       tags: [`serial ${serial}`],
       ...(random.chance(SHARE_WITH_KEY) && { key: `order ${serial}` }),
+      ...(random.chance(SHARE_OF_TRANSCODED) && TRANSCODED),
       ...(random.chance(0.1) && { delay: random.between(1, 2000) }),
     };
     for (;;) {

@@ -113,22 +113,25 @@ export async function checkRedis(
       else if (job.attemptsMade > (source.permanent ? 2 : 1))
         findings.push(`upload ${id} took ${job.attemptsMade} attempts`);
     }
-    const failedChildren = new Set<string>();
+    // Children that failed, and events; all of these go by age and count.
+    const kept = new Set<string>();
     for (const queue of Object.values(queues)) {
-      for (const job of await queue.getFailed(0, -1)) failedChildren.add(queue.toKey(job.id ?? ''));
+      if (queue === queues.upload) continue;
+      for (const job of await queue.getJobs(['completed', 'failed'], 0, -1))
+        kept.add(queue.toKey(job.id ?? ''));
     }
     for await (const keys of redis.scanStream({ match: `${prefix.replace(/[{}]/g, '?')}:*`, count: 1000 })) {
       for (const key of keys as string[]) {
         if (await expires(redis, key)) continue;
         const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
-        if (part === undefined && (LASTING.has(name) || failedChildren.has(key))) continue;
+        if (part === undefined && (LASTING.has(name) || kept.has(key))) continue;
         // What happened to a job is kept as long as the job is.
-        if (part === 'logs' && (known.has(name) || failedChildren.has(key.replace(/:logs$/, '')))) continue;
+        if (part === 'logs' && (known.has(name) || kept.has(key.replace(/:logs$/, '')))) continue;
         if (queue === 'vod-upload' && known.has(name)) {
           if (part === undefined) continue;
           // `failed`: why a child of an earlier attempt failed.
-          const kept = part === 'processed' || part === 'failed';
-          if (kept && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
+          const ofChildren = part === 'processed' || part === 'failed';
+          if (ofChildren && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
         }
         findings.push(`the key ${key} is left`);
       }
@@ -137,10 +140,10 @@ export async function checkRedis(
   return findings;
 }
 
-/** Whether a key is a memory beside the queues that goes by itself: of a SHA-1, or of a content that VOD has. */
+/** Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, or a content that VOD has. */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');
-  if (kind === 'vod-sha1') return (await redis.pttl(key)) > 0;
+  if (['vod-sha1', 'vod-file', 'vod-rate'].includes(kind)) return (await redis.pttl(key)) > 0;
   // Any other value would be an upload that has ended and still keeps others waiting.
   return kind === 'vod-sender' && (await redis.pttl(key)) > 0 && (await redis.get(key)) === 'done';
 }
