@@ -39,13 +39,17 @@ export function runName(run: Run): string {
 /** The step of a run that a child is for; a part's is its index. */
 export type ChildStep = 'hash' | 'init' | 'finish' | 'transcode' | number;
 
+/** Another round asks VOD again what it has, and nothing else. */
+const ONCE_AN_ATTEMPT: ReadonlySet<ChildStep> = new Set(['hash', 'transcode']);
+
 /**
  * Child ids are the same whenever the same step is done again, so that doing it again after a crash adds nothing; and
  * they differ from run to run, because a parent would wait for ever for a kept failed child of that id.
  * BullMQ allows no `:` in them.
  */
 export function childId(uploadId: string, run: Run, step: ChildStep): string {
-  return `${uploadId}-${runName(run)}-${typeof step === 'number' ? `p${step}` : step}`;
+  const name = runName(ONCE_AN_ATTEMPT.has(step) ? { ...run, round: 0 } : run);
+  return `${uploadId}-${name}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 
 /** Redis channel on which the id of an upload is published when its active jobs are to be aborted, on every replica. */

@@ -237,12 +237,12 @@ class Pass {
       readonly events: readonly ReceivedEvent[];
     },
   ): Facts {
-    const { attempt, round } = this.#run;
+    const { round } = this.#run;
     const { cancelled, failure, events } = seen;
     const { timeoutMs } = this.#data.transcoding ?? {};
-    const value = (step: 'hash' | 'init' | 'finish', run = this.#run): unknown =>
-      values.get(childId(this.#id, run, step));
-    const hashed = value('hash', { attempt, round: 0 });
+    const value = (step: 'hash' | 'init' | 'finish'): unknown =>
+      values.get(childId(this.#id, this.#run, step));
+    const hashed = value('hash');
     const init = value('init');
     const finish = value('finish');
     const initValue = init === undefined ? undefined : parseInitValue(init);
@@ -369,7 +369,7 @@ class Pass {
     values: Values,
   ): UploadResult {
     const { attempt, round } = this.#run;
-    const { fileSha, version } = parseHashed(values.get(childId(this.#id, { attempt, round: 0 }, 'hash')));
+    const { fileSha, version } = parseHashed(values.get(childId(this.#id, this.#run, 'hash')));
     let partsSent = 0;
     let bytesSent = 0;
     let parts = partCount(version.size, this.#data.video.partSize);
@@ -454,13 +454,10 @@ class Pass {
 
   async #childFailure(): Promise<string | undefined> {
     const failures = (await this.#job.getIgnoredChildrenFailures()) ?? {};
-    const { attempt } = this.#run;
-    const prefixes = [
-      `${this.#id}-${runName(this.#run)}-`,
-      `${this.#id}-${runName({ attempt, round: 0 })}-hash`,
-    ];
+    const ofRun = `${this.#id}-${runName(this.#run)}-`;
+    const ofAttempt = (['hash', 'transcode'] as const).map((step) => childId(this.#id, this.#run, step));
     const own = Object.entries(failures)
-      .filter(([key]) => prefixes.some((prefix) => childIdOf(key).startsWith(prefix)))
+      .filter(([key]) => childIdOf(key).startsWith(ofRun) || ofAttempt.includes(childIdOf(key)))
       .map(([, reason]) => reason);
     // One part's own trouble makes the others stop as cancelled: the trouble is the news.
     return own.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? own[0];

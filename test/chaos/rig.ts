@@ -77,6 +77,9 @@ export class Rig {
       dataDir: join(dir, 'vod'),
       secretId: SECRET_ID,
       secretKey: SECRET_KEY,
+      // Events that are not confirmed come again after 3 s.
+      quotaWindowMs: 6000,
+      transcodeMs: 300,
     });
     const redisProxy = await startProxy(redis.port);
     const vodProxy = await startProxy(Number(new URL(emulator.url).port));
@@ -183,11 +186,13 @@ export class Rig {
   }
 
   #spawn(stages: string | undefined): WorkerProcess {
+    const endpoint = this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`);
     const args = ['workers/main.ts', ...(stages === undefined ? [] : ['--stages', stages])];
     return new WorkerProcess(args, {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
-      VOD_ENDPOINT: this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`),
+      VOD_ENDPOINT: endpoint,
+      VOD_EVENT_ENDPOINT: endpoint,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       BACKOFF_BASE_MS: '50',

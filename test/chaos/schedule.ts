@@ -2,8 +2,13 @@ import type { Fault } from '../../src/emulator/server.ts';
 import type { VodAction } from '../../src/vod/protocol.ts';
 import { Random } from './random.ts';
 
-/** Worker processes that run at the same time, and the stages of each; `undefined` is all of them. */
-export const WORKER_SLOTS = [undefined, undefined, 'upload,hash,init,finish,transcode', 'part'] as const;
+/** Worker processes that run at the same time, and the stages of each; `undefined` is all but `events`. */
+export const WORKER_SLOTS = [
+  undefined,
+  'upload,hash,init,part,finish,transcode,webhook,events',
+  'upload,hash,init,finish,transcode,webhook,events',
+  'part',
+] as const;
 
 /** Locks last this long in a chaos run; what freezes does it for longer. */
 export const LOCK_MS = 1500;
@@ -26,9 +31,16 @@ export type ScheduledTrouble = Trouble & { readonly atMs: number };
 
 type Draw = (random: Random) => Trouble;
 
-const ACTIONS: readonly VodAction[] = ['InitUpload', 'UploadPart', 'FinishUpload'];
+const ACTIONS: readonly VodAction[] = [
+  'InitUpload',
+  'UploadPart',
+  'FinishUpload',
+  'ConvertVodFile',
+  'PullEvent',
+  'ConfirmEvent',
+];
 
-/** A fault of the emulator on one action, or on each in turn; FinishUpload, of which there are few, is hit once. */
+/** A fault of the emulator on one action, or on each in turn; those of which there are few are hit once. */
 function vod(effect: (random: Random) => Fault['effect'], actions = ACTIONS): Draw {
   return (random) => {
     const action = random.pick(actions);

@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import { RedisUnavailableError, UploadFailedError, type UploadResult, VodUploads } from '../../src/index.ts';
+import {
+  RedisUnavailableError,
+  type Upload,
+  UploadFailedError,
+  type UploadResult,
+  VodUploads,
+} from '../../src/index.ts';
 import type { UploadOptions } from '../../src/queue/upload-options.ts';
 import { PART_SIZES } from '../../src/vod/protocol.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
@@ -31,8 +37,16 @@ const UPLOADS_AT_A_TIME = 4;
 /** Time between the end of an upload and the adding of the next. */
 const PAUSE_MAX_MS = 700;
 const SHARE_WITH_KEY = 0.7;
+const SHARE_OF_TRANSCODED = 0.3;
+/** Longer than any run. */
+const TRANSCODE_TIMEOUT_MS = 86_400_000;
 const SHARE_OF_DUPLICATES = 0.12;
 const SHARE_OF_PERMANENT = 0.04;
+const TRANSCODED = {
+  transcode: 'after',
+  waitFor: 'transcoded',
+  transcodeTimeoutMs: TRANSCODE_TIMEOUT_MS,
+} as const;
 const READD_PAUSE_MS = 200;
 /** The code that a part of a permanent one is refused with. */
 export const PERMANENT_CODE = '-10006';
@@ -131,16 +145,19 @@ export class Uploads {
       priority: random.between(1, 10),
       tags: [`serial ${serial}`],
       ...(random.chance(SHARE_WITH_KEY) && { key: `order ${serial}` }),
+      ...(random.chance(SHARE_OF_TRANSCODED) && TRANSCODED),
       ...(random.chance(0.1) && { delay: random.between(1, 2000) }),
     };
+    const upload = await this.#addUntilTaken(producer, options);
+    const tracked: Tracked = { source, id: upload.id, outcome: undefined };
+    this.tracked.push(tracked);
+    await this.#follow(tracked, upload.result());
+  }
+
+  async #addUntilTaken(producer: VodUploads, options: UploadOptions): Promise<Upload> {
     for (;;) {
-      let tracked: Tracked;
       try {
-        const upload = await producer.add(options);
-        tracked = { source, id: upload.id, outcome: undefined };
-        this.tracked.push(tracked);
-        await this.#follow(tracked, upload.result());
-        return;
+        return await producer.add(options);
       } catch (error) {
         if (!(error instanceof RedisUnavailableError)) throw error;
         // Perhaps it was taken; a key finds it then, and without one there are two uploads of one content.

@@ -148,27 +148,26 @@ export async function checkRedis(
       else if (job.attemptsMade > (source.permanent ? 2 : 1))
         findings.push(`upload ${id} took ${job.attemptsMade} attempts`);
     }
-    const keptJobs = new Set<string>();
-    // Delivered ones are kept for a while, so that none is sent twice.
-    for (const job of await queues.webhook.getCompleted(0, -1)) {
-      keptJobs.add(queues.webhook.toKey(job.id ?? ''));
-    }
+    // Children that failed, events, and webhooks; all of these go by age and count.
+    const kept = new Set<string>();
     for (const queue of Object.values(queues)) {
-      for (const job of await queue.getFailed(0, -1)) keptJobs.add(queue.toKey(job.id ?? ''));
+      if (queue === queues.upload) continue;
+      for (const job of await queue.getJobs(['completed', 'failed'], 0, -1))
+        kept.add(queue.toKey(job.id ?? ''));
     }
     for await (const keys of redis.scanStream({ match: `${prefix.replace(/[{}]/g, '?')}:*`, count: 1000 })) {
       for (const key of keys as string[]) {
         if (await expires(redis, key)) continue;
         const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
         if (CONSUMER_KEYS.test(queue)) continue;
-        if (part === undefined && (LASTING.has(name) || keptJobs.has(key))) continue;
+        if (part === undefined && (LASTING.has(name) || kept.has(key))) continue;
         // What happened to a job is kept as long as the job is.
-        if (part === 'logs' && (known.has(name) || keptJobs.has(key.replace(/:logs$/, '')))) continue;
+        if (part === 'logs' && (known.has(name) || kept.has(key.replace(/:logs$/, '')))) continue;
         if (queue === 'vod-upload' && known.has(name)) {
           if (part === undefined) continue;
           // `failed`: why a child of an earlier attempt failed.
-          const kept = part === 'processed' || part === 'failed';
-          if (kept && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
+          const ofChildren = part === 'processed' || part === 'failed';
+          if (ofChildren && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
         }
         findings.push(`the key ${key} is left`);
       }
@@ -178,16 +177,16 @@ export async function checkRedis(
 }
 
 /**
- * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, or of a content that VOD has. Such a key
- * may also go between the scan that named it and the look at it.
+ * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, or a content that VOD has. Such a
+ * key may also go between the scan that named it and the look at it.
  */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');
-  if (kind !== 'vod-sha1' && kind !== 'vod-sender') return false;
-  const value = await redis.get(key);
+  if (!['vod-sha1', 'vod-file', 'vod-rate', 'vod-sender'].includes(kind)) return false;
+  const sender = kind === 'vod-sender' ? await redis.get(key) : null;
   const isKept = (await redis.pttl(key)) === -1;
   // Any other sender would be an upload that has ended and still keeps others waiting.
-  return !isKept && (kind === 'vod-sha1' || value === null || value === 'done');
+  return !isKept && (sender === null || sender === 'done');
 }
 
 /** What is known about uploads that don't end, for whoever looks into it. */

@@ -55,6 +55,15 @@ describe('transcoding after the upload', () => {
     expect(converts().byResult[0]).toBe(2);
   });
 
+  it('is asked for once when the reply to FinishUpload was lost, and VOD was asked again what it has', async () => {
+    world().worker({}, ALL);
+    inject({ action: 'FinishUpload', effect: { kind: 'reset', when: 'after' } });
+    const upload = await add('again.mp4', waitFor);
+    await upload.result();
+    expect(stats().requests.InitUpload.total).toBe(2);
+    expect(converts()).toEqual({ total: 1, byResult: { 0: 1 } });
+  });
+
   it('does not hold up an upload that is not to wait for it', async () => {
     world().worker();
     inject({ action: 'ConvertVodFile', effect: { kind: 'code', code: 2000, canRetry: 0 } });

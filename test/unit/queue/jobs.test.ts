@@ -73,6 +73,9 @@ describe('childId', () => {
       childId('u1', { attempt: 2, round: 0 }, 0),
     ];
     expect(ids).toEqual(['u1-r1-hash', 'u1-r1-p0', 'u1-r1.1-p0', 'u1-r2-p0']);
+    // Done once in an attempt, whatever its rounds.
+    expect(childId('u1', { attempt: 2, round: 1 }, 'hash')).toBe('u1-r2-hash');
+    expect(childId('u1', { attempt: 2, round: 1 }, 'transcode')).toBe('u1-r2-transcode');
     expect(runName({ attempt: 12, round: 3 })).toBe('r12.3');
   });
 });
