@@ -65,7 +65,7 @@ export function eventProcessor(deps: {
       if (job.attemptsStarted < looks) return await lookAgain(backoff(job.attemptsStarted));
       return {
         outcome: 'not ours',
-        reason: `no upload that is known has the fileId ${fileIds.join(' or ')}`,
+        reason: `no upload that is known has the fileId ${fileIds.slice(0, 3).join(' or ')}`,
       };
     } catch (error) {
       if (error instanceof NewerJobError) return await leave(job, token, error);

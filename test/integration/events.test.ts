@@ -81,19 +81,23 @@ describe('events that are pulled', () => {
   });
 
   it('come to be their upload’s own when they are there before it has ended', async () => {
-    // FinishUpload takes effect, its reply is lost, and what became of the file is told late.
-    inject({ action: 'FinishUpload', effect: { kind: 'reset', when: 'after' } });
-    const puller = await world().worker({}, PULLER).ready();
-    const uploader = world().worker({}, UPLOADER);
+    const queue = eventQueue();
+    await world().worker({}, PULLER).ready();
+    // FinishUpload takes effect, and its reply does not come.
+    inject({ action: 'FinishUpload', effect: { kind: 'hang', when: 'after' } });
+    const env = { LOCK_DURATION_MS: '1000', STALLED_INTERVAL_MS: '300' };
+    const uploader = world().worker(env, UPLOADER);
     const upload = await world().uploads.add({ source: await source('race.mp4', 1000) });
-    await expect.poll(() => stats().parts.accepted).toBe(1);
-    inject({ action: 'InitUpload', effect: { kind: 'latency', ms: 1500 } });
+    const looks = async () => (await queue.getJobs()).map(({ attemptsStarted }) => attemptsStarted);
+    await expect.poll(looks, { timeout: 20_000 }).toEqual([expect.any(Number)]);
+    await expect.poll(async () => (await looks())[0]).toBeGreaterThan(0);
+    await uploader.end();
+    world().worker(env, UPLOADER);
     const { fileId } = await upload.result();
     await expect
       .poll(() => upload.events())
       .toMatchObject([{ event: { type: 'NewFileUpload', data: { fileId } } }]);
-    expect(uploader.running && puller.running).toBe(true);
-    const [job] = await eventQueue().getCompleted();
+    const [job] = await queue.getCompleted();
     expect(job?.attemptsStarted).toBeGreaterThan(1);
     expect(job?.attemptsMade).toBe(1);
   });

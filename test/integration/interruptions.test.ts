@@ -109,7 +109,7 @@ describe('stages on their own', () => {
     const worker = world().worker({}, ['--stages', 'upload,parts']);
     expect((await worker.exited).code).toBe(2);
     expect(worker.output).toBe(
-      '--stages: there is no stage "parts"; there are upload, hash, init, part, finish\n',
+      '--stages: there is no stage "parts"; there are upload, hash, init, part, finish, transcode, webhook, events\n',
     );
   });
 });

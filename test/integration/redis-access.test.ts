@@ -19,8 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-function worker(env: Record<string, string>): WorkerProcess {
-  const started = world.worker(env);
+function worker(env: Record<string, string>, args: readonly string[] = []): WorkerProcess {
+  const started = world.worker(env, args);
   onTestFinished(async () => void (await started.end()));
   return started;
 }
@@ -134,7 +134,12 @@ describe('users and passwords', () => {
     await uploads.add({ source: path, delay: 3_600_000 });
     expect(await uploads.list()).toHaveLength(4);
     await expect.poll(() => told).toEqual([upload.id, failing.id]);
-    await running.end('SIGTERM');
+    // So does pulling events within the quota, and joining them.
+    const quota = { VOD_QUOTA_EVENT_PER_MINUTE: '1000' };
+    const puller = worker({ REDIS_URL: url, ...env, ...quota }, ['--stages', 'events']);
+    await expect.poll(() => failing.events()).toMatchObject([{ event: { type: 'NewFileUpload' } }]);
+    await Promise.all([running, puller].map((one) => one.end('SIGTERM')));
+    expect(puller.output).not.toContain('NOPERM');
     world.emulator.control.clearFaults();
 
     expect(await deniedCommands(admin)).toEqual([]);
@@ -180,7 +185,7 @@ describe('users and passwords', () => {
       expect(performance.now() - startedAt).toBeLessThan(3000);
       expect(all).not.toContain('wrong-password');
       const told: Error[] = [];
-      producer(url).subscribe({ consumer: 'refused', onError: (error) => told.push(error as Error) });
+      producer(connection).subscribe({ consumer: 'refused', onError: (error) => told.push(error as Error) });
       await expect.poll(() => told.map((one) => one.message)).toEqual([message]);
     }
   });

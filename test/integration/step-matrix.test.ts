@@ -5,6 +5,9 @@ import { World } from '../support/world.ts';
 /** Every so many commands; test/full/step-matrix.test.ts tries each. */
 const STRIDE = 9;
 
+/** Some thirty processes start and die, one after the other on a machine that is busy. */
+const TIMEOUT_MS = 300_000;
+
 // The proxies are on this machine, before a Redis of the test's own.
 const matrix = it.skipIf(process.env.REDIS_URL);
 
@@ -23,6 +26,7 @@ matrix.each(['before', 'after'] as const)(
     const struck = outcomes.map((outcome) => outcome.struck).filter((name) => name !== undefined);
     expect(struck).toEqual(['InitUpload', 'UploadPart', 'UploadPart', 'UploadPart', 'FinishUpload']);
   },
+  TIMEOUT_MS,
 );
 
 matrix.each([
@@ -35,4 +39,5 @@ matrix.each([
     expect(failuresOf(outcomes)).toEqual([]);
     expect(outcomes.filter(({ struck }) => struck !== undefined).length).toBeGreaterThanOrEqual(6);
   },
+  TIMEOUT_MS,
 );

@@ -338,8 +338,8 @@ describe('callback', () => {
     await call('ConvertVodFile', { fileId });
     await expect.poll(() => received.length).toBe(1);
     await emulator.close();
-    await start({ ...SHORT, callbackUrl: url, dataDir: emulator.dataDir, clock: () => Date.now() + 59_900 });
-    await expect.poll(() => received.length).toBe(2);
+    await start({ ...SHORT, callbackUrl: url, dataDir: emulator.dataDir, clock: () => Date.now() + 57_000 });
+    await expect.poll(() => received.length, { timeout: 20_000 }).toBe(2);
     expect(received[1]?.body).toMatchObject({ eventType: 'TranscodeComplete' });
   });
 });
