@@ -1,6 +1,7 @@
-import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
+import { type Job, UnrecoverableError } from 'bullmq';
 import { UploaderError } from '../src/errors.ts';
 import { isRedisError } from '../src/queue/connection.ts';
+import { delay } from '../src/queue/delay.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
 import type { FileIndex } from '../src/queue/file-index.ts';
 import { type EventValue, type JoinedUpload, NewerJobError, parseEventData } from '../src/queue/jobs.ts';
@@ -53,23 +54,19 @@ export function eventProcessor(deps: {
   }
 
   return async (job, token) => {
-    const lookAgain = async (ms: number): Promise<never> => {
-      await job.moveToDelayed(Date.now() + ms, token);
-      throw new DelayedError();
-    };
     try {
       const { fileIds, joined, full } = await join(job);
       if (joined.length > 0) return { outcome: 'joined', uploads: joined };
       if (full) return { outcome: 'not ours', reason: 'its upload has more events than it may have already' };
       if (fileIds.length === 0) return { outcome: 'not ours', reason: 'it names no file' };
-      if (job.attemptsStarted < looks) return await lookAgain(backoff(job.attemptsStarted));
+      if (job.attemptsStarted < looks) return await delay(job, backoff(job.attemptsStarted), token);
       return {
         outcome: 'not ours',
         reason: `no upload that is known has the fileId ${fileIds.slice(0, 3).join(' or ')}`,
       };
     } catch (error) {
       if (error instanceof NewerJobError) return await leave(job, token, error);
-      if (isRedisError(error)) return await lookAgain(REDIS_AGAIN_MS);
+      if (isRedisError(error)) return await delay(job, REDIS_AGAIN_MS, token);
       if (!(error instanceof UploaderError)) throw error;
       throw new UnrecoverableError(formatFailure(failureOf(error)));
     }

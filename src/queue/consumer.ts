@@ -1,5 +1,4 @@
 import {
-  DelayedError,
   type Job,
   type Queue,
   RateLimitError,
@@ -12,6 +11,7 @@ import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
 import type { Breaker } from './breaker.ts';
 import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
+import { delay } from './delay.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { NewerJobError } from './jobs.ts';
 import type { Leave } from './leave.ts';
@@ -125,10 +125,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           }
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
-          if (error instanceof NotYet) {
-            await job.moveToDelayed(Date.now() + error.waitMs, token);
-            throw new DelayedError();
-          }
+          if (error instanceof NotYet) return await delay(job, error.waitMs, token);
           if (error instanceof QuotaHold) {
             settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
@@ -141,10 +138,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
             error instanceof VodError &&
             (await settings.breaker.interrupted(jobId, error).catch(() => true));
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
-          if (lost || interrupted || isRedisError(error)) {
-            await job.moveToDelayed(Date.now() + interruptionMs(), token);
-            throw new DelayedError();
-          }
+          if (lost || interrupted || isRedisError(error)) return await delay(job, interruptionMs(), token);
           const failure = failureOf(error);
           const failed = failure.retryable ? Error : UnrecoverableError;
           throw Object.assign(new failed(formatFailure(failure)), { cause: error });

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import { eventId } from '../vod/events.ts';
+import { eventId, eventTypeSchema } from '../vod/events.ts';
 import { type EventData, type EventWay, SCHEMA_VERSION } from './jobs.ts';
 
 /** The name of a job whose content is no event. */
@@ -22,5 +22,5 @@ export async function addEvents(queue: Queue, via: EventWay, contents: readonly 
 /** The event's type, for people who look at the queue. */
 function nameOf(content: unknown): string {
   const { eventType } = (content ?? {}) as { readonly eventType?: unknown };
-  return typeof eventType === 'string' && /^\w{1,64}$/.test(eventType) ? eventType : UNKNOWN;
+  return eventTypeSchema.safeParse(eventType).data ?? UNKNOWN;
 }

@@ -1,6 +1,7 @@
 import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
+import { fileIdSchema } from '../vod/file-id.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
 import { webhookPayload } from '../webhook/payload.ts';
 import { formatFailure } from './failure.ts';
@@ -53,11 +54,6 @@ const fileVersion = z.object({ size: bytes.min(1), mtimeNs: decimal, inode: deci
 const hashed = z.object({ fileSha: sha1, version: fileVersion });
 const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
 
-const fileId = z.string().regex(/^\d{1,32}$/);
-export function isFileId(value: unknown): value is string {
-  return fileId.safeParse(value).success;
-}
-
 /** What ConvertVodFile is told beside the file. */
 const transcodeFlags = z.object({
   screenshot: z.boolean().exactOptional(),
@@ -82,7 +78,7 @@ const video = z.object({
 const uploadResult = z.object({
   /** completed: its bytes were sent, at least the last of them; instant: VOD had the whole file. */
   outcome: z.enum(['completed', 'instant']),
-  fileId,
+  fileId: fileIdSchema,
   url: z.string(),
   fileSha: sha1,
   /** Bytes. */
@@ -182,7 +178,7 @@ export type FinishValue = z.infer<typeof finishValue>;
 
 const transcodeData = transcodeFlags.extend({
   schema: schemaVersion,
-  fileId,
+  fileId: fileIdSchema,
   /** Absent of one that belongs to no upload. */
   uploadId: text.exactOptional(),
   run: run.exactOptional(),

@@ -1,5 +1,6 @@
-import { DelayedError, type Job } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Logger } from '../log.ts';
+import { delay } from './delay.ts';
 import type { NewerJobError } from './jobs.ts';
 
 /** After this time a job that was left is offered again, to whichever worker comes. */
@@ -22,7 +23,6 @@ export function createLeave(log: Logger): Leave {
       loggedMs = now;
       log.warn({ queue: job.queueName, jobId: job.id, reason: error.message }, 'job left for newer workers');
     }
-    await job.moveToDelayed(Date.now() + LEAVE_MS * (0.5 + Math.random()), token);
-    throw new DelayedError();
+    return await delay(job, LEAVE_MS * (0.5 + Math.random()), token);
   };
 }

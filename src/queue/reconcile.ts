@@ -3,6 +3,7 @@ import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
+import { delay } from './delay.ts';
 import { formatFailure, parseFailure } from './failure.ts';
 import type { FileIndex } from './file-index.ts';
 import {
@@ -99,8 +100,7 @@ export function createReconciler(
     } catch (error) {
       if (error instanceof NewerJobError) return await options.leave(job, token, error);
       if (!isRedisError(error)) throw error;
-      await job.moveToDelayed(Date.now() + LOOK_AGAIN_MS, token);
-      throw new DelayedError();
+      return await delay(job, LOOK_AGAIN_MS, token);
     }
   };
 }
@@ -330,8 +330,7 @@ class Pass {
 
   /** Ends this pass; the next one comes in so many milliseconds, or when somebody wakes the upload. */
   async #lookAgain(afterMs: number, token: string): Promise<never> {
-    await this.#job.moveToDelayed(Date.now() + afterMs, token);
-    throw new DelayedError();
+    return await delay(this.#job, afterMs, token);
   }
 
   /** Adds the parts that VOD lacks and that are not done yet; waits its turn while the part queue is full. */

@@ -2,15 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../errors.ts';
+import { fileIdSchema } from '../vod/file-id.ts';
 import { RedisUnavailableError } from './connection.ts';
 import { parseFailure } from './failure.ts';
-import {
-  isFileId,
-  parseTranscodeValue,
-  SCHEMA_VERSION,
-  TRANSCODE_JOB_OPTIONS,
-  type TranscodeData,
-} from './jobs.ts';
+import { parseTranscodeValue, SCHEMA_VERSION, TRANSCODE_JOB_OPTIONS, type TranscodeData } from './jobs.ts';
 import { InvalidUploadError } from './upload-options.ts';
 
 export interface TranscodeOptions {
@@ -71,7 +66,7 @@ export class Transcoding {
 
 /** @throws {InvalidUploadError} when that is no id of a file. */
 export function checkFileId(fileId: string): void {
-  if (isFileId(fileId)) return;
+  if (fileIdSchema.safeParse(fileId).success) return;
   throw new InvalidUploadError(['fileId must be the digits that VOD calls the video by, as a text']);
 }
 

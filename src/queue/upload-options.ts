@@ -5,7 +5,7 @@ import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
 import { checkName, checkType, deriveName } from '../upload/name.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
-import { publicUrlProblem, webhookUrlProblem } from '../webhook/url.ts';
+import { receiverProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
 
 /** What to upload, and how. */
@@ -173,8 +173,7 @@ export async function toUploadJob(
   if (!checkSource && !isAbsolute(given))
     problems.push('source must be an absolute path when checkSource is false');
   if (webhookUrl !== undefined) {
-    const problem =
-      webhookUrlProblem(webhookUrl) ?? (allowPrivateWebhooks ? undefined : publicUrlProblem(webhookUrl));
+    const problem = receiverProblem(webhookUrl, allowPrivateWebhooks);
     if (problem !== undefined) problems.push(`webhookUrl ${problem}`);
   }
   const source = resolve(given);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { UploaderError } from '../errors.ts';
+import { fileIdSchema } from './file-id.ts';
 
 /** A video has been stored. All but `fileId` as far as VOD tells it; fields that are not named here are kept as well. */
 export interface NewFileUploadData {
@@ -68,12 +69,10 @@ export type VodEvent =
 
 const text = z.string().optional().catch(undefined);
 const number = z.number().optional().catch(undefined);
-/** 17 to 20 digits by the document; any digits will do. */
-const fileId = z.string().regex(/^\d{1,32}$/);
 
 const DATA = {
   NewFileUpload: z.looseObject({
-    fileId,
+    fileId: fileIdSchema,
     fileName: text,
     fileUrl: text,
     coverUrl: text,
@@ -85,7 +84,7 @@ const DATA = {
     streamId: text,
   }),
   TranscodeComplete: z.looseObject({
-    fileId,
+    fileId: fileIdSchema,
     status: z.int(),
     message: text,
     vodTaskId: text,
@@ -106,7 +105,7 @@ const DATA = {
       .catch(undefined),
   }),
   FileDeleted: z.looseObject({
-    fileInfo: z.array(z.looseObject({ fileId })),
+    fileInfo: z.array(z.looseObject({ fileId: fileIdSchema })),
     status: number,
     message: text,
   }),
@@ -117,8 +116,11 @@ type KnownType = keyof typeof DATA;
 /** Every value of {@link VodEvent}'s `type`. */
 export const EVENT_TYPES: readonly VodEvent['type'][] = [...(Object.keys(DATA) as KnownType[]), 'other'];
 
+/** VOD's word for what has happened. */
+export const eventTypeSchema = z.string().regex(/^\w{1,64}$/);
+
 const eventSchema = z.object({
-  eventType: z.string().regex(/^\w{1,64}$/),
+  eventType: eventTypeSchema,
   data: z.unknown().optional(),
 });
 
@@ -146,7 +148,7 @@ export function fileIdsOf(event: VodEvent): string[] {
   const { data } = event;
   if (typeof data !== 'object' || data === null) return [];
   const { fileId: one, FileId, srcFileId } = data as Readonly<Record<string, unknown>>;
-  return [one, FileId, srcFileId].filter((id): id is string => fileId.safeParse(id).success);
+  return [one, FileId, srcFileId].filter((id): id is string => fileIdSchema.safeParse(id).success);
 }
 
 /** Deeper than any event of VOD's, and far from what the stack can bear. */

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Refusal, refusalError, transportError } from './errors.ts';
+import { fileIdSchema } from './file-id.ts';
 import {
   type FinishResult,
   type InitResult,
@@ -18,8 +19,6 @@ const integer = z.union([
     .transform(Number),
 ]);
 const optionalText = z.string().optional().catch(undefined);
-/** 17 to 20 digits by the document; anything of digits is passed on as it came. */
-const fileId = z.string().regex(/^\d{1,32}$/);
 const url = z.string().min(1);
 
 /** What every reply has; the service leaves `codeDesc` and `canRetry` out of some. */
@@ -34,7 +33,7 @@ const envelopeSchema = z.object({
     .catch(undefined),
 });
 
-const finishedSchema = z.object({ fileId, url });
+const finishedSchema = z.object({ fileId: fileIdSchema, url });
 
 /** `dataSize` only when it is a part size: whatever else stands there says nothing. */
 const resumableSchema = z.object({

@@ -7,7 +7,7 @@ import { WebhookError } from './errors.ts';
 import type { WebhookPayload } from './payload.ts';
 import { retryAfterMs } from './retry.ts';
 import { sign } from './signature.ts';
-import { publicUrlProblem, shownUrl, webhookUrlProblem } from './url.ts';
+import { receiverProblem, shownUrl } from './url.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
@@ -44,7 +44,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
 
   /** Whoever can write to Redis gains nothing; and behind a proxy, which resolves names, this is all that can be checked. */
   function checked(text: string): URL {
-    const problem = webhookUrlProblem(text) ?? (allowPrivate ? undefined : publicUrlProblem(text));
+    const problem = receiverProblem(text, allowPrivate);
     if (problem === undefined) return new URL(text);
     throw new WebhookError('WEBHOOK_URL', `its URL ${problem}`, { retryable: false });
   }

@@ -21,6 +21,11 @@ export function publicUrlProblem(text: string): string | undefined {
   return undefined;
 }
 
+/** What is wrong with a receiver's URL: what never may be, and what may be with `allowPrivate` only. */
+export function receiverProblem(text: string, allowPrivate: boolean): string | undefined {
+  return webhookUrlProblem(text) ?? (allowPrivate ? undefined : publicUrlProblem(text));
+}
+
 /** What of a URL may be shown. */
 export function shownUrl(url: string): string {
   return URL.parse(url)?.origin ?? '(not a URL)';
