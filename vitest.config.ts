@@ -6,15 +6,24 @@ export default defineConfig({
     // Integration tests wait more than they compute.
     maxWorkers: 3,
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          // Half of the time would go into loading the same modules for each file.
+          isolate: false,
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          // What is awaited comes; on a busy machine it may come late.
-          expect: { poll: { timeout: 20_000 } },
+          globalSetup: ['test/support/shared-redis.ts'],
+          // What is awaited comes: these end only a test whose awaited event never does.
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 120_000 } },
         },
       },
       // Builds the container image and runs it; only where asked for, since it takes tools that few machines have.
@@ -22,9 +31,9 @@ export default defineConfig({
         test: {
           name: 'image',
           include: ['test/image/**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          expect: { poll: { timeout: 20_000 } },
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 120_000 } },
         },
       },
       {
@@ -32,7 +41,8 @@ export default defineConfig({
           name: 'full',
           include: ['test/full/**/*.test.ts'],
           testTimeout: 1_200_000,
-          hookTimeout: 60_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 120_000 } },
         },
       },
     ],

@@ -26,6 +26,9 @@ Examples:
     -d '{"action":"UploadPart","count":3,"effect":{"kind":"code","code":-10005,"canRetry":1}}'
   curl -X POST http://127.0.0.1:9321/faults \\
     -d '{"action":"TranscodeComplete","effect":{"kind":"lost"}}'
+  curl -X POST http://127.0.0.1:9321/faults \\
+    -d '{"action":"UploadPart","after":5,"share":1,"effect":{"kind":"gate","name":"sixth"}}'
+  curl -X POST http://127.0.0.1:9321/gates -d '{"name":"sixth"}'
   curl http://127.0.0.1:9321/stats
 
 It transcodes nothing, but emits the events of it, to be pulled and confirmed: NewFileUpload, TranscodeComplete, and
@@ -108,7 +111,7 @@ function describe({ url, controlUrl }: Emulator, dataDir: string, options: Emula
   const assignments = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
   const places = fields([
     ['API', url],
-    ['control', `${controlUrl}  (GET /stats, POST /faults, POST /events, PUT /quota)`],
+    ['control', `${controlUrl}  (GET /stats, POST /faults, POST /gates, POST /events, PUT /quota)`],
     ['data', dataDir],
   ]);
   return `VOD emulator\n${places}\nA worker uses it with:\n${assignments.join('')}\nCtrl-C ends it.\n`;

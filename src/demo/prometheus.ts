@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UploaderError } from '../errors.ts';
 import { startChild } from './child.ts';
-import { freePort } from './redis-server.ts';
+import { freePort } from './free-port.ts';
 
 /** A private Prometheus on the loopback interface. */
 export interface PrometheusServer {

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UploaderError } from '../errors.ts';
 import { type Child, startChild } from './child.ts';
+import { freePort } from './free-port.ts';
 
 export interface RedisServerOptions {
   /** Where it keeps its data; default a temporary folder that goes when it stops. */
@@ -129,14 +128,4 @@ async function startAny(port: number, { dir, appendonly, signal }: StartOptions)
     'there is no redis-server or valkey-server on PATH. Install one (Debian, Ubuntu: apt-get install redis-server; ' +
       'Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL to a Redis that runs already',
   );
-}
-
-/** A port of the loopback interface that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -6,6 +6,7 @@ import type { AccessRules } from './access.ts';
 import { type ActionContext, act } from './actions.ts';
 import { type RequestBody, readBody } from './body.ts';
 import type { Faults, TakenFaults } from './faults.ts';
+import type { Gates } from './gates.ts';
 import { endJson, precludesEffect, respond } from './outcomes.ts';
 import { type Params, parseQuery } from './query.ts';
 import type { Quota } from './quota.ts';
@@ -18,6 +19,7 @@ export interface ApiContext extends ActionContext {
   readonly access: AccessRules;
   readonly quota: Quota;
   readonly faults: Faults;
+  readonly gates: Gates;
   readonly log: EmulatorLog;
 }
 
@@ -64,7 +66,7 @@ export async function serveApi(
 async function serveCall(
   context: ApiContext,
   call: Call,
-  { outcome, latencyMs, bytesPerSecond }: TakenFaults,
+  { outcome, latencyMs, gates, bytesPerSecond }: TakenFaults,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<string> {
@@ -74,6 +76,7 @@ async function serveCall(
   try {
     body = await readBody(request, bytesPerSecond, context.signal);
     if (latencyMs > 0) await sleep(latencyMs, undefined, { signal: context.signal });
+    for (const name of gates) await context.gates.pass(name, whenClosed(response, context.signal));
   } catch {
     return 'aborted';
   }
@@ -115,6 +118,7 @@ async function replyTo(
 /** Aborts with `signal`, and when the caller goes away: only a request that is held can outlive its caller. */
 function whenClosed(response: ServerResponse, signal: AbortSignal): AbortSignal {
   const closed = new AbortController();
+  if (response.destroyed) closed.abort();
   response.once('close', () => closed.abort());
   return AbortSignal.any([signal, closed.signal]);
 }

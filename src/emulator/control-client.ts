@@ -8,6 +8,7 @@ import type { EmulatorStats } from './stats.ts';
 export interface ControlClient {
   inject(fault: Fault): Promise<void>;
   clearFaults(): Promise<void>;
+  openGate(name: string, count?: number): Promise<void>;
   stats(): Promise<EmulatorStats>;
   resetStats(): Promise<void>;
   setQuota(limits: QuotaLimits): Promise<void>;
@@ -27,6 +28,7 @@ export function controlClient(controlUrl: string): ControlClient {
   return {
     inject: async (fault) => void (await call('POST', '/faults', fault)),
     clearFaults: async () => void (await call('DELETE', '/faults')),
+    openGate: async (name, count) => void (await call('POST', '/gates', { name, count })),
     stats: async () => (await call('GET', '/stats')) as EmulatorStats,
     resetStats: async () => void (await call('DELETE', '/stats')),
     setQuota: async (limits) => void (await call('PUT', '/quota', limits)),

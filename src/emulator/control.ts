@@ -10,7 +10,12 @@ import type { EmulatorStats } from './stats.ts';
 export interface EmulatorControl {
   /** Arms a fault; earlier ones stay and come first. @throws {z.ZodError} when it is malformed. */
   inject(fault: Fault): void;
+  /** Disarms all faults, and opens and forgets all gates. */
   clearFaults(): void;
+  /** Lets so many requests pass the gate, those that wait for it first. @param count default: all, and all that come */
+  openGate(name: string, count?: number): void;
+  /** Resolves when at least so many requests wait at the gate. */
+  gateReached(name: string, count: number): Promise<void>;
   stats(): EmulatorStats;
   /** Counts and peaks start anew; stored videos and armed faults stay. */
   resetStats(): void;
@@ -33,6 +38,8 @@ export function parseEvent(event: EmittedEvent): EmittedEvent {
   return eventSchema.parse(event);
 }
 
+const openedSchema = z.strictObject({ name: z.string().min(1), count: z.int().min(1).optional() });
+
 const limit = z.int().min(0).optional();
 const quotaSchema = z.strictObject({
   init: limit,
@@ -44,8 +51,8 @@ const quotaSchema = z.strictObject({
 });
 
 /**
- * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, PUT /quota, POST /events. JSON, 400 with a message on
- * errors.
+ * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, POST /gates, PUT /quota, POST /events. JSON, 400 with a
+ * message on errors.
  */
 export function createControlServer(control: EmulatorControl, signal: AbortSignal): Server {
   return createServer((request, response) => {
@@ -86,6 +93,11 @@ function route(control: EmulatorControl, target: string, body: readonly Buffer[]
     case 'DELETE /faults':
       control.clearFaults();
       return { ok: true };
+    case 'POST /gates': {
+      const { name, count } = openedSchema.parse(json(body));
+      control.openGate(name, count);
+      return { ok: true };
+    }
     case 'PUT /quota':
       control.setQuota(quotaSchema.parse(json(body)));
       return { ok: true };

@@ -26,6 +26,8 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('hang'), when }),
   /** A pause between the request's last byte and its effect. */
   z.strictObject({ kind: z.literal('latency'), ms: z.number().min(0) }),
+  /** The request waits before its effect, until the gate of this name is opened; without effect when its sender goes away. */
+  z.strictObject({ kind: z.literal('gate'), name: z.string().min(1) }),
   /** The body is read no faster than this. */
   z.strictObject({ kind: z.literal('bandwidth'), bytesPerSecond: z.number().positive() }),
   /** `fileId` as a JSON number. */
@@ -52,6 +54,8 @@ const shapeSchema = z.strictObject({
   /** A request's, or the type of an event; without it any request is hit, and no event. */
   action: z.enum([...ACTIONS, ...EVENT_TYPES]).optional(),
   effect: effectSchema,
+  /** Matching requests that pass before it hits the first one. */
+  after: z.int().min(0).optional(),
   /** Matching requests until the fault is used up. */
   count: z.int().min(1).optional(),
   /** Part of the matching requests that it hits, by a generator started from `seed`. */
@@ -71,12 +75,16 @@ const faultSchema = shapeSchema.refine(
 export type Fault = z.infer<typeof faultSchema>;
 export type FaultEffect = Fault['effect'];
 type EffectOf<K extends FaultEffect['kind']> = Extract<FaultEffect, { kind: K }>;
+/** How a request is held up; it can meet any number of these. */
+type Delay = EffectOf<'latency' | 'gate' | 'bandwidth'>;
 /** An effect that ends a request its own way; a request gets one at most. */
-export type Outcome = Exclude<FaultEffect, EffectOf<'latency'> | EffectOf<'bandwidth'>>;
+export type Outcome = Exclude<FaultEffect, Delay>;
 
 /** What was picked for one request. */
 export interface TakenFaults {
   readonly latencyMs: number;
+  /** Names of the gates that it has to pass. */
+  readonly gates: readonly string[];
   /** Infinity without a limit. */
   readonly bytesPerSecond: number;
   readonly outcome: Outcome | undefined;
@@ -92,10 +100,17 @@ export interface FaultTarget {
 interface ArmedFault {
   readonly fault: Fault;
   readonly random: () => number;
+  /** Matching requests that are yet to pass. */
+  passing: number;
   remaining: number;
 }
 
-const none: TakenFaults = { latencyMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, outcome: undefined };
+const none: TakenFaults = {
+  latencyMs: 0,
+  gates: [],
+  bytesPerSecond: Number.POSITIVE_INFINITY,
+  outcome: undefined,
+};
 
 export class Faults {
   #armed: ArmedFault[] = [];
@@ -105,29 +120,31 @@ export class Faults {
   inject(fault: Fault): void {
     const parsed = faultSchema.parse(fault);
     const remaining = parsed.count ?? (parsed.share === undefined ? 1 : Number.POSITIVE_INFINITY);
-    this.#armed.push({ fault: parsed, random: randomFrom(parsed.seed ?? 1), remaining });
+    const { seed = 1, after: passing = 0 } = parsed;
+    this.#armed.push({ fault: parsed, random: randomFrom(seed), passing, remaining });
   }
 
   clear(): void {
     this.#armed = [];
   }
 
-  /** Uses up what hits this request: every latency and bandwidth, and the first of all others. */
+  /** Uses up what hits this request: every delay, and the first of all others. */
   take(target: FaultTarget): TakenFaults {
     if (this.#armed.length === 0) return none;
     let { latencyMs, bytesPerSecond, outcome } = none;
+    const gates: string[] = [];
     for (const armed of this.#armed) {
       const { effect } = armed.fault;
-      const isPace = effect.kind === 'latency' || effect.kind === 'bandwidth';
-      if ((!isPace && outcome !== undefined) || !hits(armed, target)) continue;
+      if ((!isDelay(effect) && outcome !== undefined) || !hits(armed, target)) continue;
       armed.remaining -= 1;
       this.#used[effect.kind] = (this.#used[effect.kind] ?? 0) + 1;
-      if (effect.kind === 'latency') latencyMs += effect.ms;
-      else if (effect.kind === 'bandwidth') bytesPerSecond = Math.min(bytesPerSecond, effect.bytesPerSecond);
-      else outcome = effect;
+      if (!isDelay(effect)) outcome = effect;
+      else if (effect.kind === 'latency') latencyMs += effect.ms;
+      else if (effect.kind === 'gate') gates.push(effect.name);
+      else bytesPerSecond = Math.min(bytesPerSecond, effect.bytesPerSecond);
     }
     this.#armed = this.#armed.filter(({ remaining }) => remaining > 0);
-    return { latencyMs, bytesPerSecond, outcome };
+    return { latencyMs, gates, bytesPerSecond, outcome };
   }
 
   /** Requests hit, by kind. */
@@ -140,10 +157,19 @@ export class Faults {
   }
 }
 
-function hits({ fault, random }: ArmedFault, target: FaultTarget): boolean {
+function isDelay(effect: FaultEffect): effect is Delay {
+  return effect.kind === 'latency' || effect.kind === 'gate' || effect.kind === 'bandwidth';
+}
+
+function hits(armed: ArmedFault, target: FaultTarget): boolean {
+  const { fault, random } = armed;
   if (fault.action === undefined ? isEventType(target.action) : fault.action !== target.action) return false;
   if (fault.offset !== undefined && String(fault.offset) !== target.offset) return false;
   if (fault.fileSha !== undefined && fault.fileSha !== target.fileSha) return false;
+  if (armed.passing > 0) {
+    armed.passing -= 1;
+    return false;
+  }
   return fault.share === undefined || random() < fault.share;
 }
 

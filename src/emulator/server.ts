@@ -14,6 +14,7 @@ import { createControlServer, type EmulatorControl, parseEvent } from './control
 import { Events } from './events.ts';
 import { Faults } from './faults.ts';
 import { Feed, type FeedEvent } from './feed.ts';
+import { Gates } from './gates.ts';
 import { closeServer, listen } from './listen.ts';
 import { endJson } from './outcomes.ts';
 import { playbackPath, servePlayback } from './playback.ts';
@@ -90,6 +91,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     access: new AccessRules(options, options.clockToleranceSeconds ?? 7200, clock),
     quota: new Quota(options.quotaPerMinute ?? {}, quotaWindowMs, clock),
     faults,
+    gates: new Gates(),
     urlOf,
     signal,
     log,
@@ -154,10 +156,15 @@ async function serve(context: ApiContext, request: IncomingMessage, response: Se
 }
 
 function controlOf(context: ApiContext, callback: Callback): EmulatorControl {
-  const { faults, quota, counts, store, events, feed, urlOf } = context;
+  const { faults, gates, quota, counts, store, events, feed, urlOf } = context;
   return {
     inject: (fault) => faults.inject(fault),
-    clearFaults: () => faults.clear(),
+    clearFaults: () => {
+      faults.clear();
+      gates.clear();
+    },
+    openGate: (name, count) => gates.open(name, count),
+    gateReached: (name, count) => gates.reached(name, count),
     setQuota: (limits) => quota.setLimits(limits),
     emit: (event) => {
       const { eventType, data, delayMs = 0 } = parseEvent(event);
@@ -175,6 +182,7 @@ function controlOf(context: ApiContext, callback: Callback): EmulatorControl {
       quotaRefusals: quota.refusals,
       peakPerWindow: quota.peaks,
       faultsUsed: faults.used,
+      waitingAtGates: gates.waiting,
     }),
     resetStats: () => {
       counts.reset();

@@ -65,6 +65,8 @@ export interface EmulatorStats {
   readonly peakPerWindow: Readonly<Record<VodAction, number>>;
   /** Requests hit by a fault, by kind. */
   readonly faultsUsed: Readonly<Partial<Record<FaultEffect['kind'], number>>>;
+  /** Requests that wait now, by the name of their gate. */
+  readonly waitingAtGates: Readonly<Record<string, number>>;
 }
 
 interface Counting {

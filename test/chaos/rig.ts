@@ -206,7 +206,6 @@ export class Rig {
       WEBHOOK_URL: this.receiver.url,
       WEBHOOK_SECRETS: WEBHOOK_SECRET,
       WEBHOOK_ALLOW_PRIVATE: '1',
-      NODE_COMPILE_CACHE: join(this.#dir, 'compiled'),
     });
   }
 

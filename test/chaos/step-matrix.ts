@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { loadConfig } from '../../src/config.ts';
 import { VodUploads } from '../../src/index.ts';
 import { createLogger } from '../../src/log.ts';
@@ -67,8 +67,6 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
     OUTAGE_PROBE_MS: '200',
     LOCK_DURATION_MS: '1000',
     STALLED_INTERVAL_MS: '150',
-    // Hundreds of processes start: not to compile the same for each.
-    NODE_COMPILE_CACHE: join(dirname(world.sources), 'compiled'),
   };
   const victim = world.worker(
     {

@@ -8,7 +8,7 @@ const QUOTA = 100;
 let world: World;
 
 beforeAll(async () => {
-  world = await World.create({ quotaPerMinute: { init: QUOTA, finish: QUOTA } });
+  world = await World.create({ emulator: { quotaPerMinute: { init: QUOTA, finish: QUOTA } } });
 });
 afterAll(() => world.close());
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../src/demo/redis-server.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
 import { buildImage, CAN_BUILD, Container, type Image, type RunOptions } from './tools.ts';

@@ -1,51 +1,52 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RedisUnavailableError, type Upload, VodUploads } from '../../src/index.ts';
+import { RedisUnavailableError, VodUploads } from '../../src/index.ts';
+import { writeSparseFile } from '../support/files.ts';
+import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
+/** Parts that a worker sends at a time, unless told otherwise. */
+const SLOTS = 8;
 
-const { world, source, inject, stats, slowParts, download } = useWorld();
-
-const untilSending = async (upload: Upload): Promise<void> => {
-  for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) return;
-};
+const { world, source, gate, stats, download } = useWorld({ ownRedis: true });
 
 describe('a worker that dies', () => {
   it('by SIGKILL leaves its upload to another, which completes it', async () => {
-    slowParts(150);
+    const parts = gate({ action: 'UploadPart', after: 5 });
     const first = await world().worker().ready();
     const path = await source('killed.mp4', 40 * MIB);
     const upload = await world().uploads.add({ source: path });
-    await untilSending(upload);
+    await parts.reached(SLOTS);
     expect(await first.end('SIGKILL')).toEqual({ code: null, signal: 'SIGKILL' });
-    const acceptedByFirst = stats().parts.accepted;
-    expect(acceptedByFirst).toBeLessThan(40);
+    expect(stats().parts.accepted).toBe(5);
+    await world().expireLocks();
 
+    parts.open();
     const second = await world().worker().ready();
     const result = await upload.result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 40, bytesSent: 40 * MIB });
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
     expect(await second.metric('vod_jobs_stalled_total', { queue: 'vod-part' })).toBeGreaterThan(0);
     // At most what was under way is sent twice, and nobody asked anew.
-    expect(stats().parts.duplicates).toBeLessThanOrEqual(8);
+    expect(stats().parts.duplicates).toBeLessThanOrEqual(5);
     expect(stats().requests.InitUpload.total).toBe(1);
     expect(stats().files.find(({ fileId }) => fileId === result.fileId)?.finishes).toBe(1);
     expect((await upload.status()).attempt).toBe(1);
   });
 
   it('by SIGTERM ends what it can, hands the rest back unspent, and exits with 0', async () => {
-    slowParts(3000);
+    const parts = gate({ action: 'UploadPart' });
     const first = await world().worker({ SHUTDOWN_TIMEOUT_MS: '300', PART_ATTEMPTS: '1' }).ready();
     const path = await source('drained.mp4', 10 * MIB);
     const upload = await world().uploads.add({ source: path });
-    await expect.poll(() => first.metric('vod_parts_in_flight')).toBe(8);
-    const startedAt = performance.now();
+    await parts.reached(SLOTS);
+    // Nothing of it can end by itself.
     expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null });
-    expect(performance.now() - startedAt).toBeLessThan(6000);
     expect(first.lines.some(({ msg }) => msg === 'drain deadline passed; handing jobs back')).toBe(true);
 
-    world().emulator.control.clearFaults();
+    parts.open();
     // With a single attempt for each part, one that was spent would fail the upload.
     await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const result = await upload.result();
@@ -57,10 +58,10 @@ describe('a worker that dies', () => {
     const idle = await world().worker().ready();
     expect(await idle.end('SIGINT')).toEqual({ code: 0, signal: null });
 
-    slowParts(10_000);
-    const busy = await world().worker({ SHUTDOWN_TIMEOUT_MS: '60000' }).ready();
+    const parts = gate({ action: 'UploadPart' });
+    const busy = await world().worker({ SHUTDOWN_TIMEOUT_MS: '600000' }).ready();
     await world().uploads.add({ source: await source('busy.mp4', MIB) });
-    await expect.poll(() => busy.metric('vod_parts_in_flight')).toBe(1);
+    await parts.reached();
     busy.child.kill('SIGTERM');
     await busy.line(({ msg }) => msg === 'draining');
     busy.child.kill('SIGTERM');
@@ -70,15 +71,19 @@ describe('a worker that dies', () => {
 
 describe('a worker that is frozen past its locks', () => {
   it('loses its jobs to another, and does no harm when it comes to', async () => {
-    slowParts(150);
+    const parts = gate({ action: 'UploadPart', after: 5 });
     const frozen = await world().worker().ready();
     const path = await source('frozen.mp4', 40 * MIB);
     const upload = await world().uploads.add({ source: path });
-    await untilSending(upload);
+    await parts.reached(SLOTS);
     frozen.child.kill('SIGSTOP');
+    await world().expireLocks();
     const other = await world().worker().ready();
-    await expect.poll(() => other.metric('vod_jobs_stalled_total', { queue: 'vod-part' })).toBeGreaterThan(0);
+    // Those of the frozen one wait as well.
+    await parts.reached(2 * SLOTS);
+    expect(await other.metric('vod_jobs_stalled_total', { queue: 'vod-part' })).toBeGreaterThan(0);
     frozen.child.kill('SIGCONT');
+    parts.open();
     const result = await upload.result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 40 });
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
@@ -115,24 +120,19 @@ describe('stages on their own', () => {
 });
 
 describe('cancel', () => {
-  it('ends an upload whose parts are being sent, within 2 s, on another replica', async () => {
-    slowParts(5000);
-    await world().worker().ready();
+  it('ends an upload whose parts are being sent, on another replica', async () => {
+    const parts = gate({ action: 'UploadPart' });
+    await Promise.all([1, 2].map(() => world().worker().ready()));
     const upload = await world().uploads.add({ source: await source('cancelled.mp4', 30 * MIB) });
-    const replica = await world().worker().ready();
-    await expect.poll(() => replica.metric('vod_build_info')).toBe(1);
-    for await (const { stage } of upload.progress()) if (stage === 'uploading') break;
-    await expect.poll(() => stats().requests.UploadPart.total).toBeGreaterThan(0);
-    const startedAt = performance.now();
+    await parts.reached(2 * SLOTS);
+    // No part will ever be answered: what ends does not wait for that.
     expect(await world().uploads.cancel(upload.id)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
     await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
     expect((await upload.status()).state).toBe('cancelled');
     expect((await world().uploads.list({ state: 'cancelled' })).map(({ id }) => id)).toEqual([upload.id]);
-    const { Redis } = await import('ioredis');
-    const redis = new Redis(world().redisUrl);
-    expect(await redis.zcard(`${world().prefix}:vod-part:prioritized`)).toBe(0);
-    redis.disconnect();
+    const waiting = await withQueue(world(), (redis, key) => redis.zcard(key('vod-part:prioritized')));
+    expect(waiting).toBe(0);
+    await expect.poll(() => parts.waiting()).toBe(0);
     expect(await world().uploads.cancel(upload.id)).toBe(true);
 
     world().emulator.control.clearFaults();
@@ -145,39 +145,35 @@ describe('cancel', () => {
     ['InitUpload', 'initializing'],
     ['FinishUpload', 'finishing'],
   ] as const)('ends an upload whose %s gets no reply', async (action, stage) => {
-    inject({ action, effect: { kind: 'hang', when: 'before' }, share: 1 });
+    const held = gate({ action });
     await world().worker().ready();
     const upload = await world().uploads.add({ source: await source(`hangs-${stage}.mp4`, 100) });
-    await expect.poll(() => stats().requests[action].total).toBe(1);
+    await held.reached();
     expect((await upload.status()).state).toBe(stage);
-    const startedAt = performance.now();
     expect(await world().uploads.cancel(upload.id)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
     await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
     // The request itself is gone, too.
-    await expect
-      .poll(() => stats().requests[action].byResult.aborted ?? stats().requests[action].byResult.hang)
-      .toBe(1);
+    await expect.poll(() => stats().requests[action].byResult).toEqual({ aborted: 1 });
   });
 
   it('ends an upload that waits for another of the same content, and leaves that one alone', async () => {
-    slowParts(300);
+    const parts = gate({ action: 'UploadPart' });
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('shared.mp4', 8 * MIB);
     const sender = await world().uploads.add({ source: path });
-    await untilSending(sender);
+    await parts.reached();
     const waiter = await world().uploads.add({ source: path });
     for await (const { stage } of waiter.progress()) if (stage === 'initializing') break;
-    const startedAt = performance.now();
     expect(await world().uploads.cancel(waiter.id)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
     await expect(waiter.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+    parts.open();
     expect((await sender.result()).partsSent).toBe(8);
   });
 
   it('ends uploads that are queued, delayed or being hashed', async () => {
     const paths = await Promise.all(['a', 'b'].map((name) => source(`${name}.mp4`, 10)));
-    const big = await source('big.mp4', 400 * MIB);
+    // Takes far longer to hash than any test.
+    const big = await writeSparseFile(join(world().sources, 'big.mp4'), 2 ** 42);
     const queued = await world().uploads.add({ source: paths[0] ?? '' });
     expect(await world().uploads.cancel(queued.id)).toBe(true);
     await world().worker({}, ['--stages', 'upload,hash']).ready();
@@ -196,13 +192,14 @@ describe('cancel', () => {
 
 describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
   it('and comes back from its append-only file, loses no upload and costs no attempt', async () => {
-    slowParts(100);
+    const parts = gate({ action: 'UploadPart', after: 5 });
     await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const path = await source('redis-dies.mp4', 40 * MIB);
     const upload = await world().uploads.add({ source: path });
-    await untilSending(upload);
+    await parts.reached(SLOTS);
     await world().redis?.kill();
     await expect(upload.status()).rejects.toBeInstanceOf(RedisUnavailableError);
+    parts.open();
     await world().redis?.restart();
     const result = await upload.result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 40 });
@@ -213,7 +210,7 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
   it('keeps a worker neither from starting, nor from stopping in time', async () => {
     await world().redis?.kill();
     try {
-      const early = world().worker();
+      const early = world().worker({ SHUTDOWN_TIMEOUT_MS: '300' });
       await early.line(({ msg }) => msg === 'redis is away; waiting for it');
       await world().redis?.restart();
       await early.ready();
@@ -222,9 +219,7 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
       await early.line(
         ({ msg, time }) => msg === 'redis is away; waiting for it' && String(time) > String(readyAt),
       );
-      const startedAt = performance.now();
       expect(await early.end('SIGTERM')).toEqual({ code: 0, signal: null });
-      expect(performance.now() - startedAt).toBeLessThan(10_000);
     } finally {
       await world().redis?.restart();
     }
@@ -232,12 +227,10 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
 });
 
 describe('Redis that is not there', () => {
-  it('makes add fail within seconds, with an error that names it and no password', async () => {
+  it('makes add fail, with an error that names it and no password', async () => {
     const uploads = new VodUploads({ connection: 'redis://:planted-password@127.0.0.1:1/0' });
     const path = await source('nowhere.mp4', 10);
-    const startedAt = performance.now();
     const error = await uploads.add({ source: path }).catch((reason: unknown) => reason);
-    expect(performance.now() - startedAt).toBeLessThan(8000);
     expect(error).toBeInstanceOf(RedisUnavailableError);
     expect((error as Error).message).toMatch(/127\.0\.0\.1:1.*ECONNREFUSED.*REDIS_URL/);
     expect((error as Error).message).not.toContain('planted-password');

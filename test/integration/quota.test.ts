@@ -10,7 +10,9 @@ const QUOTA = 120;
 let world: World;
 
 beforeAll(async () => {
-  world = await World.create({ quotaPerMinute: { init: QUOTA, finish: QUOTA }, quotaWindowMs: MINUTE_MS });
+  world = await World.create({
+    emulator: { quotaPerMinute: { init: QUOTA, finish: QUOTA }, quotaWindowMs: MINUTE_MS },
+  });
 });
 afterAll(() => world.close());
 

@@ -148,7 +148,6 @@ export class Cluster {
       PART_CONCURRENCY: '2',
       METRICS_PORT: '0',
       OPS_PORT: '0',
-      NODE_COMPILE_CACHE: join(this.#dir, 'compiled'),
     };
   }
 }

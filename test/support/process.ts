@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A listener for each would be more than Node thinks right. */
@@ -12,6 +13,11 @@ export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: strin
 
 /** The checkout. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
+
+/** For processes of the project's: hundreds of them start, and the first has compiled for all. */
+export const COMPILE_CACHE: Readonly<Record<string, string>> = {
+  NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'compiled'),
+};
 
 /**
  * A child process of the project's that writes JSON lines, and what it has written so far. Should this process exit
@@ -27,7 +33,11 @@ export class LoggedProcess {
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, args, { cwd: ROOT, env: { PATH, HOME, ...env }, stdio: 'pipe' });
+    this.child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { PATH, HOME, ...COMPILE_CACHE, ...env },
+      stdio: 'pipe',
+    });
     running.add(this.child);
     this.exited = once(this.child, 'close').then(([code, signal]) => {
       running.delete(this.child);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket, connect as toTarget } from 'node:net';
+import { createServer, type Socket, connect as toTarget } from 'node:net';
+import { freePort } from '../../src/demo/free-port.ts';
 
 /**
  * Sees the bytes of one connection, as they come, and says which of them go on; what it holds back it may give out
@@ -47,13 +48,13 @@ export async function startProxy(
     }
   });
   let listening = true;
-  const listen = async (port: number): Promise<void> => {
+  const port = await freePort();
+  const listen = async (): Promise<void> => {
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     listening = true;
   };
-  await listen(0);
-  const { port } = server.address() as AddressInfo;
+  await listen();
   const proxy: TcpProxy = {
     port,
     cut() {
@@ -70,7 +71,7 @@ export async function startProxy(
       await closed;
     },
     async accept() {
-      if (!listening) await listen(port);
+      if (!listening) await listen();
     },
     close: () => proxy.refuse(),
   };

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
-import { freePort } from '../../src/demo/redis-server.ts';
+import { canListen, freePort } from '../../src/demo/free-port.ts';
 import { type CustomRedis, startRedis } from './redis.ts';
 
 /** A Redis Cluster of three primaries on the loopback interface, one of which has a replica; it ends with the test. */
@@ -74,10 +74,14 @@ export async function startCluster(
   return { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`).join(','), all: nodes, owner, replica, admin };
 }
 
-/** Nodes talk to each other on the port that is greater by 10,000. */
+/** Nodes talk to each other on the port that is greater by this. */
+const BUS_OFFSET = 10_000;
+/** Above it the bus could meet ports of outgoing connections. */
+const HIGHEST_PORT = 22_000;
+
 async function portWithBus(): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (port < 55_000) return port;
+    if (port < HIGHEST_PORT && (await canListen(port + BUS_OFFSET))) return port;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { startChild } from '../../src/demo/child.ts';
-import { freePort } from '../../src/demo/redis-server.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 import { type CustomRedis, startRedis } from './redis.ts';
 
 /** A primary, a replica and three sentinels on the loopback interface; they end with the test. */

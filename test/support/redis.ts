@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type Child, startChild } from '../../src/demo/child.ts';
-import { freePort } from '../../src/demo/redis-server.ts';
+import { freePort } from '../../src/demo/free-port.ts';
 
 /** A redis-server with settings of the test's choice; it ends with the test. */
 export interface CustomRedis {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '../../src/demo/free-port.ts';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/server.ts';
 import { VodUploads } from '../../src/index.ts';
@@ -67,13 +68,19 @@ export class OpsProcess extends LoggedProcess {
   }
 }
 
+export interface WorldOptions {
+  /** A Redis that others use as well; absent: one of the world's own, with AOF. */
+  readonly redisUrl?: string | undefined;
+  readonly emulator?: Partial<EmulatorOptions>;
+}
+
 /**
- * All that an upload needs, real and private to one test file: a Redis with AOF (or the one of REDIS_URL, with a key
- * prefix of its own), an emulator of VOD, a directory for sources, worker processes, a producer.
+ * All that an upload needs, real: a Redis, with a key prefix of the world's own, an emulator of VOD, a directory for
+ * sources, worker processes, a producer.
  */
 export class World {
   readonly redisUrl: string;
-  /** Absent when REDIS_URL names one that isn't ours to kill. */
+  /** Absent when it is others', too, and so not ours to kill. */
   readonly redis: RedisServer | undefined;
   readonly prefix = `{test-${randomBytes(5).toString('hex')}}`;
   /** Sources live here; the workers' only root. */
@@ -104,22 +111,26 @@ export class World {
     });
   }
 
-  static async create(options: Partial<EmulatorOptions> = {}): Promise<World> {
+  static async create({ redisUrl, emulator: given }: WorldOptions = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'vod-world-'));
     await mkdir(join(dir, 'sources'));
-    const given = process.env.REDIS_URL;
-    const redis = given ? undefined : await startRedisServer();
+    const redis = redisUrl === undefined ? await startRedisServer() : undefined;
     const emulatorOptions = {
       dataDir: join(dir, 'vod'),
       secretId: SECRET_ID,
       secretKey: SECRET_KEY,
-      ...options,
+      // It stays the emulator's while that is away.
+      port: await freePort(),
+      ...given,
     };
     const emulator = await startEmulator(emulatorOptions);
-    return new World({ dir, redisUrl: redis?.url ?? given ?? '', redis, emulator, emulatorOptions });
+    return new World({ dir, redisUrl: redisUrl ?? redis?.url ?? '', redis, emulator, emulatorOptions });
   }
 
-  /** What a worker of this world needs; backoffs, locks and stall checks are short, so that tests are. */
+  /**
+   * What a worker of this world needs. Backoffs, probes and stall checks are short, so that tests are; locks last as long
+   * as they do by default, so that a busy machine loses none: see {@link expireLocks}.
+   */
   #workerEnvironment(): Record<string, string> {
     return {
       REDIS_URL: this.redisUrl,
@@ -130,11 +141,9 @@ export class World {
       SOURCE_ROOTS: this.sources,
       BACKOFF_BASE_MS: '20',
       BACKOFF_MAX_MS: '200',
-      LOCK_DURATION_MS: '2000',
-      STALLED_INTERVAL_MS: '500',
+      STALLED_INTERVAL_MS: '200',
       OUTAGE_PROBE_MS: '200',
       ACCOUNT_PROBE_MS: '300',
-      SHUTDOWN_TIMEOUT_MS: '1000',
       METRICS_PORT: '0',
       LOG_LEVEL: 'debug',
     };
@@ -162,6 +171,14 @@ export class World {
     return ops;
   }
 
+  /**
+   * Time passes for the locks of all jobs that are at work: they run out, as by themselves when the worker that holds
+   * them is dead or frozen. To be called while no other worker runs, which would lose its own.
+   */
+  async expireLocks(): Promise<void> {
+    await this.#forget('vod-*:*:lock');
+  }
+
   /** VOD is gone, until {@link startEmulator}. */
   async stopEmulator(): Promise<void> {
     await this.emulator.close();
@@ -169,8 +186,7 @@ export class World {
 
   /** The emulator again, on its port and with what it had on disk. */
   async startEmulator(): Promise<void> {
-    const { port } = new URL(this.emulator.url);
-    this.emulator = await startEmulator({ ...this.#emulatorOptions, port: Number(port) });
+    this.emulator = await startEmulator(this.#emulatorOptions);
   }
 
   /** Between tests of a file: no process, no fault, no count is left. */
@@ -178,8 +194,13 @@ export class World {
     await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
+    await this.#forget('*');
+  }
+
+  /** Removes keys of this world. */
+  async #forget(pattern: string): Promise<void> {
     const redis = new Redis(this.redisUrl);
-    const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}*`);
+    const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}:${pattern}`);
     if (keys.length > 0) await redis.unlink(keys);
     redis.disconnect();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../../src/emulator/control-client.ts';
 import type { Fault } from '../../../src/emulator/faults.ts';
-import { callerOf, start, uploadAll, videoOf } from './support.ts';
+import { callerOf, initParams, sendPart, start, uploadAll, videoOf } from './support.ts';
 
 describe('control endpoint', () => {
   it('arms and clears faults', async () => {
@@ -46,6 +46,23 @@ describe('control endpoint', () => {
       peakPerWindow: { UploadPart: 0 },
       files: [{ fileSha: video.fileSha }],
     });
+  });
+
+  it('opens gates: a request has no effect before', async () => {
+    const emulator = await start();
+    const client = controlClient(emulator.controlUrl);
+    const call = callerOf(emulator);
+    const video = videoOf(2 * 524288);
+    await call('InitUpload', initParams(video));
+    const effect = { kind: 'gate', name: 'second' } as const;
+    await client.inject({ action: 'UploadPart', after: 1, effect, share: 1 });
+    const sent = video.offsets.map((offset) => sendPart(call, video, offset));
+    await emulator.control.gateReached('second', 1);
+    expect((await Promise.race(sent)).json.code).toBe(0);
+    expect(await client.stats()).toMatchObject({ parts: { accepted: 1 }, waitingAtGates: { second: 1 } });
+    await client.openGate('second', 1);
+    expect((await Promise.all(sent)).map(({ json }) => json.code)).toEqual([0, 0]);
+    await expect(client.openGate('', 1)).rejects.toMatchObject({ code: 'EMULATOR_CONTROL' });
   });
 
   it('sets quotas', async () => {

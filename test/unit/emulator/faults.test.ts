@@ -62,10 +62,19 @@ describe('picking faults', () => {
     for (const effect of effects) faults.inject({ effect });
     expect(faults.take(target('UploadPart'))).toEqual({
       latencyMs: 12,
+      gates: [],
       bytesPerSecond: 100,
       outcome: { kind: 'html' },
     });
     expect(faults.take(target('UploadPart'))).toMatchObject({ latencyMs: 0, outcome: { kind: 'empty' } });
+  });
+
+  it('lets the first matching requests pass when told to', () => {
+    const faults = new Faults();
+    faults.inject({ action: 'UploadPart', after: 2, effect: { kind: 'gate', name: 'third' }, share: 1 });
+    const gates = (action: string) => faults.take(target(action)).gates;
+    expect(gates('InitUpload')).toEqual([]);
+    expect([1, 2, 3, 4].map(() => gates('UploadPart'))).toEqual([[], [], ['third'], ['third']]);
   });
 
   it('refuses a malformed fault', () => {
