@@ -1,6 +1,5 @@
 /** One request of the upload API from its query string to its end. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { VodAction } from '../vod/protocol.ts';
 import type { AccessRules } from './access.ts';
 import { type ActionContext, act } from './actions.ts';
@@ -12,6 +11,7 @@ import { type Params, parseQuery } from './query.ts';
 import type { Quota } from './quota.ts';
 import { Refusal, type Reply, refused } from './reply.ts';
 import { parseAction, tellsCanRetry } from './rules.ts';
+import type { Sleep } from './sleep.ts';
 
 export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
 
@@ -20,6 +20,7 @@ export interface ApiContext extends ActionContext {
   readonly quota: Quota;
   readonly faults: Faults;
   readonly gates: Gates;
+  readonly sleep: Sleep;
   readonly log: EmulatorLog;
 }
 
@@ -48,7 +49,7 @@ export async function serveApi(
     call = { action: parseAction(params), params, path };
   } catch (error) {
     context.counts.arrive('other');
-    await readBody(request, Number.POSITIVE_INFINITY, context.signal);
+    await readBody(request, context.signal);
     const reply = replyOf(error, context.log);
     context.counts.result('other', String(reply.code));
     endJson(response, JSON.stringify(reply));
@@ -74,8 +75,8 @@ async function serveCall(
   if (outcome?.kind === 'reset' && outcome.when === 'before') return respond(response, nothing, outcome);
   let body: RequestBody;
   try {
-    body = await readBody(request, bytesPerSecond, context.signal);
-    if (latencyMs > 0) await sleep(latencyMs, undefined, { signal: context.signal });
+    body = await readBody(request, context.signal, { bytesPerSecond, sleep: context.sleep });
+    if (latencyMs > 0) await context.sleep(latencyMs, context.signal);
     for (const name of gates) await context.gates.pass(name, whenClosed(response, context.signal));
   } catch {
     return 'aborted';

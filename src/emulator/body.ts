@@ -1,7 +1,7 @@
 /** Reads a request's body: bounded, and as slowly as a fault asks for. */
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sleep } from './sleep.ts';
 
 /** The largest part and some slack: what a part's body may have before it is not even looked at. */
 export const BODY_MAX_BYTES = 1048576 + 65536;
@@ -18,12 +18,13 @@ export interface RequestBody {
 /**
  * A body beyond the limit is read to its end and thrown away, so that its sender gets to see the refusal.
  *
+ * @param slowly default: as fast as it comes
  * @throws when the sender goes away before the end.
  */
 export async function readBody(
   request: IncomingMessage,
-  bytesPerSecond: number,
   signal: AbortSignal,
+  slowly?: { readonly bytesPerSecond: number; readonly sleep: Sleep },
 ): Promise<RequestBody> {
   const buffers: Buffer[] = [];
   let md5: Hash | undefined;
@@ -36,9 +37,8 @@ export async function readBody(
       md5 ??= createHash('md5');
       md5.update(received);
     }
-    if (Number.isFinite(bytesPerSecond)) {
-      await sleep((received.length / bytesPerSecond) * 1000, undefined, { signal });
-    }
+    const ms = slowly === undefined ? 0 : (received.length / slowly.bytesPerSecond) * 1000;
+    if (ms > 0) await slowly?.sleep(ms, signal);
   }
   return { buffers, bytes, tooLarge: bytes > BODY_MAX_BYTES, md5: md5?.digest('hex') ?? '' };
 }

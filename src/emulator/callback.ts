@@ -1,7 +1,7 @@
 /** Tells a receiver of each event by HTTP, as the service does: POST, JSON, a few tries, and then no more. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { EmulatorLog } from './api.ts';
 import type { FeedEvent } from './feed.ts';
+import type { Sleep } from './sleep.ts';
 
 const TIMEOUT_MS = 5000;
 const MOST_TRIES = 3;
@@ -12,6 +12,7 @@ export interface CallbackOptions {
   /** Between two tries. */
   readonly pauseMs: number;
   readonly clock: () => number;
+  readonly sleep: Sleep;
   readonly signal: AbortSignal;
   readonly log: EmulatorLog;
 }
@@ -47,15 +48,15 @@ export class Callback {
   }
 
   async #deliver(url: string, { atMs, content }: FeedEvent): Promise<void> {
-    const { clock, pauseMs, signal, log } = this.#options;
+    const { clock, sleep, pauseMs, signal, log } = this.#options;
     try {
       const delayMs = atMs - clock();
-      if (delayMs > 0) await sleep(delayMs, undefined, { signal });
+      if (delayMs > 0) await sleep(delayMs, signal);
       for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
         const result = await this.#post(url, JSON.stringify(content));
         log({ eventType: content.eventType, tries, result }, 'callback');
         if (result === 'delivered') return;
-        if (tries < MOST_TRIES) await sleep(pauseMs, undefined, { signal });
+        if (tries < MOST_TRIES) await sleep(pauseMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) log({ err: error }, 'callback failed');

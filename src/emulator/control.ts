@@ -66,7 +66,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await readBody(request, Number.POSITIVE_INFINITY, signal);
+  const body = await readBody(request, signal);
   try {
     if (body.tooLarge) throw new Error(`body of more than ${BODY_MAX_BYTES} bytes`);
     const done = route(control, `${request.method} ${request.url}`, body.buffers);

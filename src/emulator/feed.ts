@@ -2,10 +2,10 @@
  * The events that an application pulls: each is kept until it is confirmed, handed out to one caller at a time, and
  * again when it was not confirmed in time. On disk, so that a restart forgets none.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { appendJournal, readJournal, replaceJournal } from './journal.ts';
 import type { EventContent, PulledEvent } from './reply.ts';
 import { EVENTS_PER_CALL } from './rules.ts';
+import type { Sleep } from './sleep.ts';
 
 /** Beyond that the oldest are dropped: an emulator of which nobody pulls should not grow. */
 const KEPT_EVENTS = 10_000;
@@ -33,6 +33,7 @@ export interface FeedOptions {
   readonly redeliverMs: number;
   /** In ms. */
   readonly clock: () => number;
+  readonly sleep: Sleep;
 }
 
 export class Feed {
@@ -71,11 +72,12 @@ export class Feed {
 
   /** What there is, as soon as there is something; nothing when the time is up or the signal aborts. */
   async pull(signal: AbortSignal): Promise<PulledEvent[]> {
-    const endsAt = performance.now() + this.#options.holdMs;
+    const { clock, holdMs } = this.#options;
+    const endsAt = clock() + holdMs;
     for (;;) {
       if (signal.aborted) return [];
       const events = this.#take();
-      const leftMs = endsAt - performance.now();
+      const leftMs = endsAt - clock();
       if (events.length > 0 || leftMs <= 0) return events;
       await this.#change(Math.min(leftMs, this.#nextMs()), signal);
     }
@@ -138,7 +140,7 @@ export class Feed {
     const added = Promise.withResolvers<void>();
     this.#waiting.add(added.resolve);
     const ended = AbortSignal.any([signal, settled.signal]);
-    await Promise.race([added.promise, sleep(ms, undefined, { signal: ended }).catch(() => undefined)]);
+    await Promise.race([added.promise, this.#options.sleep(ms, ended).catch(() => undefined)]);
     this.#waiting.delete(added.resolve);
     settled.abort();
   }

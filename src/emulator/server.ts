@@ -19,6 +19,7 @@ import { closeServer, listen } from './listen.ts';
 import { endJson } from './outcomes.ts';
 import { playbackPath, servePlayback } from './playback.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
+import { type Sleep, systemSleep } from './sleep.ts';
 import { type EmulatorStats, RequestCounts } from './stats.ts';
 import { Store } from './store.ts';
 import type { StoredFile } from './stored-files.ts';
@@ -51,6 +52,8 @@ export interface EmulatorOptions {
   readonly publicUrl?: string;
   /** Milliseconds since 1970; default the system's. */
   readonly clock?: () => number;
+  /** How time passes for whoever waits; default by the system's timers. It goes with `clock`. */
+  readonly sleep?: Sleep;
   /** How far a Timestamp may be off, default 7,200. */
   readonly clockToleranceSeconds?: number;
   readonly log?: EmulatorLog;
@@ -68,17 +71,17 @@ export interface Emulator {
 
 /** @throws {UploaderError} `EMULATOR_LISTEN` when a port can't be had, `EMULATOR_DATA` when `dataDir` is unusable. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const { host = '127.0.0.1', clock = Date.now, log = () => undefined } = options;
+  const { host = '127.0.0.1', clock = Date.now, sleep = systemSleep, log = () => undefined } = options;
   const { quotaWindowMs = 60_000, callbackUrl, transcodeMs = 1000 } = options;
   const closing = new AbortController();
   const { signal } = closing;
   let publicUrl = options.publicUrl?.replace(/\/$/, '') ?? '';
   const urlOf = (file: StoredFile): string => `${publicUrl}${playbackPath(file)}`;
   const second = quotaWindowMs / 60;
-  const callback = new Callback({ url: callbackUrl, pauseMs: second, clock, signal, log });
+  const callback = new Callback({ url: callbackUrl, pauseMs: second, clock, sleep, signal, log });
   const faults = new Faults();
   const { store, feed, events } = openState(options.dataDir, (file) => {
-    const feed = new Feed({ file, holdMs: 5 * second, redeliverMs: 30 * second, clock });
+    const feed = new Feed({ file, holdMs: 5 * second, redeliverMs: 30 * second, clock, sleep });
     const onEvent = (event: FeedEvent): void => callback.announce(event);
     return { feed, events: new Events({ feed, faults, transcodeMs, clock, urlOf, onEvent }) };
   });
@@ -92,6 +95,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     quota: new Quota(options.quotaPerMinute ?? {}, quotaWindowMs, clock),
     faults,
     gates: new Gates(),
+    sleep,
     urlOf,
     signal,
     log,

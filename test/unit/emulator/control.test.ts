@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../../src/emulator/control-client.ts';
 import type { Fault } from '../../../src/emulator/faults.ts';
+import { HeldTime } from './held-time.ts';
 import { callerOf, initParams, sendPart, start, uploadAll, videoOf } from './support.ts';
 
 describe('control endpoint', () => {
@@ -66,7 +67,7 @@ describe('control endpoint', () => {
   });
 
   it('sets quotas', async () => {
-    const emulator = await start();
+    const emulator = await start(new HeldTime().options);
     await controlClient(emulator.controlUrl).setQuota({ finish: 1 });
     const call = callerOf(emulator);
     const code = async () => (await call('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code;

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import fs from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { controlClient } from '../../../src/emulator/control-client.ts';
 import type { Fault } from '../../../src/emulator/faults.ts';
 import type { EmulatorOptions } from '../../../src/emulator/server.ts';
+import { HeldTime } from './held-time.ts';
 import {
   type Call,
   callerOf,
@@ -19,8 +20,10 @@ import {
   videoOf,
 } from './support.ts';
 
-/** A minute of 600 ms: PullEvent is held for 50 ms, and an event comes again after 300 ms. */
-const SHORT = { quotaWindowMs: 600, transcodeMs: 0 };
+/** PullEvent is held for so long when there is nothing. */
+const HOLD_MS = 5000;
+/** An event that was not confirmed comes again after so long. */
+const REDELIVERY_MS = 30_000;
 
 interface Pulled {
   readonly msgHandle: string;
@@ -28,12 +31,12 @@ interface Pulled {
 }
 
 const pull = async (call: Call): Promise<Pulled[]> => (await call('PullEvent')).json.eventList;
-/** Pulls until there is something. */
-async function pulled(call: Call): Promise<Pulled[]> {
-  for (;;) {
-    const events = await pull(call);
-    if (events.length > 0) return events;
-  }
+/** Pulls, and lets the time pass for which that is held when there is nothing. */
+async function pullInVain(call: Call, time: HeldTime): Promise<Pulled[]> {
+  const pulled = pull(call);
+  await Promise.race([pulled, time.asleep(1)]);
+  time.pass(HOLD_MS);
+  return await pulled;
 }
 const confirm = (call: Call, ...events: readonly Pulled[]) =>
   call(
@@ -42,19 +45,24 @@ const confirm = (call: Call, ...events: readonly Pulled[]) =>
   );
 const types = (pulled: readonly Pulled[]) => pulled.map(({ eventContent }) => eventContent.eventType);
 
+async function startHeld(options: Partial<EmulatorOptions> = {}) {
+  const time = new HeldTime();
+  const emulator = await start({ transcodeMs: 0, ...time.options, ...options });
+  return { time, emulator, call: callerOf(emulator) };
+}
+
 async function stored(options: Partial<EmulatorOptions> = {}, params: Record<string, number> = {}) {
-  const emulator = await start({ ...SHORT, ...options });
-  const call = callerOf(emulator);
+  const { time, emulator, call } = await startHeld(options);
   const video = videoOf(10);
   await call('InitUpload', { ...initParams(video), ...params });
   await sendPart(call, video, 0);
   const { fileId, url } = (await call('FinishUpload', { fileSha: video.fileSha })).json;
-  return { emulator, call, video, fileId, url };
+  return { time, emulator, call, video, fileId, url };
 }
 
 describe('events of an upload', () => {
   it('NewFileUpload once, whatever is asked again', async () => {
-    const { emulator, call, video, fileId, url } = await stored();
+    const { time, emulator, call, video, fileId, url } = await stored();
     await call('FinishUpload', { fileSha: video.fileSha });
     await call('InitUpload', initParams(video));
     const { json } = await call('PullEvent');
@@ -85,7 +93,7 @@ describe('events of an upload', () => {
       ],
     });
     expect((await confirm(call, ...json.eventList)).json).toEqual({ code: 0, message: '', codeDesc: '' });
-    expect(await pull(call)).toEqual([]);
+    expect(await pullInVain(call, time)).toEqual([]);
     expect(emulator.control.stats().events).toEqual({
       emitted: { NewFileUpload: 1 },
       pulled: 1,
@@ -97,11 +105,14 @@ describe('events of an upload', () => {
   });
 
   it('TranscodeComplete when InitUpload asked for it, later, as the transcoding that was named', async () => {
-    const { call, fileId } = await stored({ transcodeMs: 200, quotaWindowMs: 60_000 }, { isTranscode: 1 });
+    const { time, call, fileId } = await stored({ transcodeMs: 200 }, { isTranscode: 1 });
     const [upload] = await pull(call);
-    const started = performance.now();
-    const [transcoding] = await pull(call);
-    expect(performance.now() - started).toBeLessThan(4000);
+    const next = pull(call);
+    await time.asleep(1);
+    time.pass(199);
+    expect(time.sleeping).toBe(1);
+    time.pass(1);
+    const [transcoding] = await next;
     expect(transcoding?.eventContent).toMatchObject({
       eventType: 'TranscodeComplete',
       data: { status: 0, message: '', fileId, vodTaskId: upload?.eventContent.data.transcodeTaskId },
@@ -112,8 +123,7 @@ describe('events of an upload', () => {
 
 describe('ConvertVodFile', () => {
   it('starts a transcoding, and refuses another one meanwhile', async () => {
-    let now = Date.now();
-    const { call, fileId } = await stored({ transcodeMs: 5000, clock: () => now });
+    const { time, call, fileId } = await stored({ transcodeMs: 5000 });
     const convert = async () => (await call('ConvertVodFile', { fileId, isScreenshot: 1 })).json;
     const { vodTaskId, ...rest } = await convert();
     expect(rest).toEqual({ code: 0, message: '', codeDesc: '' });
@@ -122,7 +132,7 @@ describe('ConvertVodFile', () => {
       codeDesc: 'UnexpectedFileStatus',
       message: expect.stringContaining(fileId),
     });
-    now += 5000;
+    time.pass(5000);
     expect((await pull(call)).map(({ eventContent }) => eventContent)).toMatchObject([
       { eventType: 'NewFileUpload' },
       { eventType: 'TranscodeComplete', data: { vodTaskId, fileId } },
@@ -142,33 +152,35 @@ describe('ConvertVodFile', () => {
 
   it('has a quota, like PullEvent and ConfirmEvent', async () => {
     const quotaPerMinute = { convert: 1, pull: 1, confirm: 1 };
-    const call = callerOf(await start({ quotaPerMinute, quotaWindowMs: 30_000 }));
-    const emulatorHolds = pull(call);
+    const { time, call } = await startHeld({ quotaPerMinute });
+    const held = pull(call);
+    await time.asleep(1);
     const twice = async (action: string) => [(await call(action)).json.code, (await call(action)).json.code];
     expect(await twice('ConvertVodFile')).toEqual([1000, 4400]);
     expect(await twice('ConfirmEvent')).toEqual([1000, 4400]);
     expect((await call('PullEvent')).json.code).toBe(4400);
-    expect(await emulatorHolds).toEqual([]);
+    time.pass(HOLD_MS);
+    expect(await held).toEqual([]);
   });
 });
 
 describe('pulling', () => {
   it('waits for an event, and goes without one when the time is up', async () => {
-    const emulator = await start({ quotaWindowMs: 60_000 });
-    const call = callerOf(emulator);
+    const { time, emulator, call } = await startHeld();
     const waiting = pull(call);
-    await expect.poll(() => emulator.control.stats().requests.PullEvent.total).toBe(1);
+    await time.asleep(1);
     emulator.control.emit({ eventType: 'FileDeleted', data: { fileId: '1' } });
     expect(types(await waiting)).toEqual(['FileDeleted']);
-    const short = await start(SHORT);
-    const started = performance.now();
-    expect(await pull(callerOf(short))).toEqual([]);
-    expect(performance.now() - started).toBeGreaterThan(45);
+    const inVain = pull(call);
+    await time.asleep(1);
+    time.pass(HOLD_MS - 1);
+    expect(time.sleeping).toBe(1);
+    time.pass(1);
+    expect(await inVain).toEqual([]);
   });
 
   it('gets 16 at most, each by one caller, and again what was not confirmed in time', async () => {
-    const emulator = await start(SHORT);
-    const call = callerOf(emulator);
+    const { time, emulator, call } = await startHeld();
     for (let n = 1; n <= 20; n += 1) emulator.control.emit({ eventType: 'Any', data: { n } });
     const both = await Promise.all([pull(call), pull(call)]);
     expect(both.map((pulled) => pulled.length).sort()).toEqual([16, 4].sort());
@@ -176,7 +188,11 @@ describe('pulling', () => {
     expect(new Set(both.flatMap(numbers)).size).toBe(20);
     const [first, ...rest] = both.flat();
     for (let at = 0; at < rest.length; at += 16) await confirm(call, ...rest.slice(at, at + 16));
-    const again = await pulled(call);
+    time.pass(REDELIVERY_MS - 1);
+    const later = pull(call);
+    await time.asleep(1);
+    time.pass(1);
+    const again = await later;
     expect(again[0]?.eventContent).toEqual(first?.eventContent);
     if (first === undefined) throw new Error('nothing was pulled');
     await confirm(call, first);
@@ -194,36 +210,35 @@ describe('pulling', () => {
   });
 
   it('hands nothing to a caller that has gone', async () => {
-    const emulator = await start({ quotaWindowMs: 60_000 });
-    const call = callerOf(emulator);
+    const { time, emulator, call } = await startHeld();
     const { stats, emit } = emulator.control;
     const { pathname, origin, hostname } = new URL(emulator.url);
     const query = queryOf('GET', hostname, pathname, commonParams('PullEvent'));
     const leaving = http.get(`${origin}${pathname}?${query}`);
     leaving.on('error', () => undefined);
-    await expect.poll(() => stats().requests.PullEvent.total).toBe(1);
+    await time.asleep(1);
     leaving.destroy();
-    await expect.poll(() => stats().requests.PullEvent.byResult).toEqual({ 0: 1 });
+    await time.asleep(0);
     emit({ eventType: 'Any', data: {} });
     expect(await pull(call)).toHaveLength(1);
     expect(stats().events).toMatchObject({ pulled: 1, redelivered: 0 });
   });
 
   it('meets faults as other requests do', async () => {
-    const { emulator, call } = await stored();
+    const { time, emulator, call } = await stored();
     emulator.control.inject({ action: 'PullEvent', effect: { kind: 'reset', when: 'after' } });
     await expect(call('PullEvent')).rejects.toMatchObject({ code: 'ECONNRESET' });
     emulator.control.inject({ action: 'PullEvent', effect: { kind: 'code', code: 6000, canRetry: 1 } });
     expect((await call('PullEvent')).json.code).toBe(6000);
-    expect(types(await pulled(call))).toEqual(['NewFileUpload']);
+    time.pass(REDELIVERY_MS);
+    expect(types(await pull(call))).toEqual(['NewFileUpload']);
     expect(emulator.control.stats().events).toMatchObject({ pulled: 2, redelivered: 1 });
   });
 });
 
 describe('faults of events', () => {
   it('lose them, or delay them', async () => {
-    const emulator = await start(SHORT);
-    const call = callerOf(emulator);
+    const { time, emulator, call } = await startHeld();
     const { inject, stats } = emulator.control;
     inject({ action: 'NewFileUpload', effect: { kind: 'lost' } });
     inject({ action: 'TranscodeComplete', effect: { kind: 'lost' } });
@@ -234,8 +249,10 @@ describe('faults of events', () => {
     expect(stats().events).toMatchObject({ emitted, pending: 0 });
     inject({ action: 'TranscodeComplete', effect: { kind: 'latency', ms: 120_000 } });
     expect([await convert(), await convert()]).toEqual([0, 10009]);
-    expect(await pull(call)).toEqual([]);
+    expect(await pullInVain(call, time)).toEqual([]);
     expect(stats().events).toMatchObject({ pending: 1 });
+    time.pass(120_000 - HOLD_MS);
+    expect(types(await pull(call))).toEqual(['TranscodeComplete']);
   });
 
   it('tell that a transcoding failed', async () => {
@@ -250,25 +267,28 @@ describe('faults of events', () => {
   });
 
   it('are not what a fault for any request hits, and meet nothing else', async () => {
-    const emulator = await start(SHORT);
+    const { time, emulator, call } = await startHeld();
     const { inject } = emulator.control;
     expect(() => inject({ action: 'TranscodeComplete', effect: { kind: 'html' } })).toThrow(/effect/);
     expect(() => inject({ action: 'PullEvent', effect: { kind: 'lost' } })).toThrow(/effect/);
     expect(() => inject({ effect: { kind: 'lost' } } as Fault)).toThrow(/effect/);
-    await uploadAll(callerOf(emulator), videoOf(10));
+    await uploadAll(call, videoOf(10));
     inject({ effect: { kind: 'latency', ms: 1 }, count: 2 });
-    expect((await pull(callerOf(emulator))).length).toBe(1);
+    const late = pull(call);
+    await time.asleep(1);
+    time.pass(1);
+    expect(await late).toHaveLength(1);
     expect(emulator.control.stats().faultsUsed).toEqual({ latency: 1 });
   });
 });
 
 describe('the control endpoint', () => {
   it('emits any event, and refuses what is none', async () => {
-    const emulator = await start(SHORT);
+    const { emulator, call } = await startHeld();
     const client = controlClient(emulator.controlUrl);
     await client.emit({ eventType: 'ConcatComplete', data: { vodTaskId: 'x' }, delayMs: 60_000 });
     await client.emit({ eventType: 'FileDeleted', data: { fileId: '1' } });
-    expect(types(await pull(callerOf(emulator)))).toEqual(['FileDeleted']);
+    expect(types(await pull(call))).toEqual(['FileDeleted']);
     expect((await client.stats()).events).toMatchObject({ pending: 2 });
     const none = { eventType: 5, data: {} } as unknown as { eventType: string; data: object };
     await expect(client.emit(none as never)).rejects.toThrow(/eventType/);
@@ -277,7 +297,7 @@ describe('the control endpoint', () => {
 
 describe('restart', () => {
   it('keeps events that are not confirmed, and those that are still to happen', async () => {
-    const { emulator, call, fileId } = await stored({ transcodeMs: 60_000 });
+    const { time, emulator, call, fileId } = await stored({ transcodeMs: 60_000 });
     await call('ConvertVodFile', { fileId });
     emulator.control.emit({ eventType: 'FileDeleted', data: {} });
     const [upload] = await pull(call);
@@ -285,12 +305,14 @@ describe('restart', () => {
     await confirm(call, upload);
     await emulator.close();
     await fs.appendFile(path.join(emulator.dataDir, 'events'), '{"gone":2');
-    const later = { dataDir: emulator.dataDir, clock: () => Date.now() + 30_000 };
-    const second = await start({ ...SHORT, ...later });
+    const again = { dataDir: emulator.dataDir, ...time.options };
+    time.pass(59_999);
+    const second = await start(again);
     expect(types(await pull(callerOf(second)))).toEqual(['FileDeleted']);
     expect((await callerOf(second)('ConvertVodFile', { fileId })).json.code).toBe(10009);
     await second.close();
-    const third = await start({ ...SHORT, ...later, clock: () => Date.now() + 61_000 });
+    time.pass(1);
+    const third = await start(again);
     expect(types(await pull(callerOf(third)))).toEqual(['TranscodeComplete', 'FileDeleted']);
   });
 });
@@ -310,15 +332,33 @@ async function receiver(...statuses: number[]) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`, received };
 }
 
+/** Keeps what is logged; `result` is that of the next try of a callback. */
+function callbackLog() {
+  const logged: string[] = [];
+  const news = new EventEmitter();
+  const tries = on(news, 'callback');
+  const log: EmulatorOptions['log'] = (fields, message) => {
+    logged.push(JSON.stringify([fields, message]));
+    if (message === 'callback') news.emit('callback', fields.result);
+  };
+  const result = async (): Promise<unknown> => (await tries.next()).value?.[0];
+  return { log, logged, result };
+}
+
 describe('callback', () => {
   it('gets what is pulled, tries three times, and no more', async () => {
     const { url, received } = await receiver(500, 404, 503, 500);
-    const logged: string[] = [];
-    const log: EmulatorOptions['log'] = (fields, message) =>
-      void logged.push(JSON.stringify([fields, message]));
-    const { emulator, call, fileId } = await stored({ callbackUrl: url, log, transcodeMs: 100 });
+    const { log, logged, result } = callbackLog();
+    const { time, emulator, call, fileId } = await stored({ callbackUrl: url, log, transcodeMs: 100 });
     const callbacks = () => emulator.control.stats().events.callbacks;
-    await expect.poll(callbacks).toEqual({ tries: 3, delivered: 0 });
+    for (const answer of ['HTTP 500', 'HTTP 404']) {
+      expect(await result()).toBe(answer);
+      await time.asleep(1);
+      time.pass(1000);
+    }
+    expect(await result()).toBe('HTTP 503');
+    expect(time.sleeping).toBe(0);
+    expect(callbacks()).toEqual({ tries: 3, delivered: 0 });
     const [event] = await pull(call);
     expect(received).toHaveLength(3);
     for (const { type, body } of received) {
@@ -326,20 +366,31 @@ describe('callback', () => {
       expect(body).toEqual(event?.eventContent);
     }
     await call('ConvertVodFile', { fileId });
-    await expect.poll(callbacks).toEqual({ tries: 5, delivered: 1 });
+    expect(time.sleeping).toBe(1);
+    time.pass(100);
+    expect(await result()).toBe('HTTP 500');
+    await time.asleep(1);
+    time.pass(1000);
+    expect(await result()).toBe('delivered');
+    expect(callbacks()).toEqual({ tries: 5, delivered: 1 });
     expect(received[4]?.body).toMatchObject({ eventType: 'TranscodeComplete', data: { fileId } });
     expect(logged.join()).not.toContain('secret"');
     expect(logged.join()).not.toContain(url);
   });
 
   it('is told after a restart of what was still to happen', async () => {
-    const { url, received } = await receiver();
-    const { emulator, call, fileId } = await stored({ callbackUrl: url, transcodeMs: 60_000 });
+    const { url: callbackUrl, received } = await receiver();
+    const { log, result } = callbackLog();
+    const { time, emulator, call, fileId } = await stored({ callbackUrl, log, transcodeMs: 60_000 });
+    expect(await result()).toBe('delivered');
     await call('ConvertVodFile', { fileId });
-    await expect.poll(() => received.length).toBe(1);
+    expect(time.sleeping).toBe(1);
     await emulator.close();
-    await start({ ...SHORT, callbackUrl: url, dataDir: emulator.dataDir, clock: () => Date.now() + 57_000 });
-    await expect.poll(() => received.length, { timeout: 20_000 }).toBe(2);
+    expect(time.sleeping).toBe(0);
+    await start({ callbackUrl, log, dataDir: emulator.dataDir, ...time.options });
+    expect(time.sleeping).toBe(1);
+    time.pass(60_000);
+    expect(await result()).toBe('delivered');
     expect(received[1]?.body).toMatchObject({ eventType: 'TranscodeComplete' });
   });
 });

@@ -1,6 +1,9 @@
 import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { type Fault, type FaultEffect, Faults } from '../../../src/emulator/faults.ts';
+import type { EmulatorOptions } from '../../../src/emulator/server.ts';
+import type { Sleep } from '../../../src/emulator/sleep.ts';
+import { HeldTime } from './held-time.ts';
 import {
   callerOf,
   commonParams,
@@ -86,8 +89,8 @@ describe('picking faults', () => {
 });
 
 /** A part whose UploadPart meets the fault; `received` tells from outside whether it took effect. */
-async function meet(effect: FaultEffect) {
-  const emulator = await start();
+async function meet(effect: FaultEffect, options: Partial<EmulatorOptions> = {}) {
+  const emulator = await start(options);
   const call = callerOf(emulator);
   const video = videoOf(524288);
   await call('InitUpload', initParams(video));
@@ -162,18 +165,25 @@ describe('fault effects', () => {
   });
 
   it('latency: the reply and the effect come later', async () => {
-    const started = performance.now();
-    const { answer, received } = await meet({ kind: 'latency', ms: 150 });
+    const time = new HeldTime();
+    const { answer, received } = await meet({ kind: 'latency', ms: 150 }, time.options);
+    await time.asleep(1);
+    time.pass(149);
+    expect(time.sleeping).toBe(1);
+    expect(await received()).toBe(false);
+    time.pass(1);
     expect((await answer).json.code).toBe(0);
-    expect(performance.now() - started).toBeGreaterThanOrEqual(149);
     expect(await received()).toBe(true);
   });
 
   it('bandwidth: the body takes its time', async () => {
-    const started = performance.now();
-    const { answer } = await meet({ kind: 'bandwidth', bytesPerSecond: 524288 * 4 });
+    let sleptMs = 0;
+    const sleep: Sleep = async (ms) => {
+      sleptMs += ms;
+    };
+    const { answer } = await meet({ kind: 'bandwidth', bytesPerSecond: 524288 * 4 }, { sleep });
     expect((await answer).json.code).toBe(0);
-    expect(performance.now() - started).toBeGreaterThanOrEqual(245);
+    expect(sleptMs).toBeCloseTo(250);
   });
 
   it('unquotedFileId: a number in the JSON, in both replies that have one', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Quota } from '../../../src/emulator/quota.ts';
+import { HeldTime } from './held-time.ts';
 import { callerOf, start } from './support.ts';
 
 describe('quota', () => {
@@ -36,9 +37,8 @@ describe('quota', () => {
   });
 
   it('refuses with code 4400 over HTTP and counts it apart', async () => {
-    let now = Date.now();
-    const options = { quotaPerMinute: { finish: 2 }, quotaWindowMs: 500, clock: () => now };
-    const emulator = await start(options);
+    const time = new HeldTime();
+    const emulator = await start({ quotaPerMinute: { finish: 2 }, ...time.options });
     const call = callerOf(emulator);
     const codes = async () => (await call('FinishUpload', { fileSha: 'c'.repeat(40) })).json.code;
     expect([await codes(), await codes(), await codes()]).toEqual([-10005, -10005, 4400]);
@@ -48,7 +48,9 @@ describe('quota', () => {
       peakPerWindow: { FinishUpload: 3, InitUpload: 1 },
       requests: { FinishUpload: { total: 3, byResult: { 4400: 1, '-10005': 2 } } },
     });
-    now += 500;
+    time.pass(59_999);
+    expect(await codes()).toBe(4400);
+    time.pass(1);
     expect(await codes()).toBe(-10005);
     emulator.control.setQuota({});
     expect([await codes(), await codes(), await codes()]).not.toContain(4400);
