@@ -7,8 +7,8 @@ import { parentPort } from 'node:worker_threads';
 import { fill } from '../source/fill.ts';
 
 export type ThreadRequest =
-  /** `size`: bytes that the file must have. */
-  | { readonly kind: 'hash'; readonly fd: number; readonly size: number }
+  /** `size`: bytes that the file must have. `progressMs`: at least so long between two `progress`. */
+  | { readonly kind: 'hash'; readonly fd: number; readonly size: number; readonly progressMs: number }
   /** Drop the current file; means nothing when there is none. */
   | { readonly kind: 'stop' };
 
@@ -20,7 +20,8 @@ export type ThreadReply =
   | { readonly kind: 'short'; readonly end: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code?: string | undefined };
 
-const PROGRESS_INTERVAL_MS = 250;
+type HashRequest = Extract<ThreadRequest, { kind: 'hash' }>;
+
 const BUFFER_BYTES = 1024 * 1024;
 
 const port = parentPort;
@@ -36,14 +37,14 @@ port.on('message', async (request: ThreadRequest) => {
     return;
   }
   stopped = false;
-  reply(await hashFile(request.fd, request.size).catch(failed));
+  reply(await hashFile(request).catch(failed));
 });
 
 /**
  * Hashes one buffer while the next range is read into the other. Only one read is ever under way: it runs on the
  * process's few pool threads, which DNS and the reading of parts need too.
  */
-async function hashFile(fd: number, size: number): Promise<ThreadReply> {
+async function hashFile({ fd, size, progressMs }: HashRequest): Promise<ThreadReply> {
   const sha1 = createHash('sha1');
   let reportedAt = performance.now();
   let bytesHashed = 0;
@@ -58,7 +59,7 @@ async function hashFile(fd: number, size: number): Promise<ThreadReply> {
     sha1.update(hashing.subarray(0, bytes));
     bytesHashed = end;
     // All of them are told by the reply.
-    if (end < size && performance.now() - reportedAt >= PROGRESS_INTERVAL_MS) {
+    if (end < size && performance.now() - reportedAt >= progressMs) {
       reportedAt = performance.now();
       reply({ kind: 'progress', bytesHashed });
     }

@@ -21,16 +21,22 @@ const SMALL_BYTES = 64 * 1024 * 1024;
 /** Persistent threads, each with one file at a time, and the files that wait for one. One more is for small files. */
 export class HashThreads {
   readonly #limit: number;
+  readonly #progressMs: number;
   /** What each thread is doing; undefined: idle. */
   readonly #threads = new Map<Worker, HashRun | undefined>();
   #waiting: HashRun[] = [];
   #closed = false;
 
-  /** @throws {RangeError} unless `limit`, the most threads there may be for files of any size, is a whole number ≥ 1. */
-  constructor(limit: number) {
+  /**
+   * @param limit the most threads there may be for files of any size
+   * @param progressMs how often at most each of them tells how far it is
+   * @throws {RangeError} unless `limit` is a whole number ≥ 1
+   */
+  constructor(limit: number, progressMs: number) {
     if (!Number.isInteger(limit) || limit < 1)
       throw new RangeError(`threads must be 1 or more, not ${limit}`);
     this.#limit = limit;
+    this.#progressMs = progressMs;
   }
 
   /**
@@ -74,7 +80,8 @@ export class HashThreads {
         const thread = this.#freeThread();
         this.#threads.set(thread, run);
         thread.ref();
-        post(thread, { kind: 'hash', fd: run.source.fd, size: run.source.size });
+        const { fd, size } = run.source;
+        post(thread, { kind: 'hash', fd, size, progressMs: this.#progressMs });
       } catch (cause) {
         const words = `No thread could be started to hash ${run.source.path}`;
         run.reject(new HashError('HASH_THREAD_DIED', words, cause));

@@ -5,8 +5,8 @@ import { HashThreads } from './hash-threads.ts';
 export interface Hasher {
   /**
    * The SHA-1 of a whole file in lower-case hex. The source must stay open until it has settled.
-   * @param options.onProgress called with the bytes hashed so far, at most every 250 ms, and once with all of them
-   *   at the end; must not throw
+   * @param options.onProgress called with the bytes hashed so far, at most every `progressMs`, and once with all of
+   *   them at the end; must not throw
    * @throws {SourceError} SOURCE_CHANGED or SOURCE_NOT_FOUND when the file is not the same one before and after,
    *   SOURCE_READ_FAILED
    * @throws {HashError} (retryable) when the thread dies or the hasher is closed
@@ -26,14 +26,19 @@ export interface Hasher {
 /** Up to here a file is hashed where it is asked for: it takes about a millisecond, less than waiting for a thread. */
 const INLINE_MAX_BYTES = 1024 * 1024;
 
+const PROGRESS_MS = 250;
+
 /**
  * Hashes files in worker threads, so that the caller's event loop stays free whatever their size. Threads start
  * with the first file that needs one and don't keep the process alive while they have nothing to do.
  * @param options.threads files hashed at the same time, 2 if not given; more wait their turn in order, but for a small
  *   one, which passes large ones that keep all threads busy
+ * @param options.progressMs 250 if not given
  */
-export function createHasher(options: { readonly threads?: number | undefined } = {}): Hasher {
-  const threads = new HashThreads(options.threads ?? 2);
+export function createHasher(
+  options: { readonly threads?: number | undefined; readonly progressMs?: number | undefined } = {},
+): Hasher {
+  const threads = new HashThreads(options.threads ?? 2, options.progressMs ?? PROGRESS_MS);
   return {
     async hash(source, { signal, onProgress } = {}) {
       signal?.throwIfAborted();
