@@ -20,13 +20,14 @@ import { parseRedisInfo } from '../../src/queue/redis-check.ts';
 import { locationProblem, showLocation, urlsOf } from '../../src/redis-location.ts';
 import { redisUrlProblem, withoutPassword } from '../../src/redis-url.ts';
 import { memoryContext } from './cli/memory-output.ts';
+import { codePoint } from './code-point.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vod-fuzz-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** Texts as people, scripts and attackers write them. */
 const text = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: codePoint, maxLength: 200 }),
   fc.string({ unit: 'grapheme', maxLength: 50 }),
   fc.integer().map(String),
   fc.double().map(String),

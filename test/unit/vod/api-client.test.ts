@@ -48,7 +48,7 @@ describe('pullEvents', () => {
 
   test('no reply at all is given up', async () => {
     const server = await serve(() => {});
-    expect(await failure(apiFor(server.endpoint, 50).pullEvents())).toMatchObject({ code: 'TIMEOUT' });
+    expect(await failure(apiFor(server.endpoint, 20).pullEvents())).toMatchObject({ code: 'TIMEOUT' });
   });
 });
 

@@ -1,10 +1,22 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createExchange } from '../../../src/vod/exchange.ts';
 import { cleanText, createRedactor } from '../../../src/vod/text.ts';
 import { DEFAULT_TIMEOUTS } from '../../../src/vod/timeouts.ts';
-import { CREDENTIALS, clientFor, failure, INIT, part, type Responder, serve, serveRaw } from './servers.ts';
+import { codePoint } from '../code-point.ts';
+import {
+  CREDENTIALS,
+  clientFor,
+  failure,
+  holdTimers,
+  INIT,
+  NO_HOST,
+  part,
+  type Responder,
+  serve,
+  serveRaw,
+} from './servers.ts';
 
 /** Everything of an error that a log, a dashboard or a debugger can show. */
 function everything(error: Error): string {
@@ -49,12 +61,13 @@ const RESPONDERS: Record<string, Responder> = {
   'HTTP 500': (response) => response.writeHead(500).end(),
   'a reset': (response) => response.socket?.resetAndDestroy(),
   'a reply too large': (response) => response.end(' '.repeat(5000)),
-  'no answer': () => {},
+  'no answer': () => void vi.advanceTimersByTime(DEFAULT_TIMEOUTS.responseMs + 1000),
 };
 
 test.each(Object.entries(RESPONDERS))('%s: no error shows a secret', async (_, respond) => {
+  holdTimers();
   const server = await serve(respond);
-  const client = clientFor(server.endpoint, { maxReplyBytes: 4096, timeouts: { responseMs: 50 } });
+  const client = clientFor(server.endpoint, { maxReplyBytes: 4096 });
   const calls = [
     () => client.initUpload(INIT),
     () => client.uploadPart(part(1000)),
@@ -69,30 +82,26 @@ test.each(Object.entries(RESPONDERS))('%s: no error shows a secret', async (_, r
   }
 });
 
-test.each([
+const https_proxy = `http://user:${encodeURIComponent(CREDENTIALS.secretKey)}@127.0.0.1:1`;
+
+test.each<[string, (abort: AbortController) => string | Promise<string>, object]>([
   ['connection refused', () => 'http://127.0.0.1:1/v2/index.php', {}],
-  ['unknown host', () => 'http://no-such-host.invalid/', {}],
+  ['unknown host', () => `http://${NO_HOST}/`, {}],
   [
     'TLS failure',
     async () => (await serveRaw((socket) => socket.end('no TLS'))).endpoint.replace('http', 'https'),
     {},
   ],
   ['bad HTTP', async () => (await serveRaw((socket) => socket.end('nothing\r\n'))).endpoint, {}],
-  ['abort', async () => (await serve(() => {})).endpoint, { signal: AbortSignal.timeout(50) }],
-  [
-    'a proxy that refuses',
-    () => 'https://vod.invalid/',
-    { proxyEnv: { https_proxy: `http://user:${encodeURIComponent(CREDENTIALS.secretKey)}@127.0.0.1:1` } },
-  ],
-])(
-  '%s: no error shows a secret',
-  async (_, endpoint, options: { signal?: AbortSignal; proxyEnv?: Record<string, string> }) => {
-    const { signal, ...rest } = options;
-    const shown = everything(await failure(clientFor(await endpoint(), rest).uploadPart(part(10), signal)));
-    for (const secret of secretsOf({})) expect(shown).not.toContain(secret);
-    expect(shown).not.toMatch(/Signature=|SecretId=|Nonce=/);
-  },
-);
+  ['abort', async (abort) => (await serve(() => abort.abort())).endpoint, {}],
+  ['a proxy that refuses', () => 'https://vod.invalid/', { proxyEnv: { https_proxy } }],
+])('%s: no error shows a secret', async (_, endpoint, options) => {
+  const abort = new AbortController();
+  const client = clientFor(await endpoint(abort), options);
+  const shown = everything(await failure(client.uploadPart(part(10), abort.signal)));
+  for (const secret of secretsOf({})) expect(shown).not.toContain(secret);
+  expect(shown).not.toMatch(/Signature=|SecretId=|Nonce=/);
+});
 
 test("the message and the cause of a failure go through the request's redactor", async () => {
   const exchange = createExchange({ connections: 1, timeouts: DEFAULT_TIMEOUTS, maxReplyBytes: 1000 });
@@ -126,16 +135,18 @@ test('a redactor leaves no URL query, user or literal secret, and everything els
 });
 
 test('a redactor takes hostile text in its stride', () => {
-  const started = performance.now();
   const redact = createRedactor(['s3cret/key']);
-  for (const text of ['a.', 'http://', 'a-', '://', 'a+b:/']) redact(text.repeat(4096 / text.length));
-  expect(performance.now() - started).toBeLessThan(1000);
+  // What took more than the square of the length would not end.
+  for (const text of ['a.', 'http://', 'a-', '://', 'a+b:/']) {
+    const hostile = text.repeat(4096);
+    expect(redact(hostile)).toBe(hostile);
+  }
 });
 
 test('clean text is one line within its length, whatever comes in', () => {
   fc.assert(
     fc.property(
-      fc.string({ unit: 'binary', maxLength: 500 }),
+      fc.string({ unit: codePoint, maxLength: 500 }),
       fc.integer({ min: 1, max: 100 }),
       (text, maxLength) => {
         const clean = cleanText(text, maxLength);

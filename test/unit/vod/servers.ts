@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../../src/vod/client.ts';
 import { VodError } from '../../../src/vod/errors.ts';
 import type { InitRequest, PartRequest } from '../../../src/vod/protocol.ts';
@@ -44,6 +44,15 @@ export interface TestServer {
 
 export type Responder = (response: http.ServerResponse, seen: Seen) => void;
 
+/** Time-outs of requests run out only when `vi.advanceTimersByTime` says so, until the test ends. */
+export function holdTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Its first part is longer than a name may have, so no server is asked. */
+export const NO_HOST = `${'x'.repeat(64)}.invalid`;
+
 async function listen<T extends net.Server>(server: T): Promise<number> {
   const sockets = new Set<net.Socket>();
   server.on('connection', (socket: net.Socket) => {
@@ -85,6 +94,8 @@ export async function serve(respond: Responder, tls?: { key: string; cert: strin
     respond(response, one);
   };
   const server = tls === undefined ? http.createServer(onRequest) : https.createServer(tls, onRequest);
+  // Idle connections stay.
+  server.keepAliveTimeout = 0;
   const port = await listen(server);
   const scheme = tls === undefined ? 'http' : 'https';
   const test = { endpoint: `${scheme}://127.0.0.1:${port}/v2/index.php`, port, seen, connections: 0 };

@@ -3,8 +3,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { describe, expect, test } from 'vitest';
-import { always, clientFor, failure, INIT, OK, part, serve, serveProxy, serveRaw } from './servers.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
+import {
+  always,
+  clientFor,
+  failure,
+  holdTimers,
+  INIT,
+  OK,
+  part,
+  serve,
+  serveProxy,
+  serveRaw,
+} from './servers.ts';
 
 /** Not an npm package's command: the machine's, where it has one. */
 const OPENSSL = 'openssl';
@@ -158,11 +170,18 @@ describe('proxies', () => {
   });
 
   test('a proxy that never answers is given up with the whole request', async () => {
-    const silent = await serveRaw(() => {});
+    holdTimers();
+    const { request: wholeMs = 0 } = phaseTimeouts(DEFAULT_TIMEOUTS, 0);
+    const connected = Promise.withResolvers<void>();
+    const silent = await serveRaw(() => connected.resolve());
     const proxyEnv = { https_proxy: silent.endpoint };
-    const timeouts = { connectMs: 20, secureConnectMs: 20, sendMs: 20, responseMs: 20 };
-    const client = clientFor('https://vod2.qcloud.com/v2/index.php', { proxyEnv, timeouts });
-    const error = await failure(client.initUpload(INIT));
+    const client = clientFor('https://vod2.qcloud.com/v2/index.php', { proxyEnv });
+    const failed = failure(client.initUpload(INIT));
+    await connected.promise;
+    vi.advanceTimersByTime(wholeMs - 1);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(1);
+    const error = await failed;
     expect(error).toMatchObject({ ...NOT_SENT, code: 'TIMEOUT' });
     expect(error.message).toContain('the whole request took too long');
     expect(silent.connections).toBe(1);
