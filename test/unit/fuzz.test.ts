@@ -60,6 +60,9 @@ const text = fc.oneof(
   ),
 );
 
+/** A text so long that whatever took the square of its length would never end. */
+const endless = (part: string): string => part.repeat(Math.ceil(1_000_000 / part.length));
+
 describe('configuration', () => {
   /** Most of the time one variable is odd and the rest is well; then all of them. */
   const environment = fc.oneof(
@@ -85,24 +88,17 @@ describe('configuration', () => {
           }
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 
-  test.each(VARIABLES)('%s: a value is taken or refused within milliseconds', (name) => {
-    for (const value of [
-      'x'.repeat(1_000_000),
-      '1'.repeat(1_000_000),
-      '{'.repeat(200_000),
-      ':'.repeat(200_000),
-    ]) {
-      const startedAt = performance.now();
+  test.each(VARIABLES)('%s: a value of any length is taken or refused', (name) => {
+    for (const value of ['x', '1', '{', ':'].map(endless)) {
       try {
         loadConfig({ [name]: value });
       } catch (error) {
         expect(error).toBeInstanceOf(ConfigError);
       }
-      expect(performance.now() - startedAt).toBeLessThan(500);
     }
   });
 });
@@ -292,6 +288,14 @@ const nearlyOurs = (() => {
     .map((object) => ({ ...object, schema: jobs.SCHEMA_VERSION }));
 })();
 
+/** So deep, wide or long that whatever took the square of that would never end. */
+const HUGE = [
+  JSON.parse(`${'{"hashed":'.repeat(5000)}1${'}'.repeat(5000)}`),
+  { schema: jobs.SCHEMA_VERSION, ...Object.fromEntries(Array(1_000_000).entries()) },
+  endless('x'),
+  Array(1_000_000).fill(1),
+];
+
 const PARSERS = Object.entries<unknown>(jobs).flatMap(([name, value]) =>
   name.startsWith('parse') ? [[name, value as (data: unknown) => unknown] as const] : [],
 );
@@ -311,14 +315,8 @@ describe.each(PARSERS)('%s', (_, parse) => {
       expect(message.length).toBeLessThan(1000);
       expect(parseFailure(message)).toMatchObject({ code: 'INVALID_JOB', retryable: false });
     };
-    fc.assert(fc.property(fc.oneof(fc.anything(), fc.jsonValue(), nearlyOurs), attempt), { numRuns: 500 });
-    const deep = JSON.parse(`${'{"hashed":'.repeat(5000)}1${'}'.repeat(5000)}`);
-    const wide = { schema: jobs.SCHEMA_VERSION, ...Object.fromEntries(Array(100_000).entries()) };
-    for (const value of [deep, wide, 'x'.repeat(10_000_000), Array(1_000_000).fill(1)]) {
-      const startedAt = performance.now();
-      attempt(value);
-      expect(performance.now() - startedAt).toBeLessThan(1000);
-    }
+    fc.assert(fc.property(fc.oneof(fc.anything(), fc.jsonValue(), nearlyOurs), attempt), { numRuns: 200 });
+    for (const value of HUGE) attempt(value);
   });
 });
 
@@ -341,7 +339,7 @@ describe('lines of the log', () => {
     );
   });
 
-  test('stay JSON, and take no time', () => {
+  test('stay JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), text, (value, word) => {
         const line = JSON.stringify({ value, word, url: `https://u:p@h/?Signature=${word}` });
@@ -349,9 +347,13 @@ describe('lines of the log', () => {
       }),
       { numRuns: 200 },
     );
-    const startedAt = performance.now();
-    for (const part of ['a.', 'http://', 'a-', '://', '@', 'Signature=', 'Signature', 'a+b:/'])
-      redactUrls(`@=${part.repeat(100_000)}`);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
+  });
+
+  test('may have any length', () => {
+    for (const part of ['a.', 'http://', 'a-', '://', '@', 'Signature', 'a+b:/']) {
+      const line = `@=${endless(part)}`;
+      expect(redactUrls(line) === line, part).toBe(true);
+    }
+    expect(redactUrls(`@=${endless('Signature=')}`)).toBe('@=Signature=[redacted]');
   });
 });
