@@ -8,7 +8,7 @@ import { LABEL_VALUES } from '../../support/known-metrics.ts';
 import { hasProgram } from '../../support/programs.ts';
 import { configOf } from './environment.ts';
 import { CAN_RENDER, KUBERNETES, type Pod, PRODUCTION, podsOf, selects, WITH_HPA } from './manifests.ts';
-import { PROMTOOL, promtool } from './promtool.ts';
+import { PROMTOOL, promtool, type Verdict } from './promtool.ts';
 import { PROMETHEUS, RULE_FILES } from './rules.ts';
 import { unknownNames } from './unknown-names.ts';
 
@@ -35,25 +35,30 @@ function scaler(name: string): Scaler {
   };
 }
 
-/** Whether promtool finds that the recording rules and the query make this of the series; undefined = nothing. */
-function yields(
-  query: string,
-  series: Series,
-  expected: number | undefined,
-): { ok: boolean; output: string } {
+/** What the recording rules and the query should make of the series; undefined = nothing. */
+interface Case {
+  readonly query: string;
+  readonly series: Series;
+  readonly value: number | undefined;
+}
+
+/** Whether promtool finds that all of these are so. */
+function yields(...cases: readonly Case[]): Verdict {
   const dir = mkdtempSync(join(tmpdir(), 'vod-scaling-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const file = join(dir, 'scaling.test.yml');
-  const samples = expected === undefined ? [] : [{ labels: '{}', value: expected }];
-  const test = {
-    interval: '1m',
-    input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-    promql_expr_test: [{ expr: `round((${query}) + 0, 0.001)`, eval_time: '10m', exp_samples: samples }],
-  };
+  const tests = cases.map(({ query, series, value }) => {
+    const samples = value === undefined ? [] : [{ labels: '{}', value }];
+    return {
+      interval: '1m',
+      input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+      promql_expr_test: [{ expr: `round((${query}) + 0, 0.001)`, eval_time: '10m', exp_samples: samples }],
+    };
+  });
   const rules = {
     rule_files: [join(PROMETHEUS, 'vod-upload.rules.yml')],
     evaluation_interval: '1m',
-    tests: [test],
+    tests,
   };
   writeFileSync(file, stringify(rules));
   return promtool('test', 'rules', file);
@@ -127,38 +132,42 @@ describe.skipIf(!CAN_RENDER)('replicas', () => {
 });
 
 describe.skipIf(!CAN_RENDER || !hasProgram(PROMTOOL))('what KEDA asks for', () => {
-  it.each<[string, number, number, number]>([
-    ['while a part takes half a second', 0.5, 6.51, 7],
-    ['while a part takes two seconds, but no more than the limit', 2, 26.042, 20],
-    ['while parts are quick, two', 0.05, 0.651, 2],
-  ])('is what the quota can use: %s', (_, seconds, value, replicas) => {
+  it('is what the quota can use, by the time that a part takes, between two and the limit', () => {
     const parts = scaler('parts');
-    const { ok, output } = yields(parts.query, backlog(seconds), value);
+    const times = [
+      { seconds: 0.05, value: 0.651, replicas: 2 },
+      { seconds: 0.5, value: 6.51, replicas: 7 },
+      { seconds: 2, value: 26.042, replicas: 20 },
+    ];
+    const { ok, output } = yields(
+      ...times.map(({ seconds, value }) => ({ query: parts.query, series: backlog(seconds), value })),
+    );
     expect(ok, output).toBe(true);
-    expect(podsFor(parts, value)).toBe(replicas);
+    for (const { value, replicas } of times) expect(podsFor(parts, value)).toBe(replicas);
   });
 
   it('is two when nothing is to be done, and nothing known when nobody counts', () => {
     const parts = scaler('parts');
     const idle = { ...backlog(0.5), 'vod_queue_jobs{queue="vod-part", state="prioritized"}': '0x10' };
-    expect(yields(parts.query, idle, 0)).toMatchObject({ ok: true });
+    const unknown = SCALED.map((name) => ({ query: scaler(name).query, series: {}, value: undefined }));
+    const { ok, output } = yields({ query: parts.query, series: idle, value: 0 }, ...unknown);
+    expect(ok, output).toBe(true);
     expect(podsFor(parts, 0)).toBe(2);
-    for (const name of SCALED) expect(yields(scaler(name).query, {}, undefined)).toMatchObject({ ok: true });
   });
 
   it('is a pod for as many files as it hashes at a time', () => {
     const hash = scaler('hash');
     const pod = podsOf(PRODUCTION).find(({ owner }) => owner === 'hash') as Pod;
     expect(hash.threshold).toBe(configOf(PRODUCTION, pod).hashConcurrency);
-    const files = {
+    const series = {
       'vod_queue_jobs{queue="vod-hash", state="waiting"}': '5x10',
       'vod_queue_jobs{queue="vod-hash", state="active"}': '4x10',
       'vod_queue_jobs{queue="vod-hash", state="delayed"}': '100x10',
       'vod_queue_jobs{queue="vod-part", state="waiting"}': '1000x10',
     };
-    expect(yields(hash.query, files, 9)).toMatchObject({ ok: true });
+    expect(yields({ query: hash.query, series, value: 9 })).toMatchObject({ ok: true });
     expect(podsFor(hash, 9)).toBe(5);
-    expect(yields(hash.query, files, 8)).toMatchObject({ ok: false });
+    expect(yields({ query: hash.query, series, value: 8 })).toMatchObject({ ok: false });
   });
 });
 
