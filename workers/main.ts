@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
+import { parseStages } from '../src/queue/names.ts';
 import { runWorker } from './run.ts';
 
 /** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: what a container runs. */
 try {
   const { values } = parseArgs({ options: { stages: { type: 'string' } } });
-  await runWorker(loadConfig(process.env), values.stages);
+  await runWorker(loadConfig(process.env), parseStages(values.stages));
 } catch (error) {
   const usage =
     error instanceof UploaderError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');

@@ -1,33 +1,17 @@
 import './heap.ts';
 import type { Config } from '../src/config.ts';
-import { UploaderError } from '../src/errors.ts';
 import { createLogger, logConsole } from '../src/log.ts';
-import { STAGES, type Stage, USUAL_STAGES } from '../src/queue/names.ts';
+import type { Stage } from '../src/queue/names.ts';
 import { startTracing, type Tracing } from '../src/tracing.ts';
 import { startWorker } from './start.ts';
-
-/** @throws {UploaderError} naming the stages there are. */
-function parseStages(list: string | undefined): readonly Stage[] {
-  if (list === undefined) return USUAL_STAGES;
-  const names = list.split(',').map((name) => name.trim());
-  const wrong = names.filter((name) => !(STAGES as readonly string[]).includes(name));
-  if (wrong.length > 0) {
-    throw new UploaderError(
-      'STAGES',
-      `--stages: there is no stage "${wrong[0]}"; there are ${STAGES.join(', ')}`,
-    );
-  }
-  return names as Stage[];
-}
 
 /**
  * Runs a worker until SIGTERM or SIGINT, which drain it; a second signal ends it at once.
  * The process exits with 0 after a shutdown, whether jobs had to be handed back or not: neither is a failure.
  */
-export async function runWorker(config: Config, stageList: string | undefined): Promise<void> {
+export async function runWorker(config: Config, stages: readonly Stage[]): Promise<void> {
   const log = createLogger(config);
   logConsole(log);
-  const stages = parseStages(stageList);
   let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let stopping = false;

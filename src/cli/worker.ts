@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts';
+import { parseStages } from '../queue/names.ts';
 import type { Definition } from './program.ts';
 
 const EXAMPLES = `
@@ -24,8 +25,9 @@ export function defineWorker({ command, action, context }: Definition): void {
     .action(
       action(async ({ stages }: { stages?: string }) => {
         const config = loadConfig(context.env);
+        const wanted = parseStages(stages);
         const { runWorker } = await import('../../workers/run.ts');
-        await runWorker(config, stages);
+        await runWorker(config, wanted);
         // It runs on, and exits by itself when a signal comes.
         return await new Promise<never>(() => {});
       }),

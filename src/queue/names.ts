@@ -1,3 +1,5 @@
+import { UploaderError } from '../errors.ts';
+
 /**
  * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, of `webhook` one
  * delivery, and of `events` one event that VOD has told.
@@ -21,6 +23,23 @@ export const STAGES = Object.keys(QUEUES) as readonly Stage[];
  * from every other program that pulls them, so that must be asked for.
  */
 export const USUAL_STAGES = STAGES.filter((stage) => stage !== 'events');
+
+/**
+ * @param list names joined by commas, as people write them; undefined = what is usual
+ * @throws {UploaderError} `STAGES`, naming the stages there are
+ */
+export function parseStages(list: string | undefined): readonly Stage[] {
+  if (list === undefined) return USUAL_STAGES;
+  const names = list.split(',').map((name) => name.trim());
+  const wrong = names.filter((name) => !(STAGES as readonly string[]).includes(name));
+  if (wrong.length > 0) {
+    throw new UploaderError(
+      'STAGES',
+      `--stages: there is no stage "${wrong[0]}"; there are ${STAGES.join(', ')}`,
+    );
+  }
+  return names as Stage[];
+}
 
 /**
  * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed

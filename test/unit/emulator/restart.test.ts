@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../../src/demo/free-port.ts';
 import type { Emulator } from '../../../src/emulator/server.ts';
 import {
   callerOf,
@@ -134,11 +135,7 @@ describe('start', () => {
     const message = `emulator can't listen on 127.0.0.1:${port}: the port is in use`;
     await expect(start({ port })).rejects.toMatchObject({ ...refusal, message });
 
-    const probe = net.createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const free = (probe.address() as net.AddressInfo).port;
-    probe.close();
-    await once(probe, 'close');
+    const free = await freePort();
     await expect(start({ port: free, controlPort: port })).rejects.toMatchObject({ ...refusal, message });
     const again = await start({ port: free });
     expect(new URL(again.url).port).toBe(String(free));
