@@ -3,6 +3,7 @@ import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { createLogger, logConsole } from '../src/log.ts';
 import { STAGES, type Stage, USUAL_STAGES } from '../src/queue/names.ts';
+import { onStopSignals } from '../src/stop-signals.ts';
 import { startTracing, type Tracing } from '../src/tracing.ts';
 import { startWorker } from './start.ts';
 
@@ -43,8 +44,7 @@ export async function runWorker(config: Config, stageList: string | undefined): 
     log.info({ drained }, 'worker has stopped');
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  onStopSignals(stop);
   tracing = await startTracing(config.tracing, (reason) =>
     log.warn({ reason }, 'traces could not be sent; the spans are lost'),
   );
