@@ -2,6 +2,7 @@ import './heap.ts';
 import type { Config } from '../src/config.ts';
 import { createLogger, logConsole } from '../src/log.ts';
 import type { Stage } from '../src/queue/names.ts';
+import { onStopSignals } from '../src/stop-signals.ts';
 import { startTracing, type Tracing } from '../src/tracing.ts';
 import { startWorker } from './start.ts';
 
@@ -27,8 +28,7 @@ export async function runWorker(config: Config, stages: readonly Stage[]): Promi
     log.info({ drained }, 'worker has stopped');
     process.exit(0);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  onStopSignals(stop);
   tracing = await startTracing(config.tracing, (reason) =>
     log.warn({ reason }, 'traces could not be sent; the spans are lost'),
   );

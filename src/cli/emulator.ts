@@ -4,6 +4,7 @@ import type { QuotaLimits } from '../emulator/quota.ts';
 import type { Emulator } from '../emulator/server.ts';
 import { fields } from '../format.ts';
 import { createLogger } from '../log.ts';
+import { firstStopSignal } from '../stop-signals.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { parseDuration, parseHttpUrl, parsePort, parseQuota } from './parse.ts';
 import type { Definition } from './program.ts';
@@ -83,8 +84,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
   const { LOG_LEVEL, LOG_FORMAT } = context.env;
   const log = createLogger(loadConfig({ LOG_LEVEL, LOG_FORMAT }));
   const { startEmulator } = await import('../emulator/server.ts');
-  const ended = Promise.withResolvers<void>();
-  process.once('SIGTERM', () => ended.resolve()).once('SIGINT', () => ended.resolve());
+  const stopping = firstStopSignal();
   const dataDir = resolve(data);
   const emulator = await startEmulator({
     ...given,
@@ -94,7 +94,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
     log: (values, message) => log.info(values, message),
   });
   context.out.write(describe(emulator, dataDir, options));
-  await ended.promise;
+  await stopping;
   await emulator.close();
   return EXIT.done;
 }

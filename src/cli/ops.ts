@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.ts';
 import { createLogger, logConsole } from '../log.ts';
+import { firstStopSignal } from '../stop-signals.ts';
 import { type CliContext, EXIT } from './context.ts';
 import type { Definition } from './program.ts';
 
@@ -31,13 +32,12 @@ async function runOps({ env }: CliContext): Promise<number> {
   const log = createLogger(config);
   logConsole(log);
   const { startOps } = await import('../ops/start.ts');
-  const stopping = Promise.withResolvers<NodeJS.Signals>();
-  process.once('SIGTERM', stopping.resolve).once('SIGINT', stopping.resolve);
+  const stopping = firstStopSignal();
   // A signal also ends the wait for a Redis that is away.
   const starting = startOps(config, { log });
-  const running = await Promise.race([starting, stopping.promise.then(() => undefined)]);
+  const running = await Promise.race([starting, stopping.then(() => undefined)]);
   if (running === undefined) return EXIT.done;
-  log.info({ signal: await stopping.promise }, 'ops is stopping');
+  log.info({ signal: await stopping }, 'ops is stopping');
   await running.close();
   return EXIT.done;
 }

@@ -1,6 +1,7 @@
 import { printable } from '../format.ts';
 import type { Hold, Upload, UploadStatus } from '../index.ts';
 import { describeHold } from '../queue/hold.ts';
+import { onStopSignals } from '../stop-signals.ts';
 import { type CliContext, Interrupted } from './context.ts';
 import { createDisplay, type Display, SILENT } from './display.ts';
 
@@ -41,9 +42,7 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
     heldSince = hold?.since;
   };
   const interruption = Promise.withResolvers<never>();
-  const onSignal = (signal: NodeJS.Signals): void =>
-    interruption.reject(interrupted(signal, [...unfinished]));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const ignoreSignals = onStopSignals((signal) => interruption.reject(interrupted(signal, [...unfinished])));
   try {
     const all = waiting.map(async (one, index) => {
       for await (const progress of one.upload.progress()) {
@@ -57,7 +56,7 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
     await Promise.race([Promise.all(all), interruption.promise]);
   } finally {
     clearTimeout(hint);
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    ignoreSignals();
     display.stop();
   }
 }

@@ -11,6 +11,9 @@ import { SAMPLE_BYTES, writeSample } from './sample.ts';
 import { summary } from './summary.ts';
 import { uploadTwice } from './upload-twice.ts';
 
+/** Of the file that is there to be uploaded with --keep. */
+const ANOTHER_BYTES = 12 * 1024 * 1024;
+
 /** SIGHUP: the terminal was closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -38,7 +41,11 @@ export async function runDemo(
   try {
     const dir = await mkdtemp(join(await realpath(tmpdir()), 'vod-upload-demo-'));
     undo.push(() => rm(dir, { recursive: true, force: true }));
-    const source = file === undefined ? await makeSample(dir, context) : await givenFile(file);
+    const source =
+      file === undefined ? await makeSample(dir, 'sample.mp4', SAMPLE_BYTES) : await givenFile(file);
+    if (file === undefined) {
+      context.err.write(`sample.mp4: ${formatBytes(SAMPLE_BYTES)} of made-up bytes in the form of an MP4\n`);
+    }
     context.err.write('starting Redis, the emulator of VOD and a worker\n');
     rig = await startRig({ env: context.env, dir, sourceRoot: dirname(source), undo, signal });
     const outcome = await uploadTwice({ source, rig, context, signal, undo });
@@ -46,7 +53,11 @@ export async function runDemo(
     if (outcome.ours !== outcome.theirs) {
       throw new UploaderError('SHA_DIFFERS', 'the bytes that came back are not those of the file');
     }
-    if (options.keep) await keepUp({ rig, dir, source, undo, signal, context });
+    if (options.keep) {
+      // The sample is in VOD by now: another one shows an upload.
+      const another = file === undefined ? await makeSample(dir, 'another.mp4', ANOTHER_BYTES) : source;
+      await keepUp({ rig, dir, another, undo, signal, context });
+    }
     return EXIT.done;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -60,11 +71,10 @@ export async function runDemo(
   }
 }
 
-async function makeSample(dir: string, { err }: CliContext): Promise<string> {
-  const source = join(dir, 'videos', 'sample.mp4');
-  await mkdir(dirname(source));
-  await writeSample(source);
-  err.write(`sample.mp4: ${formatBytes(SAMPLE_BYTES)} of made-up bytes in the form of an MP4\n`);
+async function makeSample(dir: string, name: string, bytes: number): Promise<string> {
+  const source = join(dir, 'videos', name);
+  await mkdir(dirname(source), { recursive: true });
+  await writeSample(source, bytes);
   return source;
 }
 

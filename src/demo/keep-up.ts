@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { CliContext } from '../cli/context.ts';
 import { fields } from '../format.ts';
 import { startPrometheus } from './prometheus.ts';
@@ -13,12 +13,13 @@ export async function keepUp(options: {
   readonly rig: Rig;
   /** A folder for data. */
   readonly dir: string;
-  readonly source: string;
+  /** A file that can be uploaded. */
+  readonly another: string;
   readonly undo: Undo[];
   readonly signal: AbortSignal;
   readonly context: CliContext;
 }): Promise<never> {
-  const { rig, dir, source, undo, signal, context } = options;
+  const { rig, dir, another, undo, signal, context } = options;
   const ops = await rig.start(['ops'], /ops is ready/, { OPS_HOST: '127.0.0.1', OPS_PORT: '0' });
   const { url } = JSON.parse(ops.readyLine) as { url: string };
   const prometheus = await startPrometheus({
@@ -41,9 +42,9 @@ export async function keepUp(options: {
     ],
     ['emulator', `${rig.controlUrl}/stats`],
   ]);
-  const add = `REDIS_URL=${rig.redisUrl} QUEUE_PREFIX='${rig.prefix}' npm run -s vod-upload -- add FILE`;
+  const add = rig.shellCommand(['add', another, '--wait']);
   context.out.write(
-    `\nAll of it runs on, until Ctrl-C:\n${places}\nUpload more, from ${dirname(source)}:\n  ${add}\n`,
+    `\nAll of it runs on, until Ctrl-C:\n${places}\nUpload one more, from another shell:\n  ${add}\n`,
   );
   const ends = [rig.died, ops.died, ...(prometheus ? [prometheus.died] : [])];
   await Promise.race([once(signal, 'abort'), ...ends]);

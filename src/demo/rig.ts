@@ -18,6 +18,8 @@ export interface Rig {
   readonly died: Promise<never>;
   /** What the worker wrote last. */
   workerLines(): readonly string[];
+  /** A command for a shell, in whatever directory, that runs this command line with the same Redis and sources. */
+  shellCommand(args: readonly string[]): string;
   /** Starts one more of this command line's processes, with the same Redis. */
   start(args: readonly string[], ready: RegExp, variables?: Environment): Promise<Child>;
 }
@@ -94,8 +96,23 @@ export async function startRig(options: {
     workerUrl: (JSON.parse(worker.readyLine) as { statusUrl: string }).statusUrl,
     died,
     workerLines: () => worker.lastLines(),
+    shellCommand: (args) => {
+      const variables = {
+        // Whoever has named a Redis has the variable in the shell, and perhaps a password in it.
+        ...(redis.url !== env.REDIS_URL && { REDIS_URL: redis.url }),
+        QUEUE_PREFIX: redis.prefix,
+        SOURCE_ROOTS: sourceRoot,
+      };
+      const assignments = Object.entries(variables).map(([name, value]) => `${name}=${shellQuoted(value)}`);
+      return [...assignments, ...[process.execPath, CLI, ...args].map(shellQuoted)].join(' ');
+    },
     start: (args, ready, more) => start(args, ready, { ...common, ...more }),
   };
+}
+
+/** A word as a shell takes it for one. */
+function shellQuoted(word: string): string {
+  return /^[\w@%+:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** The user's Redis when the environment names one, with keys of our own; else a private one. */

@@ -6,9 +6,9 @@ export const SAMPLE_BYTES = 24 * 1024 * 1024 - 12_345;
 
 /**
  * Writes a file with the boxes of an MP4 and made-up bytes for a video: enough for VOD and its emulator, which don't
- * look inside; no player can show it. The bytes are the same every time.
+ * look inside; no player can show it. For the same size the bytes are the same every time.
  */
-export async function writeSample(path: string, bytes = SAMPLE_BYTES): Promise<void> {
+export async function writeSample(path: string, bytes: number): Promise<void> {
   const kind = box(
     'ftyp',
     Buffer.concat([Buffer.from('isom'), Buffer.from([0, 0, 2, 0]), Buffer.from('isomiso2mp41')]),

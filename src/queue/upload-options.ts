@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
-import { checkName, checkType, deriveName } from '../upload/name.ts';
+import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
 import { receiverProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
@@ -182,8 +182,7 @@ export async function toUploadJob(
   const type = parsed.data.type?.toLowerCase().replace(/^\./, '') ?? derived.type;
   const nameProblem = checkName(name);
   if (nameProblem !== undefined) problems.push(nameProblem);
-  const typeProblem =
-    type === undefined ? `type must be given, because ${source} has no extension` : checkType(type);
+  const typeProblem = type === undefined ? missingTypeProblem(source) : checkType(type);
   if (typeProblem !== undefined) problems.push(typeProblem);
   if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
   const flags = {

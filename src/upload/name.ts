@@ -53,6 +53,15 @@ export function deriveName(filePath: string): { name: string; type: string | und
   return { name, type, altered: name !== own };
 }
 
+/** Why the type of a file without an extension can't be known, and what to do about it. */
+export function missingTypeProblem(filePath: string): string {
+  const base = basename(filePath);
+  const why = base.startsWith('.')
+    ? `${filePath} has no extension: a name that begins with a dot is that of a hidden file. Rename it (video${base}), or give a type`
+    : `${filePath} has no extension`;
+  return `type must be given, such as mp4, because ${why}`;
+}
+
 /** As many whole characters (graphemes, as a reader counts them) from the start as the service's limit allows. */
 function shortened(name: string): string {
   let result = '';

@@ -64,8 +64,26 @@ describe('a worker that dies', () => {
     await parts.reached();
     busy.child.kill('SIGTERM');
     await busy.line(({ msg }) => msg === 'draining');
-    busy.child.kill('SIGTERM');
+    busy.child.kill('SIGINT');
     expect(await busy.exited).toEqual({ code: 1, signal: null });
+  });
+});
+
+describe('a worker that npm runs', () => {
+  it('drains when npm gets SIGTERM, and npm ends when it has', async () => {
+    const parts = gate({ action: 'UploadPart' });
+    const worker = world().workerByNpm();
+    await worker.ready();
+    const upload = await world().uploads.add({ source: await source('by-npm.mp4', 2 * MIB) });
+    await parts.reached(2);
+    worker.child.kill('SIGTERM');
+    await worker.line(({ msg }) => msg === 'draining');
+    parts.open();
+    expect(await worker.line(({ msg }) => msg === 'worker has stopped')).toMatchObject({ drained: true });
+    expect(await worker.exited).toEqual({ code: 0, signal: null });
+    await world().worker().ready();
+    expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 2 });
+    expect(stats().parts).toMatchObject({ accepted: 2, duplicates: 0 });
   });
 });
 

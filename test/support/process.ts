@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A listener for each would be more than Node thinks right. */
-const running = new Set<ChildProcess>();
+const running = new Set<LoggedProcess>();
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const one of running) one.kill('SIGKILL');
 });
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
@@ -30,17 +30,22 @@ export class LoggedProcess {
   output = '';
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly #news = new EventEmitter();
+  /** Whether it has started others, in a process group of theirs. */
+  readonly #isGroup: boolean;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** @param command default Node; another one, such as npm, starts a process in its turn, and both are ended together */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, command = process.execPath) {
     const { PATH = '', HOME = '' } = process.env;
-    this.child = spawn(process.execPath, args, {
+    this.#isGroup = command !== process.execPath;
+    this.child = spawn(command, args, {
       cwd: ROOT,
       env: { PATH, HOME, ...COMPILE_CACHE, ...env },
       stdio: 'pipe',
+      detached: this.#isGroup,
     });
-    running.add(this.child);
+    running.add(this);
     this.exited = once(this.child, 'close').then(([code, signal]) => {
-      running.delete(this.child);
+      running.delete(this);
       this.#news.emit('news');
       return { code, signal };
     });
@@ -78,8 +83,19 @@ export class LoggedProcess {
   async end(
     signal: NodeJS.Signals = 'SIGKILL',
   ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    if (this.running) this.child.kill(signal);
+    this.kill(signal);
     return await this.exited;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (!this.#isGroup) this.child.kill(signal);
+    else {
+      try {
+        process.kill(-this.pid, signal);
+      } catch {
+        // All of them have ended.
+      }
+    }
   }
 }
 

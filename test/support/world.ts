@@ -160,6 +160,17 @@ export class World {
     return worker;
   }
 
+  /** Starts a worker as the README does, by npm; the process that is returned is npm's. It ends with the test. */
+  workerByNpm(): WorkerProcess {
+    const worker = new WorkerProcess(
+      ['run', '-s', 'vod-upload', '--', 'worker'],
+      this.#workerEnvironment(),
+      'npm',
+    );
+    this.#processes.push(worker);
+    return worker;
+  }
+
   /**
    * Starts `vod-upload ops` on a free port of this machine, without users; of the sources unless another program is
    * named. It ends with the test.

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkName, checkType, deriveName, FILE_TYPES } from '../../../src/upload/name.ts';
+import {
+  checkName,
+  checkType,
+  deriveName,
+  FILE_TYPES,
+  missingTypeProblem,
+} from '../../../src/upload/name.ts';
 
 describe('checkName', () => {
   test.each([
@@ -110,5 +116,18 @@ describe('deriveName', () => {
         },
       ),
     );
+  });
+});
+
+describe('the advice for a file without a type', () => {
+  test.each([
+    ['/srv/talk', 'type must be given, such as mp4, because /srv/talk has no extension'],
+    [
+      '/srv/.mp4',
+      'type must be given, such as mp4, because /srv/.mp4 has no extension: a name that begins with a dot is that of a ' +
+        'hidden file. Rename it (video.mp4), or give a type',
+    ],
+  ])('of %s fits it', (path, advice) => {
+    expect(missingTypeProblem(path)).toBe(advice);
   });
 });
