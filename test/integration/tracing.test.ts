@@ -6,11 +6,11 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { formsOf, SIGNED_URL } from '../support/leaks.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY, type WorkerProcess } from '../support/world.ts';
-import { CliProcess, type Ended } from './cli-process.ts';
 
 const MIB = 1048576;
 const COLLECTOR_TOKEN = 'planted0token0of0a0collector';
