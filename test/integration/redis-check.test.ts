@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { startRedis } from '../support/redis.ts';
+import { portWithBus } from '../support/redis-cluster.ts';
 import { useWorld } from '../support/use-world.ts';
 import type { WorkerProcess } from '../support/world.ts';
 
@@ -76,4 +77,11 @@ test('where CONFIG is forbidden, that persistence can’t be told is said at deb
   ).ready();
   await worker.end('SIGTERM');
   expect(linesOf(worker).map(({ msg }) => msg)).toContainEqual(expect.stringContaining('can not be told'));
+});
+
+test('a node of a cluster that is taken for a server is told as such', async () => {
+  const { port } = await startRedis({ 'cluster-enabled': 'yes' }, await portWithBus());
+  const worker = world().worker({ REDIS_URL: `redis://127.0.0.1:${port}` });
+  expect((await worker.exited).code).toBe(2);
+  expect(worker.output).toContain('it is a node of a cluster (set REDIS_CLUSTER_NODES instead of REDIS_URL)');
 });
