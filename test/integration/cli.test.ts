@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedisServer } from '../../src/demo/redis-server.ts';
 import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
+import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
-import { CliProcess, type Ended } from './cli-process.ts';
 
 /*
  * The command line as users run it: each command a process, against a Redis, an emulator and a worker that run as
@@ -53,6 +53,9 @@ async function video(name: string, bytes = 1_500_000): Promise<string> {
 
 const withoutWorker = { QUEUE_PREFIX: `${prefix}-alone` };
 
+/** A command that gives a Redis that isn't there its 5 s, while the other tests run. */
+let withoutRedis: ReturnType<typeof json>;
+
 beforeAll(async () => {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'vod-cli-')));
   undo.push(() => rm(dir, { recursive: true, force: true }));
@@ -89,6 +92,8 @@ beforeAll(async () => {
   });
   undo.push(() => end(worker));
   await worker.wrote(/worker is ready/);
+  await video('nowhere.mp4', 10);
+  withoutRedis = json(['add', 'nowhere.mp4', '--wait'], { REDIS_URL: 'redis://127.0.0.1:1' });
 });
 
 afterAll(async () => {
@@ -137,12 +142,18 @@ describe('add --wait', () => {
 
   test('for people: stages on standard error, the video on standard output', async () => {
     await video('people.mp4');
-    const { exitCode, stdout, stderr } = await run(['add', 'people.mp4', '--wait', '--part-size', '512k']);
+    const gate = { kind: 'gate', name: 'people' } as const;
+    await control.inject({ action: 'UploadPart', effect: gate, count: 3 });
+    const waiting = start(['add', 'people.mp4', '--wait', '--part-size', '512k']);
+    // Else the upload could be through before the command first looks.
+    await waiting.wrote(/people\.mp4: uploading/);
+    await control.openGate(gate.name);
+    const { exitCode, stdout, stderr } = await waiting.ended;
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
       /^people\.mp4: completed in .*, sent 1\.4 MiB in 3 parts\n {2}fileId {2}\d{19}\n {2}url {5}http/,
     );
-    expect(stderr).toMatch(/people\.mp4: .*\n(.*\n)*people\.mp4: completed\n$/);
+    expect(stderr).toMatch(/people\.mp4: uploading.*\n(.*\n)*people\.mp4: completed\n$/);
   });
 
   test('many files: an object for each, also for what VOD has already', async () => {
@@ -180,9 +191,11 @@ describe('add --wait', () => {
       error: { code: '-10001', message: expect.stringContaining('no such class'), retryable: false },
     });
     expect(stderr).toMatch(/^vod-upload: refused\.mp4 failed: .*no such class.* \[-10001\]\n/);
-    const listed = await json(['list', '--state', 'failed']);
+    const [listed, status] = await Promise.all([
+      json(['list', '--state', 'failed']),
+      run(['status', record.id]),
+    ]);
     expect(listed.records.map(({ id }) => id)).toContain(record.id);
-    const status = await run(['status', record.id]);
     expect(status.exitCode).toBe(0);
     expect(status.stdout).toMatch(/state +failed\n/);
     expect(status.stdout).toContain(`vod-upload retry ${record.id}`);
@@ -232,15 +245,9 @@ describe('without --wait', () => {
     expect(added.exitCode).toBe(0);
     const [, id = ''] =
       /^(\S+) {2}later\.mp4: queued\nfollow it: vod-upload status \1\n$/.exec(added.stdout) ?? [];
-    expect((await json(['status', id])).record).toMatchObject({
-      id,
-      outcome: 'queued',
-      name: 'later',
-      fileId: null,
-    });
-    expect((await run(['list', '--state', 'queued'])).stdout).toMatch(
-      new RegExp(`^ID .*\n(.*\n)*${id} +queued .*later\\.mp4\n`),
-    );
+    const [status, list] = await Promise.all([json(['status', id]), run(['list', '--state', 'queued'])]);
+    expect(status.record).toMatchObject({ id, outcome: 'queued', name: 'later', fileId: null });
+    expect(list.stdout).toMatch(new RegExp(`^ID .*\n(.*\n)*${id} +queued .*later\\.mp4\n`));
     const cancelled = await json(['cancel', id]);
     expect(cancelled).toMatchObject({
       exitCode: 0,
@@ -256,15 +263,18 @@ describe('without --wait', () => {
     expect(first.record).toMatchObject({ created: true, outcome: 'queued', key: 'order-42' });
     const waited = await json([...add, '--wait']);
     expect(waited.record).toMatchObject({ id: first.record.id, created: false, outcome: 'completed' });
-    const third = await json(add);
+    const { id } = first.record;
+    const [third, cancelled, retried] = await Promise.all([
+      json(add),
+      run(['cancel', id]),
+      run(['retry', id]),
+    ]);
     expect(third).toMatchObject({
       exitCode: 0,
       record: { created: false, outcome: 'completed', fileId: waited.record.fileId },
     });
-    const cancelled = await run(['cancel', first.record.id]);
     expect(cancelled).toMatchObject({ exitCode: 1, stdout: '' });
     expect(cancelled.stderr).toContain('it has completed already');
-    const retried = await run(['retry', first.record.id]);
     expect(retried.exitCode).toBe(2);
     expect(retried.stderr).toContain('only a failed or cancelled one');
   });
@@ -277,7 +287,11 @@ describe('without --wait', () => {
   });
 });
 
-describe('what is wrong is refused with 2, and nothing is enqueued', () => {
+describe.concurrent('what is wrong is refused with 2, and nothing is enqueued', () => {
+  beforeAll(async () => {
+    await Promise.all([video('ok.mp4', 10), video('right.mp4', 10), writeFile(join(outside, 'o.mp4'), 'x')]);
+  });
+
   test.each([
     ['an unknown option', ['add', 'x.mp4', '--bogus'], "unknown option '--bogus'"],
     ['a missing file', ['add', 'missing.mp4'], 'missing.mp4 does not exist'],
@@ -288,7 +302,6 @@ describe('what is wrong is refused with 2, and nothing is enqueued', () => {
     ['an unknown upload', ['status', 'nope'], 'there is no upload nope'],
     ['an unknown state', ['list', '--state', 'nope'], 'state must be one of queued'],
   ])('%s', async (_, args, words) => {
-    await Promise.all([video('ok.mp4', 10), writeFile(join(outside, 'o.mp4'), 'x')]);
     const { exitCode, stdout, stderr } = await run(args, withoutWorker);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(/^vod-upload: /);
@@ -296,7 +309,6 @@ describe('what is wrong is refused with 2, and nothing is enqueued', () => {
   });
 
   test('every wrong file is named, and with --json there is an object for each file', async () => {
-    await video('right.mp4', 10);
     const before = (await json(['list'], withoutWorker)).records.length;
     const { exitCode, stderr, records } = await json(
       ['add', 'gone.mp4', 'right.mp4', '../outside/o.mp4'],
@@ -313,17 +325,12 @@ describe('what is wrong is refused with 2, and nothing is enqueued', () => {
   });
 });
 
-test('while Redis is away a command fails within seconds and says why', async () => {
-  await video('nowhere.mp4', 10);
-  const startedAt = performance.now();
-  const { exitCode, record, stderr } = await json(['add', 'nowhere.mp4', '--wait'], {
-    REDIS_URL: 'redis://127.0.0.1:1',
-  });
-  expect(performance.now() - startedAt).toBeLessThan(30_000);
+test('a command that finds no Redis fails and says why', async () => {
+  const { exitCode, record, stderr } = await withoutRedis;
   expect(exitCode).toBe(1);
   expect(record).toMatchObject({ outcome: null, error: { code: 'REDIS_UNAVAILABLE', retryable: true } });
   expect(stderr).toMatch(
-    /^vod-upload: Redis at redis:\/\/127\.0\.0\.1:1\/? did not answer .*ECONNREFUSED.*\n$/,
+    /^vod-upload: Redis at redis:\/\/127\.0\.0\.1:1\/? did not answer within 5 s .*ECONNREFUSED.*\n$/,
   );
 });
 

@@ -1,8 +1,8 @@
 import { Queue } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Upload } from '../../src/index.ts';
+import { CliProcess } from '../support/cli-process.ts';
 import { useWorld } from '../support/use-world.ts';
-import { CliProcess } from './cli-process.ts';
 
 /** PullEvent is held for 250 ms, and what is not confirmed comes again after 1.5 s. */
 const { world, source, inject, stats } = useWorld({ quotaWindowMs: 3000 });

@@ -24,6 +24,7 @@ let queues: Record<Stage, Queue>;
 let outside: string;
 /** Paths by which it, or worse, might be reached. */
 let paths: string[];
+let seed = 0;
 
 beforeAll(async () => {
   world = await World.create();
@@ -56,14 +57,12 @@ beforeAll(async () => {
     world.sources,
     '/dev/zero',
   ];
-  worker = await world.worker().ready();
+  worker = await startWorker();
 });
 afterEach(async () => {
   // Whatever it was given: it is the same process, and it works.
   expect(worker.running).toBe(true);
-  const path = await writeRandomFile(join(world.sources, 'honest.mp4'), 2 * MIB + 1, Math.random() * 1e6);
-  const result = await (await world.uploads.add({ source: path })).result();
-  expect(result.outcome).toBe('completed');
+  await uploadHonestly();
   world.emulator.control.resetStats();
 });
 afterAll(async () => {
@@ -72,9 +71,25 @@ afterAll(async () => {
   await world.close();
 });
 
+/** Locks run out when a test says so, and never by themselves. */
+async function startWorker(): Promise<WorkerProcess> {
+  return await world.worker({ LOCK_DURATION_MS: '600000' }).ready();
+}
+
+/** Another one each time, of three parts. */
+async function honestFile(): Promise<string> {
+  seed += 1;
+  return await writeRandomFile(join(world.sources, `honest-${seed}.mp4`), 2 * MIB + 1, seed);
+}
+
+async function uploadHonestly(): Promise<void> {
+  const upload = await world.uploads.add({ source: await honestFile() });
+  expect((await upload.result()).outcome).toBe('completed');
+}
+
 async function ended(job: Job): Promise<string> {
   await expect
-    .poll(() => job.getState(), { timeout: 30_000, message: JSON.stringify(job.data).slice(0, 200) })
+    .poll(() => job.getState(), { message: JSON.stringify(job.data).slice(0, 200) })
     .toMatch(/failed|completed/);
   const { failedReason } = await reload(job);
   return failedReason ?? '(it completed)';
@@ -93,8 +108,7 @@ function stageOf(job: Job): Stage {
 
 /** An upload that seems to be under way, so that its forged children are not simply too late. */
 async function livingUpload(): Promise<string> {
-  const path = await writeRandomFile(join(world.sources, 'decoy.mp4'), 10, 5);
-  const upload = await world.uploads.add({ source: path, delay: 3_600_000 });
+  const upload = await world.uploads.add({ source: await honestFile(), delay: 3_600_000 });
   return upload.id;
 }
 
@@ -105,6 +119,7 @@ const requests = (): number => {
 
 test('a part of a file outside the roots is not read and not sent, however it is named', async () => {
   const uploadId = await livingUpload();
+  const forged: { source: string; job: Job }[] = [];
   for (const source of paths) {
     // The forger knows the file, its times and its inode, and gets every field right.
     const stats = await stat(source.replaceAll('\0', ''), { bigint: true }).catch(() => undefined);
@@ -123,7 +138,9 @@ test('a part of a file outside the roots is not read and not sent, however it is
       dataSize: Math.min(size, 20),
     };
     expect(() => parsePartData(data)).not.toThrow();
-    const job = await queues.part.add('forged', data);
+    forged.push({ source, job: await queues.part.add('forged', data) });
+  }
+  for (const { source, job } of forged) {
     expect(await ended(job), source).toMatch(/\[SOURCE_(OUTSIDE_ROOTS|NOT_FOUND|NOT_A_FILE)\]$/);
   }
   expect(requests()).toBe(0);
@@ -131,10 +148,11 @@ test('a part of a file outside the roots is not read and not sent, however it is
 
 test('the same goes for hashes, and for whole uploads', async () => {
   const uploadId = await livingUpload();
+  const forged: { source: string; job: Job }[] = [];
   for (const source of paths) {
     const data = { schema: SCHEMA_VERSION, uploadId, run: { attempt: 1, round: 0 }, source };
     expect(() => parseHashData(data)).not.toThrow();
-    expect(await ended(await queues.hash.add('forged', data)), source).toMatch(/\[SOURCE_\w+\]$/);
+    forged.push({ source, job: await queues.hash.add('forged', data) });
     const upload = await queues.upload.add('forged', {
       schema: SCHEMA_VERSION,
       source,
@@ -142,8 +160,9 @@ test('the same goes for hashes, and for whole uploads', async () => {
       priority: 5,
       nonce: 'n',
     });
-    expect(await ended(upload), source).toMatch(/\[SOURCE_\w+\]$/);
+    forged.push({ source, job: upload });
   }
+  for (const { source, job } of forged) expect(await ended(job), source).toMatch(/\[SOURCE_\w+\]$/);
   expect(requests()).toBe(0);
   // No reason that anybody can read holds what the file holds.
   expect(worker.output).not.toContain(CONFIDENTIAL);
@@ -185,16 +204,19 @@ test('data that is no sense is refused at once, in words', async () => {
     { ...part, hashed: { ...part.hashed, version: nested(500) } },
     JSON.parse('{"__proto__":{"schema":1},"constructor":{"prototype":{}}}'),
   ];
+  const forged: { stage: Stage; what: string; job: Job }[] = [];
   for (const stage of ['upload', 'hash', 'init', 'part', 'finish', 'transcode', 'webhook'] as const) {
     for (const data of senseless) {
       const job = await queues[stage].add('forged', data, { attempts: 1000, backoff: 1 });
-      const what = `${stage} ${JSON.stringify(data).slice(0, 100)}`;
-      const reason = await ended(job);
-      expect(reason, what).toMatch(/\[(INVALID_JOB|SOURCE_\w+)\]$|^\(it completed\)$/);
-      expect(reason.length, what).toBeLessThan(500);
-      // A part, or what looks enough like a hash, of an upload that doesn't exist is skipped, or refused by its file.
-      if (reason === '(it completed)') expect(stage, what).toBe('part');
+      forged.push({ stage, what: `${stage} ${JSON.stringify(data).slice(0, 100)}`, job });
     }
+  }
+  for (const { stage, what, job } of forged) {
+    const reason = await ended(job);
+    expect(reason, what).toMatch(/\[(INVALID_JOB|SOURCE_\w+)\]$|^\(it completed\)$/);
+    expect(reason.length, what).toBeLessThan(500);
+    // A part, or what looks enough like a hash, of an upload that doesn't exist is skipped, or refused by its file.
+    if (reason === '(it completed)') expect(stage, what).toBe('part');
   }
   expect(requests()).toBe(0);
 });
@@ -209,13 +231,14 @@ test('bytes that are no JSON, at the heart of a job, cost that job only', async 
     }),
   );
   await queues.part.resume();
-  const path = await writeRandomFile(join(world.sources, 'meanwhile.mp4'), 3 * MIB, 123);
-  expect((await (await world.uploads.add({ source: path })).result()).outcome).toBe('completed');
-  // They come back when their locks have run out, until BullMQ gives them up; not in a busy loop.
+  await uploadHonestly();
   const errors = () => worker.lines.filter(({ msg }) => msg === 'worker error').length;
-  const before = errors();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
-  expect(errors() - before).toBeLessThan(30);
+  await expect.poll(errors).toBe(4);
+  // They come back once each time that their locks have run out, not in a busy loop.
+  await world.expireLocks();
+  await expect.poll(errors).toBe(8);
+  await uploadHonestly();
+  expect(errors()).toBe(8);
   await redis.unlink(...broken.map((id) => queues.part.toKey(id)));
 });
 
@@ -223,9 +246,20 @@ test('what else lies beside the jobs may be anything', async () => {
   const { prefix } = world;
   await redis.publish(`${prefix}:vod-abort`, '{"$":"\0'.repeat(1000));
   await redis.publish(`${prefix}:vod-abort`, '');
-  await redis.set(`${prefix}:vod-hold`, '{broken', 'PX', 3000);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
-  expect(worker.running).toBe(true);
-  await redis.del(`${prefix}:vod-hold`);
+  // What is published after that is still heard.
+  const { control } = world.emulator;
+  control.inject({ action: 'UploadPart', effect: { kind: 'gate', name: 'cancelled' } });
+  const cancelled = await world.uploads.add({ source: await honestFile() });
+  await control.gateReached('cancelled', 1);
+  expect(await world.uploads.cancel(cancelled.id)).toBe(true);
+  await expect(cancelled.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+
+  const holds = ['vod-hold', 'vod-api-hold'].map((name) => `${prefix}:${name}`);
+  for (const key of holds) await redis.set(key, '{broken');
+  // It looks at them when it starts.
+  await worker.end('SIGTERM');
+  worker = await startWorker();
+  await uploadHonestly();
+  await redis.del(...holds);
   expect(await readFile(outside, 'utf8')).toBe(CONFIDENTIAL);
 });

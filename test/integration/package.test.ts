@@ -4,19 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeRandomFile } from '../support/files.ts';
 import { LoggedProcess, ROOT } from '../support/process.ts';
-import { World } from '../support/world.ts';
+import { useWorld } from '../support/use-world.ts';
 
 const run = promisify(execFile);
 
-let world: World;
+const { world, source } = useWorld();
+
 /** An application's folder with the package, as it would be published, in its node_modules. */
 let app: string;
 let installed: string;
 
 beforeAll(async () => {
-  world = await World.create();
   app = await mkdtemp(join(tmpdir(), 'vod-app-'));
   installed = join(app, 'node_modules', 'vod-upload-worker');
   await mkdir(installed, { recursive: true });
@@ -25,22 +24,19 @@ beforeAll(async () => {
   await run('tar', ['-xzf', archive, '--strip-components=1', '-C', installed]);
   await symlink(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
 });
-afterAll(async () => {
-  await world.close();
-  await rm(app, { recursive: true, force: true });
-});
+afterAll(() => rm(app, { recursive: true, force: true }));
 
 describe('the built package', () => {
   it('runs a worker, and the README’s own example as an application', async () => {
-    const worker = world.worker({}, [], join(installed, 'dist/workers/main.js'));
+    const worker = world().worker({}, [], join(installed, 'dist/workers/main.js'));
     await worker.ready();
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
     const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
-    const source = await writeRandomFile(join(world.sources, 'launch.mp4'), 3_000_000, 1);
+    const path = await source('launch.mp4', 3_000_000);
     const code = example
-      .replace("'redis://127.0.0.1:6379'", JSON.stringify(world.redisUrl))
-      .replace('connection:', `prefix: ${JSON.stringify(world.prefix)}, connection:`)
-      .replace('/srv/videos/launch.mp4', source);
+      .replace("'redis://127.0.0.1:6379'", JSON.stringify(world().redisUrl))
+      .replace('connection:', `prefix: ${JSON.stringify(world().prefix)}, connection:`)
+      .replace('/srv/videos/launch.mp4', path);
     await writeFile(
       join(app, 'app.mts'),
       `${code}\nconsole.log(JSON.stringify({ fileId, url, outcome }));\nawait uploads.close();\n`,
@@ -50,12 +46,12 @@ describe('the built package', () => {
     const printed = JSON.parse(application.output) as Record<string, string>;
     expect(printed).toMatchObject({ outcome: 'completed', fileId: expect.stringMatching(/^\d{19}$/) });
     const bytes = Buffer.from(await (await fetch(printed.url ?? '')).arrayBuffer());
-    expect(bytes.equals(await readFile(source))).toBe(true);
+    expect(bytes.equals(await readFile(path))).toBe(true);
     expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 
   it('serves the pages with all that they load', async () => {
-    const ops = world.ops({}, join(installed, 'dist/src/cli.js'));
+    const ops = world().ops({}, join(installed, 'dist/src/cli.js'));
     await ops.ready();
     const text = await (await fetch(`${ops.url}/uploads`)).text();
     const paths = [...text.matchAll(/(?:href|src)="(\/uploads\/assets\/[^"]+)"/g)].map(([, path]) => path);

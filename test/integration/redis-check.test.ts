@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startRedis } from '../support/redis.ts';
-import { type WorkerProcess, World } from '../support/world.ts';
+import { portWithBus } from '../support/redis-cluster.ts';
+import { useWorld } from '../support/use-world.ts';
+import type { WorkerProcess } from '../support/world.ts';
 
-let world: World;
-beforeAll(async () => {
-  world = await World.create();
-});
-afterAll(() => world.close());
+const { world } = useWorld();
 
 const LOSING = { 'maxmemory-policy': 'allkeys-lru', appendonly: 'no' };
 const SAFE = { 'maxmemory-policy': 'noeviction', appendonly: 'yes' };
@@ -16,9 +14,7 @@ async function workerOn(
   env: Record<string, string> = {},
 ): Promise<WorkerProcess> {
   const { port } = await startRedis(settings);
-  const worker = world.worker({ REDIS_URL: `redis://127.0.0.1:${port}`, ...env });
-  onTestFinished(async () => void (await worker.end()));
-  return worker;
+  return world().worker({ REDIS_URL: `redis://127.0.0.1:${port}`, ...env });
 }
 
 /** Every line that it wrote, each of which must be JSON. */
@@ -54,7 +50,7 @@ describe('a Redis that can lose uploads', () => {
     async (program) => {
       const { port } = await startRedis(LOSING);
       const env = { REDIS_URL: `redis://127.0.0.1:${port}`, REQUIRE_DURABLE_REDIS: '1', LOG_LEVEL: 'info' };
-      const worker = world.worker(env, program === 'src/cli.ts' ? ['worker'] : [], program);
+      const worker = world().worker(env, program === 'src/cli.ts' ? ['worker'] : [], program);
       expect((await worker.exited).code).toBe(2);
       expect(worker.output).toMatch(/can't be trusted with uploads:\n.*allkeys-lru.*\n.*persistence is off/);
       expect(worker.output).not.toMatch(/ at .*\.ts:\d/);
@@ -81,4 +77,11 @@ test('where CONFIG is forbidden, that persistence can’t be told is said at deb
   ).ready();
   await worker.end('SIGTERM');
   expect(linesOf(worker).map(({ msg }) => msg)).toContainEqual(expect.stringContaining('can not be told'));
+});
+
+test('a node of a cluster that is taken for a server is told as such', async () => {
+  const { port } = await startRedis({ 'cluster-enabled': 'yes' }, await portWithBus());
+  const worker = world().worker({ REDIS_URL: `redis://127.0.0.1:${port}` });
+  expect((await worker.exited).code).toBe(2);
+  expect(worker.output).toContain('it is a node of a cluster (set REDIS_CLUSTER_NODES instead of REDIS_URL)');
 });

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/emulator/server.ts';
 import type { Upload, UploadOptions } from '../../src/index.ts';
 import { STAGES } from '../../src/queue/names.ts';
+import { CliProcess } from '../support/cli-process.ts';
 import { useWorld } from '../support/use-world.ts';
-import { CliProcess } from './cli-process.ts';
 
 /** Events that are not confirmed come again after 1.5 s. */
 const { world, source, inject, stats } = useWorld({ quotaWindowMs: 3000, transcodeMs: 300 });

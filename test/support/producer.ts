@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, onTestFinished } from 'vitest';
-import { type RedisLocation, type Upload, type UploadResult, VodUploads } from '../../src/index.ts';
+import { type RedisLocation, type UploadResult, VodUploads } from '../../src/index.ts';
 import type { WorldOfTests } from './use-world.ts';
 import type { World } from './world.ts';
 
@@ -9,11 +9,6 @@ export function startProducer(world: World, connection: RedisLocation, ca?: stri
   const uploads = new VodUploads({ connection, prefix: world.prefix, ...(ca !== undefined && { ca }) });
   onTestFinished(() => uploads.close());
   return uploads;
-}
-
-/** Resolves when VOD has a part of the upload. */
-export async function untilSending(upload: Upload): Promise<void> {
-  for await (const { bytesSent } of upload.progress()) if (bytesSent > 0) return;
 }
 
 /** Each upload was sent, and VOD has stored its file once, byte for byte. */

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { canListen, freePort } from '../../src/demo/free-port.ts';
-import { type CustomRedis, startRedis } from './redis.ts';
+import { type CustomRedis, startRedis, untilReplicated } from './redis.ts';
 
 /** A Redis Cluster of three primaries on the loopback interface, one of which has a replica; it ends with the test. */
 export interface TestCluster {
@@ -10,11 +10,22 @@ export interface TestCluster {
   readonly nodes: string;
   /** The primary that has the keys that the cluster was started for. */
   readonly owner: CustomRedis;
-  /** Takes over from it. */
+  /** Takes over from it, when {@link TestCluster.takeOver} says so. */
   readonly replica: CustomRedis;
   /** A connection to a node, by an administrator. */
   admin(node: CustomRedis): Redis;
+  /**
+   * Kills the owner when its replica has all that it had; resolves when the others know that it is gone. No node takes
+   * its place.
+   */
+  killOwner(): Promise<void>;
+  /** Lets the replica take the owner's place; resolves when it has. */
+  takeOver(): Promise<void>;
 }
+
+/** The nodes don't take each other for dead, however busy the machine is, until a test wants them to. */
+const STILL_MS = 600_000;
+const NOTICE_MS = 1000;
 
 const SLOTS = 16_384;
 const PRIMARIES = 3;
@@ -30,7 +41,8 @@ export async function startCluster(
 ): Promise<TestCluster> {
   const settings = {
     'cluster-enabled': 'yes',
-    'cluster-node-timeout': '1000',
+    'cluster-node-timeout': String(STILL_MS),
+    'cluster-replica-no-failover': 'yes',
     // A replica that was cut off for a while may take over all the same: better old than none.
     'cluster-replica-validity-factor': '0',
     appendonly: 'yes',
@@ -71,7 +83,34 @@ export async function startCluster(
       await expect.poll(() => redis.cluster('INFO')).toMatch(/cluster_state:ok.*cluster_known_nodes:4/s);
     }),
   );
-  return { nodes: nodes.map(({ port }) => `127.0.0.1:${port}`).join(','), all: nodes, owner, replica, admin };
+  const others = nodes.filter((node) => node !== owner).map(admin);
+  const setTimeouts = (redises: readonly Redis[], ms: number) =>
+    Promise.all(redises.map((redis) => redis.config('SET', 'cluster-node-timeout', String(ms))));
+  return {
+    nodes: nodes.map(({ port }) => `127.0.0.1:${port}`).join(','),
+    all: nodes,
+    owner,
+    replica,
+    admin,
+    async killOwner() {
+      await untilReplicated(admin(owner), `${key}still`);
+      await owner.child.kill();
+      await setTimeouts(others, NOTICE_MS);
+      for (const redis of others) {
+        await expect.poll(() => redis.cluster('INFO')).toContain('cluster_state:fail');
+      }
+      await setTimeouts(others, STILL_MS);
+    },
+    async takeOver() {
+      // By this it also knows when to try again.
+      await setTimeouts([follower], NOTICE_MS);
+      await follower.config('SET', 'cluster-replica-no-failover', 'no');
+      for (const redis of others) {
+        await expect.poll(() => redis.cluster('INFO')).toContain('cluster_state:ok');
+      }
+      await setTimeouts([follower], STILL_MS);
+    },
+  };
 }
 
 /** Nodes talk to each other on the port that is greater by this. */
@@ -79,7 +118,8 @@ const BUS_OFFSET = 10_000;
 /** Above it the bus could meet ports of outgoing connections. */
 const HIGHEST_PORT = 22_000;
 
-async function portWithBus(): Promise<number> {
+/** A free port of a node, whose bus has one, too. */
+export async function portWithBus(): Promise<number> {
   for (;;) {
     const port = await freePort();
     if (port < HIGHEST_PORT && (await canListen(port + BUS_OFFSET))) return port;

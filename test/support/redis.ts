@@ -39,6 +39,12 @@ export async function startRedis(
   return { port, dir, child };
 }
 
+/** Resolves when a replica has all that its primary had. @param key one that the primary may write */
+export async function untilReplicated(primary: Redis, key: string): Promise<void> {
+  await primary.set(key, '');
+  expect(await primary.wait(1, 0)).toBe(1);
+}
+
 /** Makes a user `uploads` of the rights that docs/security.md tells to give. */
 export async function grantDocumentedRights(
   admin: Redis,

@@ -185,9 +185,10 @@ export class World {
   /**
    * Time passes for the locks of all jobs that are at work: they run out, as by themselves when the worker that holds
    * them is dead or frozen. To be called while no other worker runs, which would lose its own.
+   * @param redis where they are; default the world's own
    */
-  async expireLocks(): Promise<void> {
-    await this.#forget('vod-*:*:lock');
+  async expireLocks(redis?: Redis): Promise<void> {
+    await this.#forget('vod-*:*:lock', redis);
   }
 
   /** VOD is gone, until {@link startEmulator}. */
@@ -209,11 +210,11 @@ export class World {
   }
 
   /** Removes keys of this world. */
-  async #forget(pattern: string): Promise<void> {
-    const redis = new Redis(this.redisUrl);
+  async #forget(pattern: string, given?: Redis): Promise<void> {
+    const redis = given ?? new Redis(this.redisUrl);
     const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}:${pattern}`);
     if (keys.length > 0) await redis.unlink(keys);
-    redis.disconnect();
+    if (given === undefined) redis.disconnect();
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
-import { ROOT } from '../support/process.ts';
+import { COMPILE_CACHE, ROOT } from './process.ts';
 
 const CLI = join(ROOT, 'src', 'cli.ts');
 
@@ -23,7 +23,7 @@ export class CliProcess {
 
   constructor(args: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }) {
     const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, ...options.env };
+    const env = { PATH, HOME, ...COMPILE_CACHE, ...options.env };
     this.child = spawn(process.execPath, [CLI, ...args], {
       cwd: options.cwd,
       env,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type RedisLocation, RedisUnavailableError, type Upload } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
-import { expectStoredOnce, startProducer, untilSending } from '../support/producer.ts';
+import { expectStoredOnce, startProducer } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { grantDocumentedRights } from '../support/redis.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
@@ -10,7 +10,10 @@ import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
 
-const { world, source, inject, stats, slowParts, download } = useWorld();
+/** Parts that a worker sends at a time, unless told otherwise. */
+const SLOTS = 8;
+
+const { world, source, inject, gate, stats, download } = useWorld();
 
 const producer = (connection: RedisLocation, ca?: string) => startProducer(world(), connection, ca);
 
@@ -26,20 +29,18 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
     onCompleted: ({ uploadId }) => told.push(uploadId),
     onError: () => {},
   });
-  slowParts(200);
+  const parts = gate({ action: 'UploadPart', after: 5 });
   const paths = await Promise.all(['a', 'b', 'c'].map((name) => source(`${name}.mp4`, 12 * MIB)));
   const added = await uploads.addMany(paths.map((path) => ({ source: path })));
   const results = Promise.all(added.map((upload) => upload.result()));
-  await untilSending(added[0] as Upload);
+  await parts.reached(2 * SLOTS);
 
-  // The replica is kept from taking over, so that there is time to see what producers are told meanwhile.
-  process.kill(cluster.replica.child.pid, 'SIGSTOP');
-  await cluster.owner.child.kill();
+  await cluster.killOwner();
   const late = { source: await source('late.mp4', MIB), key: 'late' };
-  const startedAt = performance.now();
   await expect(uploads.add(late)).rejects.toBeInstanceOf(RedisUnavailableError);
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
-  process.kill(cluster.replica.child.pid, 'SIGCONT');
+  // VOD takes parts that nobody can write down yet.
+  parts.open();
+  await cluster.takeOver();
   let lateUpload: Upload | undefined;
   await expect
     .poll(async () => {
@@ -63,14 +64,18 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   const failing = await uploads.add({ source: await source('fails.mp4', 2 * MIB) });
   await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
   expect((await (await uploads.retry(failing.id)).result()).outcome).toBe('completed');
+  const held = gate({ action: 'UploadPart' });
   const cancelled = await uploads.add({ source: await source('cancelled.mp4', 40 * MIB) });
-  await untilSending(cancelled);
+  await held.reached();
   expect(await uploads.cancel(cancelled.id)).toBe(true);
-  const metrics = parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
-  expect(sumOf(metrics, 'vod_queue_workers', { queue: 'vod-part' })).toBe(workers.length);
-  expect(sumOf(metrics, 'vod_queue_jobs', { queue: 'vod-upload', state: 'completed' })).toBe(5);
-  const memory = /used_memory:(\d+)/.exec(await cluster.admin(cluster.replica).info('memory'))?.[1];
-  expect(sumOf(metrics, 'vod_redis_memory_used_bytes') / Number(memory)).toBeCloseTo(1, 0);
+  const metrics = async () => parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
+  // A worker that had nothing to do may still be on its way there.
+  await expect
+    .poll(async () => sumOf(await metrics(), 'vod_queue_workers', { queue: 'vod-part' }))
+    .toBe(workers.length);
+  expect(sumOf(await metrics(), 'vod_queue_jobs', { queue: 'vod-upload', state: 'completed' })).toBe(5);
+  await cluster.admin(cluster.replica).config('SET', 'maxmemory', 1_234_567_890);
+  expect(sumOf(await metrics(), 'vod_redis_memory_max_bytes')).toBe(1_234_567_890);
   for (const worker of workers) expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
 });
 
@@ -97,9 +102,9 @@ test('with TLS and a user of the documented rights, all that workers and produce
   const uploads = producer({ cluster: nodes }, certificates.ca);
   const upload = await uploads.add({ source: await source('tls.mp4', 3 * MIB) });
   expect((await upload.result()).outcome).toBe('completed');
-  slowParts(200);
+  const parts = gate({ action: 'UploadPart' });
   const cancelled = await uploads.add({ source: await source('tls-cancelled.mp4', 40 * MIB) });
-  await untilSending(cancelled);
+  await parts.reached();
   expect(await uploads.cancel(cancelled.id)).toBe(true);
   expect(await uploads.list()).toHaveLength(2);
   const metrics = parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
@@ -112,18 +117,9 @@ test('with TLS and a user of the documented rights, all that workers and produce
     expect(output).not.toContain(encodeURIComponent(password));
   }
 
-  const startedAt = performance.now();
   const wrong = producer({ cluster: nodes.replace('pass', 'planted') }, certificates.ca);
   await expect(wrong.list()).rejects.toThrow(
     /rediss:\/\/uploads:\*\*\*@.* refuses these credentials.*REDIS_CLUSTER_NODES/,
   );
   await expect(producer({ cluster: nodes }).list()).rejects.toThrow(/certificate that is not trusted/);
-  expect(performance.now() - startedAt).toBeLessThan(5000);
-});
-
-test('a node of a cluster that is taken for a server is told as such', async () => {
-  const cluster = await startCluster('anything');
-  const worker = world().worker({ REDIS_URL: `redis://127.0.0.1:${cluster.owner.port}` });
-  expect((await worker.exited).code).toBe(2);
-  expect(worker.output).toContain('it is a node of a cluster (set REDIS_CLUSTER_NODES instead of REDIS_URL)');
 });
