@@ -1,6 +1,6 @@
 import type { Browser, ConsoleMessage, Page } from 'playwright-core';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { hasChromium, launchBrowser } from '../support/browser.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { hasChromium, launchBrowser, openContext } from '../support/browser.ts';
 import { renewSpeed } from '../support/seed.ts';
 import { useOps } from '../support/use-ops.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -21,8 +21,7 @@ beforeAll(async () => {
 /** A page of somebody who has logged in, and what it asked for and complained of. */
 async function open(url: string): Promise<{ page: Page; asked: string[]; complaints: string[] }> {
   const credentials = { httpCredentials: { username: 'alice', password: 'secret' } };
-  const context = await browser.newContext({ ...credentials, viewport: { width: 1280, height: 900 } });
-  onTestFinished(() => context.close());
+  const context = await openContext(browser, credentials);
   await context.addInitScript(OFTEN);
   const asked: string[] = [];
   const complaints: string[] = [];

@@ -179,6 +179,12 @@ describe('buttons', () => {
     expect(await where(ids[1], '')).toBe(`/uploads/${ids[1]}?did=marked`);
     expect(await where(ids[2], 'https://elsewhere.example/')).toBe(`/uploads/${ids[2]}?did=marked`);
     expect((await get(`${ops().url}/uploads/${ids[1]}`)).text).toContain('It is being cancelled');
+    await world().worker().ready();
+    await expect
+      .poll(async () => (await world().uploads.list({ state: 'cancelled' })).length)
+      .toBe(ids.length);
+    expect(await where(ids[1], '')).toBe(`/uploads/${ids[1]}?did=cancelled`);
+    expect((await get(`${ops().url}/uploads/${ids[1]}?did=cancelled`)).text).toContain('It is cancelled.');
   });
 });
 
