@@ -49,6 +49,7 @@ export function startEvents(
   if (config.events.callbackOnly) return { worker, puller: undefined };
   const puller = new Puller({
     ...{ api, queue: queues.events, rates: eventRates(config, redis), backoff, log },
+    minuteMs: config.vod.quotaWindowMs,
     accountProbeMs: config.probeMs.account,
   });
   return { worker, puller };

@@ -126,7 +126,8 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     total === undefined ? undefined : new SharedRate(redis, `${config.queuePrefix}:bandwidth`, total);
   const slots = new PartSlots(partConcurrency, log);
   const cache = new HashCache(redis, config.queuePrefix);
-  const call = createVodCall(breaker);
+  const { quotaWindowMs } = config.vod;
+  const call = createVodCall(breaker, quotaWindowMs);
   const openFiles = new OpenFiles(roots);
   consume(
     'hash',
@@ -146,7 +147,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     'transcode',
     CONTROL_CONCURRENCY,
     parseTranscodeData,
-    transcodeProcessor({ api, call: createVodCall(apiBreaker) }),
+    transcodeProcessor({ api, call: createVodCall(apiBreaker, quotaWindowMs) }),
     { breaker: apiBreaker },
   );
   const relay = startWebhooks(consume, deps);

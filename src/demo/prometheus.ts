@@ -22,7 +22,7 @@ const RULES = fileURLToPath(
 );
 
 /**
- * Starts a Prometheus that scrapes these processes every second or so, with this project's rules.
+ * Starts a Prometheus that scrapes these processes every other second, with this project's rules.
  * @param options.targets the job's name and the URL of each process
  * @returns undefined where there is no Prometheus on this machine
  * @throws {UploaderError} CHILD_FAILED with its last words when it doesn't start
@@ -31,12 +31,14 @@ export async function startPrometheus(options: {
   /** A folder for its data. */
   readonly dir: string;
   readonly targets: readonly { readonly job: string; readonly url: string }[];
+  /** How often processes are scraped and rules evaluated, as Prometheus writes it; default 2s. */
+  readonly interval?: string;
   readonly signal?: AbortSignal | undefined;
 }): Promise<PrometheusServer | undefined> {
-  const { dir, targets, signal } = options;
+  const { dir, targets, interval = '2s', signal } = options;
   await mkdir(dir, { recursive: true });
   const file = join(dir, 'prometheus.json');
-  await writeFile(file, JSON.stringify(await configuration(targets)));
+  await writeFile(file, JSON.stringify(await configuration(targets, interval)));
   const port = await freePort();
   try {
     const child = await startChild({
@@ -58,9 +60,11 @@ export async function startPrometheus(options: {
 }
 
 /** Prometheus reads YAML, and JSON is YAML. */
-async function configuration(targets: readonly { readonly job: string; readonly url: string }[]) {
+async function configuration(
+  targets: readonly { readonly job: string; readonly url: string }[],
+  interval: string,
+) {
   const rules = (await readdir(RULES)).filter((name) => /\.(alerts|rules)\.yml$/.test(name));
-  const interval = '2s';
   return {
     global: { scrape_interval: interval, evaluation_interval: interval },
     rule_files: rules.map((name) => join(RULES, name)),

@@ -16,8 +16,9 @@ const REFUSAL_DELAY_MS = 500;
 export function createLogin(options: {
   readonly users: readonly OpsUser[];
   readonly log: Logger;
+  readonly sleep?: (ms: number) => Promise<unknown>;
 }): MiddlewareHandler {
-  const { users, log } = options;
+  const { users, log, sleep = setTimeout } = options;
   const known = users.map(({ name, password }) => digest(name, password));
   let refusals = 0;
   return async (context, next) => {
@@ -29,7 +30,7 @@ export function createLogin(options: {
       refusals++;
       const user = users.find(({ name }) => name === username)?.name;
       log.warn({ user, from: getConnInfo(context).remote.address, refusals }, 'login refused');
-      await setTimeout(REFUSAL_DELAY_MS);
+      await sleep(REFUSAL_DELAY_MS);
     }
     const challenge = { 'www-authenticate': 'Basic realm="vod-upload", charset="UTF-8"' };
     return context.text('Log in as one of OPS_USERS.\n', 401, challenge);

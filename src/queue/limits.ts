@@ -39,6 +39,14 @@ export function steadyRate(quota: number, minuteMs = 60_000): number {
   return (quota * 0.98 * 1000) / minuteMs;
 }
 
+/**
+ * How long a queue is held after a refusal for quota.
+ * @param holdMs where the service's minute is 60 s; @param minuteMs how long it is
+ */
+export function holdIn(holdMs: number, minuteMs: number): number {
+  return Math.ceil((holdMs * minuteMs) / 60_000);
+}
+
 /** Sets the limit that binds every worker of this queue, on every replica. */
 export async function setLimit(queue: Queue, { max, windowMs }: RateWindow): Promise<void> {
   await queue.setGlobalRateLimit(max, windowMs);

@@ -51,6 +51,8 @@ export interface VodUploadsOptions {
   readonly sourceRoots?: readonly string[];
   /** The workers' WEBHOOK_ALLOW_PRIVATE: whether webhooks may be unencrypted, and of private networks. Default false. */
   readonly allowPrivateWebhooks?: boolean;
+  /** @internal How long a call waits for a connection to Redis, in ms; default 5 s. */
+  readonly patienceMs?: number;
 }
 
 export interface ListOptions {
@@ -96,6 +98,7 @@ export class VodUploads {
   readonly #watch: Watch;
   readonly #subscriptions = new Set<Subscription>();
   readonly #allowPrivateWebhooks: boolean;
+  readonly #patience: { readonly timeoutMs?: number };
   readonly #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: VodUploadsOptions) {
@@ -113,6 +116,7 @@ export class VodUploads {
     this.#watch = new Watch(this.#target, prefix);
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
+    this.#patience = options.patienceMs === undefined ? {} : { timeoutMs: options.patienceMs };
     this.#roots?.catch(() => {});
   }
 
@@ -349,7 +353,7 @@ export class VodUploads {
   }
 
   async #call<T>(call: () => Promise<T>): Promise<T> {
-    await untilReady(this.#redis, this.#location);
+    await untilReady(this.#redis, this.#location, this.#patience);
     try {
       return await call();
     } catch (error) {

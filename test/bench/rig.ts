@@ -7,7 +7,7 @@ import { VodUploads } from '../../src/index.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { ROOT } from '../support/process.ts';
 import { runDirectory } from '../support/whole-run.ts';
-import { ACCOUNT, WorkerProcess } from '../support/world.ts';
+import { ACCOUNT, OpsProcess, WorkerProcess } from '../support/world.ts';
 import type { SinkStats } from './sink.ts';
 import { cpuMs } from './usage.ts';
 
@@ -34,6 +34,8 @@ export interface RigOptions {
 /** All that a benchmark runs against, on this machine's loopback and its own: Redis with AOF, a sink, sources, workers. */
 export class Rig {
   readonly uploads: VodUploads;
+  readonly redisUrl: string;
+  readonly prefix = '{vod}';
   readonly sinkUrl: string;
   readonly #dir: string;
   readonly #program: string;
@@ -41,12 +43,14 @@ export class Rig {
   readonly #client: Redis;
   readonly #sink: Child;
   #workers: WorkerProcess[] = [];
+  #ops: OpsProcess | undefined;
 
   private constructor(dir: string, program: string, redis: RedisServer, sink: Child) {
     this.#dir = dir;
     this.#program = program;
     this.#redis = redis;
     this.#sink = sink;
+    this.redisUrl = redis.url;
     this.#client = new Redis(redis.url);
     this.sinkUrl = `http://127.0.0.1:${/\d+$/.exec(sink.readyLine)?.[0]}/v2/index.php`;
     this.uploads = new VodUploads({ connection: redis.url, sourceRoots: [this.sources] });
@@ -83,6 +87,14 @@ export class Rig {
     });
     this.#workers.push(worker);
     return await worker.ready();
+  }
+
+  /** The process that serves the pages, as a user gets it. */
+  async ops(): Promise<OpsProcess> {
+    const program = this.#program.replace('workers/main', 'src/cli');
+    const env = { REDIS_URL: this.redisUrl, OPS_PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
+    this.#ops = new OpsProcess([join(ROOT, program), 'ops'], env);
+    return await this.#ops.ready();
   }
 
   /** Ends all workers, as a deploy does. */
@@ -131,6 +143,7 @@ export class Rig {
 
   async close(): Promise<void> {
     await this.endWorkers();
+    await this.#ops?.end('SIGTERM');
     await this.uploads.close();
     this.#client.disconnect();
     await this.#sink.stop();

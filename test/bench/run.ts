@@ -9,6 +9,7 @@ import { fairness } from './fairness.ts';
 import { hash } from './hash.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
+import { pages } from './pages.ts';
 import { parts } from './parts.ts';
 import { scale } from './scale.ts';
 import { slots } from './slots.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scale,
   fairness,
   memory,
+  pages,
 ];
 
 /** As it is shipped. */

@@ -9,7 +9,7 @@ import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
 
 const MIB = 1048576;
 
-const { world, source, inject, stats } = useWorld();
+const { world, source, inject, gate, stats } = useWorld({ ownRedis: true });
 
 describe("a worker's metrics", () => {
   it('agree with what VOD counts, through success, retry, quota, resume, instant and failure', async () => {
@@ -23,7 +23,8 @@ describe("a worker's metrics", () => {
     await sendFirstParts(path.half, 3);
     world().emulator.control.resetStats();
 
-    const worker = await world().worker({ PART_CONCURRENCY: '4' }).ready();
+    // Of a short minute the hold for quota is short as well.
+    const worker = await world().worker({ PART_CONCURRENCY: '4', VOD_QUOTA_WINDOW_MS: '4000' }).ready();
     const upload = async (file: string) => await (await world().uploads.add({ source: file })).result();
     expect((await upload(path.plain)).outcome).toBe('completed');
     inject({ action: 'UploadPart', effect: { kind: 'code', code: -10005, canRetry: 1 }, count: 2 });
@@ -95,21 +96,23 @@ describe("a worker's metrics", () => {
   });
 
   it('say which stages a worker works on, and none once it drains', async () => {
-    const worker = await world().worker({}, ['--stages', 'hash,part']).ready();
+    const [worker] = await Promise.all([
+      world().worker({}, ['--stages', 'hash,part']).ready(),
+      world().worker({}, ['--stages', 'upload,init,finish']).ready(),
+    ]);
     const running = async () =>
       (await worker.metrics())
         .filter(({ name, value }) => name === 'vod_worker_running' && value === 1)
         .map(({ labels }) => labels.queue);
     expect(await running()).toEqual(['vod-hash', 'vod-part']);
-    inject({ action: 'UploadPart', effect: { kind: 'hang', when: 'before' }, share: 1 });
-    const rest = await world().worker({}, ['--stages', 'upload,init,finish']).ready();
-    await world().uploads.add({ source: await source('slow.mp4', 100) });
-    await expect.poll(() => stats().requests.UploadPart.total).toBe(1);
+    const parts = gate({ action: 'UploadPart' });
+    await world().uploads.add({ source: await source('draining.mp4', 100) });
+    await parts.reached();
     worker.child.kill('SIGTERM');
     await worker.line(({ msg }) => msg === 'draining');
     expect(await running()).toEqual([]);
+    parts.open();
     expect((await worker.exited).code).toBe(0);
-    await rest.end();
   });
 });
 
@@ -136,13 +139,15 @@ describe("a worker's health", () => {
   });
 
   it('has a port of its own for each worker when none is set, and an error for one that is taken', async () => {
-    const urls = [];
-    for (const _ of [1, 2]) {
-      const worker = await world().worker({ METRICS_PORT: '' }).ready();
-      const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
-      urls.push(statusUrl as string);
-      expect((await fetch(`${statusUrl}/readyz`)).status).toBe(200);
-    }
+    const urls = await Promise.all(
+      [1, 2].map(async () => {
+        const { statusUrl } = await world()
+          .worker({ METRICS_PORT: '' })
+          .line(({ msg }) => msg === 'worker is ready');
+        expect((await fetch(`${statusUrl}/readyz`)).status).toBe(200);
+        return statusUrl;
+      }),
+    );
     expect(urls[0]).not.toBe(urls[1]);
     const taken = world().worker({ METRICS_PORT: new URL(urls[0] as string).port });
     expect((await taken.exited).code).toBe(2);

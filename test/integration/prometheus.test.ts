@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../../src/demo/free-port.ts';
 import { type PrometheusServer, startPrometheus } from '../../src/demo/prometheus.ts';
 import { hasProgram } from '../support/programs.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
-/** A scrape, an evaluation and, on a busy machine, several of each that come late. */
-const IN_TIME = { timeout: 60_000, interval: 500 };
+/** How often it is asked. */
+const OFTEN = { interval: 100 };
 
 const { world, source, stats } = useWorld();
 
@@ -39,42 +40,41 @@ async function lint(url: string): Promise<string> {
 
 describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
   it('scrapes workers and ops, evaluates the rules on them, and sees when nobody works', async () => {
-    const started = await Promise.all([
-      world().worker({}, ['--stages', 'upload,hash,init,finish']).ready(),
-      world().worker({}, ['--stages', 'part']).ready(),
-      world().ops().ready(),
-    ]);
-    const [control, parts, ops] = started;
-    const workers = await Promise.all(
-      [control, parts].map(async (worker) => {
-        const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
-        return { job: 'vod-upload-worker', url: statusUrl as string };
-      }),
-    );
-    const targets = [...workers, { job: 'vod-upload-ops', url: ops.url }];
-    for (const { url } of targets) expect(await lint(url), url).toBe('');
-    const prometheus = await startPrometheus({ dir: join(world().sources, '..', 'prometheus'), targets });
+    const ports = await Promise.all([freePort(), freePort(), freePort()]);
+    const [controlPort, partsPort, opsPort] = ports.map(String) as [string, string, string];
+    const control = world().worker({ METRICS_PORT: controlPort }, ['--stages', 'upload,hash,init,finish']);
+    const parts = world().worker({ METRICS_PORT: partsPort }, ['--stages', 'part']);
+    const ops = world().ops({ OPS_PORT: opsPort });
+    const targets = ports.map((port) => ({
+      job: String(port) === opsPort ? 'vod-upload-ops' : 'vod-upload-worker',
+      url: `http://127.0.0.1:${port}`,
+    }));
+    // It takes its time before the first scrape, and meanwhile the others start.
+    const prometheus = await startPrometheus({
+      dir: join(world().sources, '..', 'prometheus'),
+      targets,
+      interval: '500ms',
+    });
     if (prometheus === undefined) throw new Error('there was a prometheus a moment ago');
     onTestFinished(() => prometheus.stop());
-    await expect
-      .poll(() => query(prometheus, 'sum by (job) (up)'), IN_TIME)
-      .toEqual({ 'vod-upload-worker': 2, 'vod-upload-ops': 1 });
+    await Promise.all([control.ready(), parts.ready(), ops.ready()]);
+    for (const { url } of targets) expect(await lint(url), url).toBe('');
 
     const path = await source('seen.mp4', 5 * MIB + 1);
     await (await world().uploads.add({ source: path })).result();
     await (await world().uploads.add({ source: path })).result();
     await expect
-      .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'), IN_TIME)
+      .poll(() => query(prometheus, 'sum by (job) (up)'), OFTEN)
+      .toEqual({ 'vod-upload-worker': 2, 'vod-upload-ops': 1 });
+    await expect
+      .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'), OFTEN)
       .toEqual({ completed: 1, instant: 1, failed: 0, cancelled: 0 });
     // Of another worker than the uploads, which is scraped at another time.
     await expect
-      .poll(() => query(prometheus, 'sum(vod_parts_total{outcome="ok"})'), IN_TIME)
+      .poll(() => query(prometheus, 'sum(vod_parts_total{outcome="ok"})'), OFTEN)
       .toEqual({ '': stats().parts.accepted });
     await expect
-      .poll(
-        () => query(prometheus, 'queue_state:vod_queue_jobs:max{queue="vod-upload"} > 0', 'state'),
-        IN_TIME,
-      )
+      .poll(() => query(prometheus, 'queue_state:vod_queue_jobs:max{queue="vod-upload"} > 0', 'state'), OFTEN)
       .toEqual({ completed: 2 });
 
     await Promise.all([control.end('SIGTERM'), parts.end('SIGTERM')]);
@@ -90,7 +90,7 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
       for (const { name, lastError } of rules) expect(lastError, name).toBeUndefined();
       return Object.fromEntries(rules.map(({ name, state }) => [name, state]));
     };
-    await expect.poll(states, IN_TIME).toMatchObject({
+    await expect.poll(states, OFTEN).toMatchObject({
       VodUploadNoWorker: 'pending',
       VodUploadTargetDown: 'pending',
       VodUploadVodOut: 'inactive',

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll } from 'vitest';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from 'playwright-core';
+import { afterAll, onTestFinished } from 'vitest';
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 
@@ -30,6 +30,20 @@ export async function launchBrowser(): Promise<Browser> {
   const browser = await chromium.launch({ executablePath: program, args: QUIET });
   launched.push(browser);
   return browser;
+}
+
+/** As long as `expect.poll` waits: it ends only a test whose awaited event never comes. */
+const AWAITED_MS = 120_000;
+
+/** A window of somebody who was never here before; it is closed with the test. */
+export async function openContext(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(AWAITED_MS);
+  onTestFinished(() => context.close());
+  return context;
 }
 
 function isExecutable(path: string): boolean {

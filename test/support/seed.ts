@@ -4,11 +4,14 @@ import { History, readHistory } from '../../src/queue/history.ts';
 import { QUEUES } from '../../src/queue/names.ts';
 import type { World } from './world.ts';
 
+/** Where uploads can be made to look like something. */
+type Place = Pick<World, 'uploads' | 'redisUrl' | 'prefix'>;
+
 /**
  * Uploads of files that nobody has, in Redis only.
  * @returns their ids
  */
-export async function seedQueued(world: World, count: number): Promise<string[]> {
+export async function seedQueued(world: Place, count: number): Promise<string[]> {
   const sources = Array.from({ length: count }, (_, index) => ({
     source: `/srv/videos/2026/clip number ${index}.mp4`,
     key: `order-${index}`,
@@ -18,7 +21,7 @@ export async function seedQueued(world: World, count: number): Promise<string[]>
 }
 
 /** Makes uploads look as if they waited for InitUpload. */
-export async function seedInitializing(world: World, ids: readonly string[]): Promise<void> {
+export async function seedInitializing(world: Place, ids: readonly string[]): Promise<void> {
   await withQueue(world, async (redis, key) => {
     const progress = { stage: 'initializing', bytesHashed: 5e7, bytesSent: 0, totalBytes: 5e7 };
     for (let from = 0; from < ids.length; from += 1000) {
@@ -36,7 +39,7 @@ export async function seedInitializing(world: World, ids: readonly string[]): Pr
 
 /** Makes an upload look as if some of its parts were sent, one at work, one to be tried again. */
 export async function seedParts(
-  world: World,
+  world: Place,
   id: string,
   parts: { count: number; sent: number },
 ): Promise<void> {
@@ -62,8 +65,17 @@ export async function seedParts(
   });
 }
 
+/** Makes the speed that a worker has written last one of now: after some seconds it is shown no longer. */
+export async function renewSpeed(world: Place, id: string): Promise<void> {
+  await withQueue(world, async (redis, key) => {
+    const job = key(`vod-upload:${id}`);
+    const progress = JSON.parse((await redis.hget(job, 'progress')) ?? '{}') as object;
+    await redis.hset(job, 'progress', JSON.stringify({ ...progress, at: Date.now() }));
+  });
+}
+
 /** Writes down what happened to an upload, as workers do. */
-export async function seedHistory(world: World, id: string, text: string): Promise<void> {
+export async function seedHistory(world: Place, id: string, text: string): Promise<void> {
   await withQueue(world, async (redis) => {
     const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
     new History(queue).record(id, text);
@@ -74,7 +86,7 @@ export async function seedHistory(world: World, id: string, text: string): Promi
 
 /** @param use gets a connection, and what makes a key of this world's */
 export async function withQueue<T>(
-  world: World,
+  world: Place,
   use: (redis: Redis, key: (name: string) => string) => Promise<T>,
 ): Promise<T> {
   const redis = new Redis(world.redisUrl);

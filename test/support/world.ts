@@ -176,10 +176,15 @@ export class World {
    * named. It ends with the test.
    */
   ops(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
-    const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
-    const ops = new OpsProcess([program, 'ops'], { ...usual, ...env });
+    const ops = this.startOps(env, program);
     this.#processes.push(ops);
     return ops;
+  }
+
+  /** Like {@link ops}, and ends only when it is told to. */
+  startOps(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
+    const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
+    return new OpsProcess([program, 'ops'], { ...usual, ...env });
   }
 
   /**

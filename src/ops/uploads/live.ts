@@ -15,10 +15,18 @@ const MOST_VIEWERS = 32;
  */
 export class Live {
   readonly #turns: Turns;
+  readonly #clock: () => number;
+  readonly #sleep: (ms: number) => Promise<void>;
   #viewers = 0;
 
-  constructor(turns: Turns) {
+  constructor(
+    turns: Turns,
+    clock: () => number = () => performance.now(),
+    sleep: (ms: number) => Promise<void> = pause,
+  ) {
     this.#turns = turns;
+    this.#clock = clock;
+    this.#sleep = sleep;
   }
 
   /** @param key the same for what reads the same */
@@ -41,9 +49,9 @@ export class Live {
 
   async #follow(stream: SSEStreamingApi, key: string, render: () => Promise<string>): Promise<void> {
     let last = '';
-    let sentMs = performance.now();
+    let sentMs = this.#clock();
     while (!stream.aborted) {
-      const startedMs = performance.now();
+      const startedMs = this.#clock();
       const news = await this.#turns.take(key, render).then(
         (data) => ({ event: 'update', data }),
         (error) => ({ event: 'trouble', data: sentenceOf(error).text }),
@@ -53,7 +61,7 @@ export class Live {
       else if (startedMs - sentMs > SILENCE_MS) await stream.write(': nothing new\n\n');
       if (now !== last || startedMs - sentMs > SILENCE_MS) sentMs = startedMs;
       last = now;
-      await pause(Math.max(0, INTERVAL_MS - (performance.now() - startedMs)));
+      await this.#sleep(Math.max(0, INTERVAL_MS - (this.#clock() - startedMs)));
     }
   }
 }

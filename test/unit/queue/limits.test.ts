@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admitsFanOut, rateWindow, steadyRate } from '../../../src/queue/limits.ts';
+import { admitsFanOut, holdIn, rateWindow, steadyRate } from '../../../src/queue/limits.ts';
 
 /** The most starts that any minute can hold when every window is used up: windows open back to back, each in a burst. */
 function worstMinute({ max, windowMs }: { max: number; windowMs: number }, minuteMs = 60_000): number {
@@ -41,6 +41,12 @@ describe('steadyRate', () => {
         },
       ),
     );
+  });
+});
+
+describe('holdIn', () => {
+  it('is as much shorter as the service’s minute', () => {
+    expect([holdIn(15_000, 60_000), holdIn(15_000, 1000)]).toEqual([15_000, 250]);
   });
 });
 
