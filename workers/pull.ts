@@ -3,6 +3,7 @@ import type { Queue } from 'bullmq';
 import type { Logger } from '../src/log.ts';
 import { addEvents } from '../src/queue/event-queue.ts';
 import { failureOf } from '../src/queue/failure.ts';
+import { holdFor } from '../src/queue/limits.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { VodError } from '../src/vod/errors.ts';
@@ -21,6 +22,8 @@ export interface PullerOptions {
   readonly backoff: (failures: number) => number;
   /** The same while the account is refused. */
   readonly accountProbeMs: number;
+  /** How long the service's minute is. */
+  readonly minuteMs: number;
   readonly log: Logger;
 }
 
@@ -100,7 +103,7 @@ export class Puller {
 
   /** Tells a trouble once, however long it lasts. @returns how long to wait, in ms */
   #failed(error: unknown): number {
-    const { log, backoff, accountProbeMs } = this.#options;
+    const { log, backoff, accountProbeMs, minuteMs } = this.#options;
     this.#failures++;
     const { code, message: reason } = failureOf(error);
     const refused = error instanceof VodError && error.kind === 'account';
@@ -111,6 +114,7 @@ export class Puller {
       : 'no events could be pulled; trying again';
     log[level]({ code, reason }, what);
     if (refused) return accountProbeMs;
-    return error instanceof VodError && error.holdMs !== undefined ? error.holdMs : backoff(this.#failures);
+    if (!(error instanceof VodError) || error.holdMs === undefined) return backoff(this.#failures);
+    return holdFor(error.holdMs, minuteMs);
   }
 }

@@ -1,11 +1,13 @@
 import type { Breaker } from '../src/queue/breaker.ts';
 import { QuotaHold } from '../src/queue/consumer.ts';
+import { holdFor } from '../src/queue/limits.ts';
 import { VodError, VodTransportError } from '../src/vod/errors.ts';
 
 /** Makes a call to VOD, and lets the breaker know when it was answered. A refusal for quota becomes a hold. */
 export type VodCall = <T>(call: () => Promise<T>) => Promise<T>;
 
-export function createVodCall(breaker: Breaker): VodCall {
+/** @param minuteMs how long the service's minute is */
+export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
   return async (call) => {
     try {
       const reply = await call();
@@ -14,7 +16,7 @@ export function createVodCall(breaker: Breaker): VodCall {
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
       if (!(error instanceof VodTransportError) && error.kind !== 'account') await breaker.answered();
-      if (error.holdMs !== undefined) throw new QuotaHold(error.holdMs, error);
+      if (error.holdMs !== undefined) throw new QuotaHold(holdFor(error.holdMs, minuteMs), error);
       throw error;
     }
   };

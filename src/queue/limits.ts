@@ -39,6 +39,15 @@ export function steadyRate(quota: number, minuteMs = 60_000): number {
   return (quota * 0.98 * 1000) / minuteMs;
 }
 
+/**
+ * How long to hold a queue whose quota is used up.
+ * @param holdMs for a minute of 60 s
+ * @param minuteMs how long the service's minute is
+ */
+export function holdFor(holdMs: number, minuteMs = 60_000): number {
+  return Math.ceil((holdMs * minuteMs) / 60_000);
+}
+
 /** Sets the limit that binds every worker of this queue, on every replica. */
 export async function setLimit(queue: Queue, { max, windowMs }: RateWindow): Promise<void> {
   await queue.setGlobalRateLimit(max, windowMs);

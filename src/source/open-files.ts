@@ -16,11 +16,13 @@ interface Entry {
  */
 export class OpenFiles {
   readonly #roots: readonly string[];
+  readonly #lingerMs: number;
   readonly #entries = new Map<string, Entry>();
 
   /** @param roots absolute directories as `resolveRoots` returns them */
-  constructor(roots: readonly string[]) {
+  constructor(roots: readonly string[], lingerMs = LINGER_MS) {
     this.#roots = roots;
+    this.#lingerMs = lingerMs;
   }
 
   /**
@@ -68,7 +70,7 @@ export class OpenFiles {
       entry.opened.then((file) => file.close()).catch(() => {});
     };
     if (this.#entries.get(key) !== entry) close();
-    else entry.closing = setTimeout(close, LINGER_MS).unref();
+    else entry.closing = setTimeout(close, this.#lingerMs).unref();
   }
 }
 

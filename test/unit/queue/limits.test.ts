@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admitsFanOut, rateWindow, steadyRate } from '../../../src/queue/limits.ts';
+import { admitsFanOut, holdFor, rateWindow, steadyRate } from '../../../src/queue/limits.ts';
 
 /** The most starts that any minute can hold when every window is used up: windows open back to back, each in a burst. */
 function worstMinute({ max, windowMs }: { max: number; windowMs: number }, minuteMs = 60_000): number {
@@ -41,6 +41,13 @@ describe('steadyRate', () => {
         },
       ),
     );
+  });
+});
+
+describe('a hold for quota', () => {
+  it('is the same part of a minute, however long that is', () => {
+    expect(holdFor(15_000)).toBe(15_000);
+    expect(holdFor(15_000, 1000)).toBe(250);
   });
 });
 
