@@ -57,7 +57,7 @@ async function untilActive(count: number): Promise<void> {
   await withQueue(world(), (redis, key) => expect.poll(() => redis.llen(key('vod-part:active'))).toBe(count));
 }
 
-it('caps let through the same bytes as came in', async () => {
+it('under caps, what arrives is the same', async () => {
   const caps = { MAX_BYTES_PER_SECOND: '1000000000', MAX_BYTES_PER_SECOND_TOTAL: '1000000000' };
   await world().worker(caps).ready();
   const path = await source('both.mp4', 3 * MIB + 7);

@@ -24,6 +24,8 @@ export async function untilDelayed(world: World, count: number): Promise<void> {
 /** Time passes for all uploads that wait for a time to come: it is there now. */
 export async function promoteDelayed(world: World): Promise<void> {
   await withQueue(world, async (redis) => {
-    await new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix }).promoteJobs();
+    const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
+    // One that has gone on by itself meanwhile needs nothing. BullMQ's own promoteJobs knows no priorities.
+    for (const job of await queue.getDelayed()) await job.promote().catch(() => {});
   });
 }
