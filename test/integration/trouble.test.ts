@@ -45,10 +45,11 @@ describe('passing faults', () => {
   it('a quota code holds the queue for a part of the minute, spends no attempt and counts as a retry for quota', async () => {
     inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 });
     const worker = await world().worker({ PART_ATTEMPTS: '1', VOD_QUOTA_WINDOW_MS: '1000' }).ready();
-    const path = await source('quota.mp4', 100);
-    const result = await (await world().uploads.add({ source: path })).result();
-    expect(result.outcome).toBe('completed');
-    expect(stats().requests.InitUpload.total).toBe(2);
+    const refused = await world().uploads.add({ source: await source('refused.mp4', 100) });
+    await worker.line(({ msg, next }) => msg === 'attempt failed' && next === 'held');
+    const next = await world().uploads.add({ source: await source('next.mp4', 101) });
+    for (const upload of [refused, next]) expect((await upload.result()).outcome).toBe('completed');
+    expect(stats().requests.InitUpload.byResult).toEqual({ '4400': 1, '0': 2 });
     expect(await worker.metric('vod_retries_total', { stage: 'init', reason: 'quota' })).toBe(1);
   });
 
