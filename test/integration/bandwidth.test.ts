@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Upload } from '../../src/index.ts';
 import { PIECE_BYTES } from '../../src/vod/throttle.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { withQueue } from '../support/seed.ts';
@@ -76,8 +77,15 @@ describe('a cap on all replicas together', () => {
     await expect.poll(() => received).toBeGreaterThanOrEqual(MIB);
     // Both have all the parts that they take at a time.
     await untilActive(2 * JOBS);
+    // Others are hashed and begun meanwhile.
+    const others: Upload[] = [];
+    for (const index of [1, 2, 3]) {
+      const other = await world().uploads.add({ source: await source(`other-${index}.mp4`, MIB) });
+      for await (const { stage } of other.progress()) if (stage === 'uploading') break;
+      others.push(other);
+    }
     expect(received).toBeLessThanOrEqual(allowed());
-    expect(await world().uploads.cancel(upload.id)).toBe(true);
+    for (const { id } of [upload, ...others]) expect(await world().uploads.cancel(id)).toBe(true);
     await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
     await untilActive(0);
     expect(received).toBeLessThanOrEqual(allowed());
