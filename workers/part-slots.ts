@@ -22,6 +22,7 @@ export class PartSlots {
   readonly #fixed: boolean;
   readonly #log: Logger;
   readonly #slots: Slots;
+  readonly #clock: () => number;
   #apply: (slots: PartSlots) => void = () => {};
   #inFlight = 0;
   /** Sum over the window's slots of the time that each was in use, up to `#countedAt`. */
@@ -34,10 +35,12 @@ export class PartSlots {
   #settling = 0;
   #logged: number;
 
-  constructor(bounds: SlotBounds, log: Logger) {
+  /** @param clock milliseconds that never go back */
+  constructor(bounds: SlotBounds, log: Logger, clock = () => performance.now()) {
     this.#control = new SlotControl(bounds);
     this.#fixed = bounds.min === bounds.max;
     this.#log = log;
+    this.#clock = clock;
     this.#slots = createSlots(this.#control.slots);
     this.#logged = this.#control.slots;
   }
@@ -61,7 +64,7 @@ export class PartSlots {
   /** Waits for a slot. @returns what gives it back, told how the part left it. @throws the signal's reason */
   async enter(signal: AbortSignal): Promise<(end: PartEnd) => void> {
     const release = await this.#slots.acquire(signal);
-    this.#count(performance.now());
+    this.#count(this.#clock());
     this.#inFlight++;
     return (end) => {
       // First the number, which may have become another, and then who comes next.
@@ -71,7 +74,7 @@ export class PartSlots {
   }
 
   #ended(end: PartEnd): void {
-    const now = performance.now();
+    const now = this.#clock();
     this.#count(now);
     this.#inFlight--;
     if (this.#fixed) return;

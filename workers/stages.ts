@@ -61,6 +61,11 @@ const HASH_JOBS_PER_THREAD = 4;
 /** InitUpload, FinishUpload and ConvertVodFile of one process at a time; the account's quota is what really binds them. */
 export const CONTROL_CONCURRENCY = 8;
 
+/** A job that was interrupted waits about this long; less where an outage is probed more often. */
+const INTERRUPTION_MS = 1000;
+/** A queue that is held is looked at this often; more often where an outage is probed more often. */
+const HELD_LOOK_MS = 2000;
+
 /** A file that is not fit to be transcoded yet is tried so many times later than what failed otherwise. */
 const UNFIT_FILE_FACTOR = 10;
 
@@ -107,6 +112,8 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     prefix: config.queuePrefix,
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
+    interruptionMs: Math.min(INTERRUPTION_MS, config.probeMs.outage / 2),
+    heldLookMs: Math.min(HELD_LOOK_MS, config.probeMs.outage),
     log,
     onSpared: observer.spared,
     breaker,

@@ -50,6 +50,10 @@ export interface ConsumerSettings {
   readonly prefix: string;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
+  /** A job that was interrupted waits about this long, so that it neither spins nor comes with all others at once. */
+  readonly interruptionMs: number;
+  /** At least this often a worker looks whether its queue is held any longer, which may end before its time. */
+  readonly heldLookMs: number;
   readonly log: Logger;
   /**
    * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
@@ -64,9 +68,6 @@ export interface ConsumerSettings {
 
 /** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
 const MAX_STALLED_COUNT = 20;
-
-/** A job that was interrupted waits about this long, so that it neither spins nor comes with all others at once. */
-const interruptionMs = (): number => 500 + Math.random() * 1000;
 
 /** A job at work in this process. */
 interface Active {
@@ -138,7 +139,8 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
             error instanceof VodError &&
             (await settings.breaker.interrupted(jobId, error).catch(() => true));
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
-          if (lost || interrupted || isRedisError(error)) return await delay(job, interruptionMs(), token);
+          if (lost || interrupted || isRedisError(error))
+            return await delay(job, settings.interruptionMs * (0.5 + Math.random()), token);
           const failure = failureOf(error);
           const failed = failure.retryable ? Error : UnrecoverableError;
           throw Object.assign(new failed(formatFailure(failure)), { cause: error });
@@ -190,6 +192,7 @@ export function workerOptions(settings: ConsumerSettings) {
     prefix: settings.prefix,
     lockDuration: settings.lockDurationMs,
     stalledInterval: settings.stalledIntervalMs,
+    maximumRateLimitDelay: settings.heldLookMs,
     maxStalledCount: MAX_STALLED_COUNT,
     ...(settings.telemetry && { telemetry: settings.telemetry }),
   };

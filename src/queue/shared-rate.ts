@@ -24,14 +24,21 @@ export class SharedRate {
   readonly #redis: RedisClient;
   readonly #key: string;
   readonly #perSecond: number;
+  readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Only the first in line asks Redis, so that waiting costs a command or two each. */
   readonly #line = createSlots(1);
 
   /** @param key in Redis, the same on all replicas */
-  constructor(redis: RedisClient, key: string, perSecond: number) {
+  constructor(
+    redis: RedisClient,
+    key: string,
+    perSecond: number,
+    sleep = (ms: number, signal: AbortSignal): Promise<void> => setTimeout(ms, undefined, { signal }),
+  ) {
     this.#redis = redis;
     this.#key = key;
     this.#perSecond = perSecond;
+    this.#sleep = sleep;
   }
 
   /** Resolves when so much may be done. Rejects when `signal` aborts first: then it doesn't count. */
@@ -41,7 +48,7 @@ export class SharedRate {
       for (;;) {
         const us = await this.#redis.eval(TAKE, 1, this.#key, amount, this.#perSecond);
         if (us === 0) return;
-        await setTimeout(Math.ceil(Number(us) / 1000), undefined, { signal });
+        await this.#sleep(Math.ceil(Number(us) / 1000), signal);
       }
     } finally {
       leave();

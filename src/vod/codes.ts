@@ -13,7 +13,8 @@ export interface CodeMeaning {
 }
 
 /**
- * The quota counts by the minute, so a quarter of one frees about a quarter of it. The quotas' own rate limit makes
+ * The quota counts by the minute, so a quarter of one frees about a quarter of it; where a minute is shorter, so
+ * is the hold. The quotas' own rate limit makes
  * this rare; a short hold costs one refused request, a long one leaves quota unused.
  */
 export const QUOTA_HOLD_MS = 15_000;

@@ -26,13 +26,26 @@ export class ByteSchedule {
   }
 }
 
+/** Where time comes from. */
+export interface Time {
+  /** Milliseconds that never go back. */
+  now(): number;
+  /** Resolves when so many milliseconds have passed. Rejects when `signal` aborts first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+const REAL_TIME: Time = {
+  now: () => performance.now(),
+  sleep: (ms, signal) => setTimeout(ms, undefined, signal && { signal }),
+};
+
 /** One for all that share the cap: first come, first served, piece by piece. */
-export function createThrottle(bytesPerSecond: number): Throttle {
+export function createThrottle(bytesPerSecond: number, { now, sleep }: Time = REAL_TIME): Throttle {
   const schedule = new ByteSchedule(bytesPerSecond);
   return async (bytes, signal) => {
-    const ms = schedule.delayMs(bytes, performance.now());
+    const ms = schedule.delayMs(bytes, now());
     // Timers know whole milliseconds, and the credit evens it out.
-    if (ms >= 1) await setTimeout(ms, undefined, signal && { signal });
+    if (ms >= 1) await sleep(ms, signal);
   };
 }
 

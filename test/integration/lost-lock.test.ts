@@ -1,77 +1,51 @@
 import { once } from 'node:events';
-import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
-import { createLogger } from '../../src/log.ts';
-import { Breaker } from '../../src/queue/breaker.ts';
-import { workerConnection } from '../../src/queue/connection.ts';
-import { Consumer } from '../../src/queue/consumer.ts';
-import { holdKey } from '../../src/queue/hold.ts';
-import { createLeave } from '../../src/queue/leave.ts';
-import { closeQueues, openQueues } from '../../src/queue/queues.ts';
+import type { Worker } from 'bullmq';
+import { expect, it } from 'vitest';
 import { Senders } from '../../src/queue/senders.ts';
+import { connect, startConsumer } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const { world } = useWorld();
 
-function connect() {
-  const redis = workerConnection({ location: world().redisUrl }, () => {});
-  const queues = openQueues(redis, world().prefix);
-  onTestFinished(async () => {
-    await closeQueues(queues);
-    redis.disconnect();
-  });
-  return { redis, queues };
+/** The time to renew a worker's locks comes now. */
+async function renewLocks(worker: Worker, jobIds: string[]): Promise<void> {
+  // biome-ignore lint/complexity/useLiteralKeys: they are protected
+  await worker['lockManager']['extendLocks'](jobIds);
 }
 
 it('a job whose lock could not be renewed is done again, with no attempt spent, whatever it threw', async () => {
-  const { redis, queues } = connect();
-  const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
-  const breaker = await Breaker.start({
-    ...{ queues, redis, log, key: holdKey(world().prefix), onChange: () => {} },
-    ...{ quotaPerMinute: { init: 0, part: 0, finish: 0 }, minuteMs: 60_000 },
-    probeMs: { outage: 1000, account: 1000 },
-  });
-  const aborted = Promise.withResolvers<void>();
+  const connected = connect(world());
+  const { redis, queues } = connected;
+  const started = Promise.withResolvers<void>();
   const restored = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
   const starts: boolean[] = [];
-  const consumer = new Consumer({
-    ...{ stage: 'part', queue: queues.part, concurrency: 1, backoff: () => 0 },
-    parse: (value) => value as { uploadId: string },
-    process: async (_data, { signal, restarted }) => {
-      starts.push(restarted);
-      if (restarted) return;
-      await once(signal, 'abort');
-      aborted.resolve();
-      await restored.promise;
-      signal.throwIfAborted();
-    },
-    settings: {
-      ...{ connection: redis, prefix: world().prefix, log, breaker, leave: createLeave(log) },
-      // Nobody but the holder takes the job from itself.
-      ...{ lockDurationMs: 2000, stalledIntervalMs: 600_000, onSpared: () => {} },
-    },
+  const { worker } = await startConsumer(world(), connected, async ({ signal, restarted }) => {
+    starts.push(restarted);
+    if (restarted) return;
+    const aborted = once(signal, 'abort');
+    started.resolve();
+    await aborted;
+    await restored.promise;
+    signal.throwIfAborted();
   });
-  onTestFinished(async () => {
-    await consumer.worker.close();
-    breaker.stop();
-  });
-  const lock = new Redis(world().redisUrl);
-  onTestFinished(() => lock.disconnect());
-  const job = await queues.part.add('part', { uploadId: 'u1' }, { jobId: 'p1', attempts: 2 });
+  worker.once('completed', () => done.resolve());
+  await queues.part.add('part', { uploadId: 'u1' }, { jobId: 'p1', attempts: 2 });
+  await started.promise;
   const key = `${queues.part.toKey('p1')}:lock`;
-  await expect.poll(() => lock.exists(key)).toBe(1);
-  const token = (await lock.get(key)) ?? '';
-  await lock.set(key, 'somebody else', 'PX', 600_000);
-  await aborted.promise;
-  await lock.set(key, token, 'PX', 600_000);
+  const token = (await redis.get(key)) ?? '';
+  expect(token).not.toBe('');
+  await redis.set(key, 'somebody else');
+  await renewLocks(worker, ['p1']);
+  await redis.set(key, token);
   restored.resolve();
-  await expect.poll(() => job.getState()).toBe('completed');
+  await done.promise;
   expect(starts).toEqual([false, true]);
   expect((await queues.part.getJob('p1'))?.attemptsMade).toBe(1);
 });
 
 it('an upload that has ended, or is gone, holds no content', async () => {
-  const { redis, queues } = connect();
+  const { redis, queues } = connect(world());
   const senders = new Senders(queues.upload, redis, world().prefix);
   const sha = 'a'.repeat(40);
   for (const id of ['u1', 'u2']) await queues.upload.add('upload', {}, { jobId: id });

@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SCHEMA_VERSION } from '../../src/queue/jobs.ts';
+import { promoteDelayed } from '../support/delayed.ts';
 import { LoggedProcess, ROOT } from '../support/process.ts';
-import { useWorld } from '../support/use-world.ts';
+import { type Gate, useWorld } from '../support/use-world.ts';
+import type { WorkerProcess } from '../support/world.ts';
 
 const MIB = 1048576;
+/** Few, so that none of a worker's parts is read ahead: it has those at work that wait at a gate. */
+const SLOTS = 2;
 
-const { world, source, inject, stats } = useWorld();
+const { world, source, gate, stats } = useWorld();
 
 /** The sources of this program as its next version: all that it writes, this one does not know yet. */
 let nextVersion: string;
@@ -29,11 +33,21 @@ beforeAll(async () => {
 });
 afterAll(() => rm(nextVersion, { recursive: true, force: true }));
 
-const oldWorker = () => world().worker().ready();
+const env = { PART_CONCURRENCY: String(SLOTS), SHUTDOWN_TIMEOUT_MS: '600000' };
+const oldWorker = () => world().worker(env).ready();
 const newWorker = () =>
   world()
-    .worker({}, [], join(nextVersion, 'workers', 'main.ts'))
+    .worker(env, [], join(nextVersion, 'workers', 'main.ts'))
     .ready();
+
+/** Ends a worker as a rollout does, while it has parts at work, which are answered then. */
+async function replace(worker: WorkerProcess, parts: Gate): Promise<void> {
+  const ended = worker.end('SIGTERM');
+  await worker.line(({ msg }) => msg === 'draining');
+  parts.open();
+  expect(await ended).toEqual({ code: 0, signal: null });
+  expect(worker.lines.find(({ msg }) => msg === 'worker has stopped')).toMatchObject({ drained: true });
+}
 
 /** Enqueues files by the next version's command line. @returns the uploads' ids */
 async function addByNewVersion(paths: readonly string[]): Promise<string[]> {
@@ -53,25 +67,30 @@ async function sources(prefix: string, count: number): Promise<string[]> {
 }
 
 it('replaces workers one by one on a backlog: each upload becomes one video, with no attempt spent', async () => {
-  inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 100 }, share: 1 });
-  const old = [await oldWorker(), await oldWorker()] as const;
-  const first = await world().uploads.addMany((await sources('old', 15)).map((path) => ({ source: path })));
-  await Promise.any(first.map((upload) => upload.result()));
-  // Old and new side by side, and producers of both.
-  const fresh = [await newWorker()];
-  const ids = await addByNewVersion(await sources('new', 15));
+  const parts = gate({ action: 'UploadPart', after: 3 });
+  const old = await Promise.all([oldWorker(), oldWorker()]);
+  const first = await world().uploads.addMany((await sources('old', 6)).map((path) => ({ source: path })));
+  await parts.reached(2 * SLOTS);
+  // Producers of both versions, and then workers of both.
+  const ids = await addByNewVersion(await sources('new', 6));
   await Promise.any(old.map((worker) => worker.line(({ msg }) => msg === 'job left for newer workers')));
-  expect((await old[0].end('SIGTERM')).code).toBe(0);
+  const fresh = [await newWorker()];
+  await parts.reached(3 * SLOTS);
+  const later = gate({ action: 'UploadPart' });
+  await replace(old[0], parts);
+  await later.reached(2 * SLOTS);
   fresh.push(await newWorker());
-  expect((await old[1].end('SIGTERM')).code).toBe(0);
+  await later.reached(3 * SLOTS);
+  await replace(old[1], later);
+  await promoteDelayed(world());
 
   const second = await Promise.all(ids.map(async (id) => await world().uploads.get(id)));
   const all = [...first, ...second];
   for (const upload of all) expect((await upload?.result())?.outcome).toBe('completed');
   const { files, requests } = stats();
-  expect(files.length).toBe(30);
+  expect(files.length).toBe(12);
   expect(files.filter(({ finishes }) => finishes !== 1)).toEqual([]);
-  expect(requests.InitUpload.byResult).toEqual({ '0': 30 });
+  expect(requests.InitUpload.byResult).toEqual({ '0': 12 });
   for (const worker of [...old, ...fresh]) {
     expect(worker.lines.filter(({ msg }) => msg === 'upload failed')).toEqual([]);
     expect(worker.lines.filter(({ msg, next }) => msg === 'attempt failed' && next !== undefined)).toEqual(
@@ -91,6 +110,7 @@ it('leaves what a newer version has written until one runs again, as after a rol
   expect(stats().requests.InitUpload.total).toBe(1);
   await old.end('SIGTERM');
   await newWorker();
+  await promoteDelayed(world());
   const upload = await world().uploads.get(id);
   expect((await upload?.result())?.outcome).toBe('completed');
 });

@@ -1,22 +1,26 @@
-import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { History, readHistory } from '../../src/queue/history.ts';
-import { closeQueues, openQueues } from '../../src/queue/queues.ts';
+import { History, type HistoryEntry, readHistory } from '../../src/queue/history.ts';
+import { connect } from '../support/consumer.ts';
+import { untilDelayed } from '../support/delayed.ts';
 import { sha1Of } from '../support/files.ts';
 import type { LogLine } from '../support/process.ts';
 import { useWorld } from '../support/use-world.ts';
+import type { WorkerProcess } from '../support/world.ts';
 
 const MIB = 1048576;
 
-const { world, source, inject } = useWorld();
+const { world, source, inject, gate } = useWorld();
 
-/** What the upload's own history says, without the times. */
-async function historyOf(uploadId: string): Promise<string[]> {
-  const redis = new Redis(world().redisUrl);
-  const queues = openQueues(redis, world().prefix, { producer: true });
-  const entries = await readHistory(queues.upload, uploadId);
-  await closeQueues(queues);
-  redis.disconnect();
+/** What the upload's own history says, without the times, once it has a row that fits. */
+async function historyOf(uploadId: string, awaited: RegExp): Promise<string[]> {
+  const { queues } = connect(world());
+  let entries: HistoryEntry[] = [];
+  await expect
+    .poll(async () => {
+      entries = await readHistory(queues.upload, uploadId);
+      return entries.map(({ text }) => text);
+    })
+    .toContainEqual(expect.stringMatching(awaited));
   expect(entries.map(({ at }) => at.getTime())).toEqual(
     entries.map(({ at }) => at.getTime()).sort((a, b) => a - b),
   );
@@ -39,11 +43,14 @@ describe('the story of one upload', () => {
     const result = await upload.result();
     await other.result();
     await replicas[0]?.line(({ msg, uploadId }) => msg === 'upload completed' && uploadId === upload.id);
+    const linesOf = (of: readonly WorkerProcess[]) =>
+      of.flatMap(({ lines }) => lines).filter(({ uploadId }) => uploadId === upload.id);
+    // A replica may tell of its last part only after another has told of the upload's end.
+    await expect
+      .poll(() => linesOf(replicas).filter(({ msg, stage }) => msg === 'job done' && stage === 'part').length)
+      .toBe(3);
 
-    const story = replicas
-      .flatMap(({ lines }) => lines)
-      .filter(({ uploadId }) => uploadId === upload.id)
-      .sort((a, b) => String(a.time).localeCompare(String(b.time)));
+    const story = linesOf(replicas).sort((a, b) => String(a.time).localeCompare(String(b.time)));
     const told = (fits: (line: LogLine) => boolean) => story.filter(fits);
     const stages = told(({ msg }) => msg === 'upload goes on');
     expect(stages.map(({ stage }) => stage)).toEqual(['hashing', 'initializing', 'uploading', 'finishing']);
@@ -78,7 +85,7 @@ describe('the story of one upload', () => {
       durationMs: expect.any(Number),
     });
 
-    expect(await historyOf(upload.id)).toEqual([
+    expect(await historyOf(upload.id, /^completed in /)).toEqual([
       'hashing',
       `SHA-1 ${fileSha} of 2.0 MiB; asking VOD what it has`,
       'sending 3 of 3 parts, 2.0 MiB',
@@ -102,7 +109,7 @@ describe('the story of one upload', () => {
     const { outcome } = await upload.result();
     await worker.line(({ msg }) => msg === 'upload completed');
     expect(outcome).toBe('completed');
-    const rows = await historyOf(upload.id);
+    const rows = await historyOf(upload.id, /^completed in /);
     expect(rows.map((row) => row.replace(/[0-9a-f]{40}/, 'SHA'))).toEqual([
       'hashing',
       'SHA-1 SHA of 100 bytes; asking VOD what it has',
@@ -122,17 +129,20 @@ describe('the story of one upload', () => {
   });
 
   it('tells of uploads of the same content who waits for whom', async () => {
-    inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 500 }, share: 1 });
+    const parts = gate({ action: 'UploadPart' });
     await world().worker().ready();
     const path = await source('twice.mp4', MIB);
     const uploads = await world().uploads.addMany([{ source: path }, { source: path, name: 'again' }]);
+    await parts.reached();
+    await untilDelayed(world(), 1);
+    parts.open();
     const [first, second] = uploads;
     const outcomes = (await Promise.all(uploads.map((upload) => upload.result()))).map(
       ({ outcome }) => outcome,
     );
     expect(outcomes.toSorted()).toEqual(['completed', 'instant']);
     const [sender, waiter] = outcomes[0] === 'completed' ? [first, second] : [second, first];
-    expect(await historyOf(waiter?.id ?? '')).toContain(
+    expect(await historyOf(waiter?.id ?? '', /^waiting/)).toContain(
       `waiting for upload ${sender?.id}, which sends the same content`,
     );
   });
@@ -140,8 +150,7 @@ describe('the story of one upload', () => {
 
 describe('a history', () => {
   it('keeps the latest rows, and skips what is none', async () => {
-    const redis = new Redis(world().redisUrl);
-    const { upload, ...others } = openQueues(redis, world().prefix, { producer: true });
+    const { upload } = connect(world()).queues;
     await upload.add('x', {}, { jobId: 'long' });
     const history = new History(upload);
     await upload.addJobLog('long', 'not a row of ours');
@@ -151,7 +160,5 @@ describe('a history', () => {
     const rows = await readHistory(upload, 'long');
     expect(rows).toHaveLength(500);
     expect(rows[0]?.text).toBe('row 100');
-    await closeQueues({ upload, ...others });
-    redis.disconnect();
   });
 });

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteSchedule, createThrottle, PIECE_BYTES, throttled } from '../../../src/vod/throttle.ts';
+import {
+  ByteSchedule,
+  createThrottle,
+  PIECE_BYTES,
+  type Time,
+  throttled,
+} from '../../../src/vod/throttle.ts';
 import { cappedTimeouts, DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
 
 const MIB = 2 ** 20;
@@ -58,6 +64,52 @@ describe('a throttled body', () => {
     const next = body.next();
     controller.abort();
     await expect(next).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('bodies that share a cap', () => {
+  /** Time that passes only while everybody sleeps, up to whoever wakes first. */
+  function simulatedTime(): Time & { run(): Promise<void> } {
+    let nowMs = 0;
+    const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
+    return {
+      now: () => nowMs,
+      sleep: (ms) => new Promise((wake) => void sleepers.push({ atMs: nowMs + Math.floor(ms), wake })),
+      async run() {
+        for (;;) {
+          // Whatever can go on without sleeping does so first.
+          await new Promise(setImmediate);
+          sleepers.sort((a, b) => a.atMs - b.atMs);
+          const next = sleepers.shift();
+          if (next === undefined) return;
+          nowMs = next.atMs;
+          next.wake();
+        }
+      },
+    };
+  }
+
+  it('are together no faster than it, within a body as well, and no slower', async () => {
+    const time = simulatedTime();
+    const throttle = createThrottle(MIB, time);
+    const sent: { readonly atMs: number; readonly bytes: number }[] = [];
+    const { signal } = new AbortController();
+    const bodies = Array.from({ length: 8 }, async () => {
+      for await (const { length } of throttled(new Uint8Array(MIB), throttle, signal))
+        sent.push({ atMs: time.now(), bytes: length });
+    });
+    await time.run();
+    await Promise.all(bodies);
+    for (const [from, { atMs: startMs }] of sent.entries()) {
+      let sum = 0;
+      for (const { bytes, atMs } of sent.slice(from)) {
+        sum += bytes;
+        // The credit of 50 ms, a piece, and what a timer that knows no parts of a millisecond is too early.
+        expect(sum).toBeLessThanOrEqual(((atMs - startMs + 51) * MIB) / 1000 + PIECE_BYTES);
+      }
+    }
+    expect(sent).toHaveLength(128);
+    expect(sent.at(-1)?.atMs).toBeLessThanOrEqual(8000);
   });
 });
 

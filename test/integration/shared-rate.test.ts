@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { SharedRate } from '../../src/queue/shared-rate.ts';
+import { connect } from '../support/consumer.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const HOUR_MS = 3_600_000;
+const { signal } = new AbortController();
+
+const { world } = useWorld();
+
+/** Replicas that share a rate of one in an hour. Who waits does not: the hours pass for all of them at once. */
+function setUp() {
+  const { redis } = connect(world());
+  const key = `${world().prefix}:rate`;
+  let passedMs = 0;
+  const pass = async (ms: number): Promise<void> => {
+    passedMs += ms;
+    await redis.incrby(key, -1000 * ms);
+  };
+  /** Until when the rate is used up, in ms of that time since 1970. */
+  const busyUntilMs = async (): Promise<number> => Number(await redis.get(key)) / 1000 + passedMs;
+  const nowMs = async (): Promise<number> => {
+    const [seconds = 0, us = 0] = (await redis.time()).map(Number);
+    return seconds * 1000 + us / 1000 + passedMs;
+  };
+  const replica = (sleep?: (ms: number) => Promise<void>): SharedRate =>
+    new SharedRate(redis, key, 1 / 3600, sleep);
+  return { redis, key, replica, pass, busyUntilMs, nowMs };
+}
+
+describe('a rate that replicas share', () => {
+  it('is never exceeded, whoever takes of it', async () => {
+    const { replica, pass, busyUntilMs, nowMs } = setUp();
+    const replicas = [replica(pass), replica(pass), replica(pass)];
+    const startedMs = await nowMs();
+    await Promise.all(replicas.flatMap((rate) => [1, 2, 3].map((amount) => rate.take(amount, signal))));
+    expect((await busyUntilMs()) - startedMs).toBeGreaterThanOrEqual(18 * HOUR_MS);
+  });
+
+  it('lets the first go at once, and the next no sooner than that one’s amount takes', async () => {
+    const { replica, nowMs, busyUntilMs } = setUp();
+    const waits: number[] = [];
+    const startedMs = await nowMs();
+    await replica().take(2, signal);
+    const firstUntilMs = await busyUntilMs();
+    expect(firstUntilMs - startedMs).toBeGreaterThanOrEqual(2 * HOUR_MS);
+    const left = new AbortController();
+    const next = replica(async (ms) => {
+      waits.push(ms);
+      left.abort();
+      left.signal.throwIfAborted();
+    }).take(5, left.signal);
+    await expect(next).rejects.toMatchObject({ name: 'AbortError' });
+    // It asked between then and now.
+    expect(waits).toHaveLength(1);
+    expect(waits[0]).toBeLessThanOrEqual(2 * HOUR_MS);
+    expect(waits[0]).toBeGreaterThanOrEqual(firstUntilMs - (await nowMs()));
+    // Nothing is owed by one that did not wait to the end.
+    expect(await busyUntilMs()).toBe(firstUntilMs);
+  });
+
+  it('can be left by all that wait', async () => {
+    const { replica, busyUntilMs } = setUp();
+    const rate = replica();
+    await rate.take(1, signal);
+    const untilMs = await busyUntilMs();
+    const leaving = new AbortController();
+    const waiting = [1, 2, 3].map((amount) => rate.take(amount, leaving.signal));
+    leaving.abort(new Error('leaving'));
+    for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe('rejected');
+    expect(await busyUntilMs()).toBe(untilMs);
+  });
+
+  it('is gone from Redis when nobody has used it for as long as it was used up', async () => {
+    const { redis, key, replica } = setUp();
+    await replica().take(1, signal);
+    const ttl = await redis.pttl(key);
+    expect(ttl).toBeGreaterThan(0);
+    expect(ttl).toBeLessThanOrEqual(HOUR_MS + 1);
+  });
+});

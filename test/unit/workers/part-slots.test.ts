@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import { createLogger } from '../../../src/log.ts';
+import { type PartEnd, PartSlots } from '../../../workers/part-slots.ts';
+
+const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
+const { signal } = new AbortController();
+const sent: PartEnd = { bytes: 1000 };
+
+/** Slots whose time is the test's. */
+function setUp(bounds: { min: number; max: number }) {
+  let nowMs = 0;
+  const slots = new PartSlots(bounds, log, () => nowMs);
+  const numbers: number[] = [];
+  slots.start(() => numbers.push(slots.slots));
+  return {
+    slots,
+    /** Each number that there was. */
+    numbers,
+    /** Rounds of so many parts at a time, or as many as there are slots, each of which takes so long. */
+    async send(rounds: number, { ms = 100, atATime = Number.POSITIVE_INFINITY, end = sent } = {}) {
+      for (let round = 0; round < rounds; round++) {
+        const count = Math.min(atATime, slots.slots);
+        const leaves = await Promise.all(Array.from({ length: count }, () => slots.enter(signal)));
+        nowMs += ms;
+        for (const leave of leaves) leave(end);
+      }
+    },
+  };
+}
+
+test('become more while answers take long, up to the bound', async () => {
+  const { slots, numbers, send } = setUp({ min: 2, max: 16 });
+  expect(slots.slots).toBe(8);
+  // A window, what was at work meanwhile, and a window that was twice as fast.
+  await send(20);
+  expect(numbers).toEqual([8, 16]);
+});
+
+test('stay as they are while too few parts wait to fill them', async () => {
+  const { numbers, send } = setUp({ min: 2, max: 64 });
+  await send(1000, { atATime: 2 });
+  expect(numbers).toEqual([8]);
+  await send(60);
+  expect(numbers.slice(0, 4)).toEqual([8, 16, 32, 64]);
+});
+
+test('stay as they are as long as too little time has passed to tell', async () => {
+  const { numbers, send } = setUp({ min: 2, max: 64 });
+  await send(4, { ms: 74 });
+  expect(numbers).toEqual([8]);
+  await send(1, { ms: 4 });
+  expect(numbers).toEqual([8, 16]);
+});
+
+test('become fewer when VOD refuses for quota, down to the bound, once for those that were at work', async () => {
+  const { slots, numbers, send } = setUp({ min: 2, max: 16 });
+  await send(1, { end: 'strained' });
+  expect(slots.slots).toBe(5);
+  await send(20, { end: 'strained' });
+  expect(numbers).toEqual([8, 5, 3, 2]);
+});
+
+test('are the same for ever when both bounds are, and few of them read nothing ahead', async () => {
+  const { slots, numbers, send } = setUp({ min: 3, max: 3 });
+  await send(20);
+  await send(20, { end: 'strained' });
+  expect(numbers).toEqual([3]);
+  expect(slots.jobs).toBe(3);
+  expect(setUp({ min: 16, max: 16 }).slots.jobs).toBe(19);
+});
