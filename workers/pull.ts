@@ -109,8 +109,9 @@ export class Puller {
     const what = refused
       ? 'account refused; no events are pulled until that is mended'
       : 'no events could be pulled; trying again';
-    log[level]({ code, reason }, what);
-    if (refused) return accountProbeMs;
-    return error instanceof VodError && error.holdMs !== undefined ? error.holdMs : backoff(this.#failures);
+    const holdMs = error instanceof VodError ? error.holdMs : undefined;
+    const waitMs = refused ? accountProbeMs : (holdMs ?? backoff(this.#failures));
+    log[level]({ code, reason, waitMs }, what);
+    return waitMs;
   }
 }
