@@ -176,7 +176,12 @@ export class World {
    * them is dead or frozen. To be called while no other worker runs, which would lose its own.
    */
   async expireLocks(): Promise<void> {
-    await this.#forget('vod-*:*:lock');
+    await forgetKeys(this, 'vod-*:*:lock');
+  }
+
+  /** Time passes for the leases of consumers: that of a process that is dead or frozen runs out, as by itself. */
+  async expireLeases(): Promise<void> {
+    await forgetKeys(this, 'vod-consumer-lease:*');
   }
 
   /** VOD is gone, until {@link startEmulator}. */
@@ -194,15 +199,7 @@ export class World {
     await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
-    await this.#forget('*');
-  }
-
-  /** Removes keys of this world. */
-  async #forget(pattern: string): Promise<void> {
-    const redis = new Redis(this.redisUrl);
-    const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}:${pattern}`);
-    if (keys.length > 0) await redis.unlink(keys);
-    redis.disconnect();
+    await forgetKeys(this, '*');
   }
 
   async close(): Promise<void> {
@@ -212,4 +209,15 @@ export class World {
     await this.redis?.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+/** Removes keys of this prefix. @param pattern of their names, without the prefix */
+export async function forgetKeys(
+  { redisUrl, prefix }: { readonly redisUrl: string; readonly prefix: string },
+  pattern: string,
+): Promise<void> {
+  const redis = new Redis(redisUrl);
+  const keys = await redis.keys(`${prefix.replace(/[{}]/g, '?')}:${pattern}`);
+  if (keys.length > 0) await redis.unlink(keys);
+  redis.disconnect();
 }
