@@ -242,7 +242,7 @@ const schema = z.object({
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_TRANSCODE_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_EVENT_PER_MINUTE: integer(1000, 0, 10_000_000),
-  VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 60_000),
+  VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 86_400_000),
   EVENT_CALLBACK_PATH: z
     .string()
     .regex(

@@ -103,7 +103,7 @@ export class Puller {
 
   /** Tells a trouble once, however long it lasts. @returns how long to wait, in ms */
   #failed(error: unknown): number {
-    const { log, backoff, accountProbeMs, minuteMs } = this.#options;
+    const { log } = this.#options;
     this.#failures++;
     const { code, message: reason } = failureOf(error);
     const refused = error instanceof VodError && error.kind === 'account';
@@ -112,7 +112,13 @@ export class Puller {
     const what = refused
       ? 'account refused; no events are pulled until that is mended'
       : 'no events could be pulled; trying again';
-    log[level]({ code, reason }, what);
+    const waitMs = this.#waitMs(error, refused);
+    log[level]({ code, reason, waitMs }, what);
+    return waitMs;
+  }
+
+  #waitMs(error: unknown, refused: boolean): number {
+    const { backoff, accountProbeMs, minuteMs } = this.#options;
     if (refused) return accountProbeMs;
     if (error instanceof VodError && error.holdMs !== undefined) return holdIn(error.holdMs, minuteMs);
     return backoff(this.#failures);

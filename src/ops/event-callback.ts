@@ -21,6 +21,8 @@ export interface EventCallbackOptions {
   readonly ready: () => boolean;
   readonly metrics: Pick<OpsMetrics, 'eventCallbacks'>;
   readonly log: Logger;
+  /** In ms; default the process's own clock. */
+  readonly now?: () => number;
 }
 
 /** VOD's events are a hundredth of that. */
@@ -37,9 +39,9 @@ const BURST = 100;
  * upload of ours has the file.
  */
 export function createEventCallback(options: EventCallbackOptions): MiddlewareHandler {
-  const { path, queue, ready, metrics, log } = options;
+  const { path, queue, ready, metrics, log, now } = options;
   const secret = digest(path);
-  const allowance = new Allowance({ perSecond: PER_SECOND, burst: BURST });
+  const allowance = new Allowance({ perSecond: PER_SECOND, burst: BURST, ...(now && { now }) });
 
   const refuse = (context: Context, status: 400 | 405 | 413 | 415, reason: string): Response => {
     metrics.eventCallbacks.inc({ result: 'refused' });

@@ -9,10 +9,8 @@ import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
 
-/** A worker that was told to stop has handed everything back and is gone by then: see workers/shutdown.ts. */
-const STOP_MS = 15_000;
-/** A worker that has been ready for so long has all the connections that it keeps. */
-const WARM_MS = 3000;
+/** A worker that was told to stop and is not gone by then never will be. */
+const STOP_MS = 120_000;
 
 /** What the receiver of webhooks answers, in turn. */
 const BROKEN: readonly Answer[] = [
@@ -29,8 +27,6 @@ const BROKEN: readonly Answer[] = [
 interface Slot {
   readonly stages: string | undefined;
   worker: WorkerProcess;
-  /** File descriptors when it was warm. */
-  descriptors: number | undefined;
   /** Being ended, started or frozen: left alone by other troubles. */
   busy: boolean;
 }
@@ -95,9 +91,9 @@ export class Rig {
 
   async startWorkers(): Promise<void> {
     for (const stages of WORKER_SLOTS) {
-      this.#slots.push({ stages, worker: this.#spawn(stages), descriptors: undefined, busy: false });
+      this.#slots.push({ stages, worker: this.#spawn(stages), busy: false });
     }
-    await Promise.all(this.#slots.map((slot) => this.#warmUp(slot)));
+    await Promise.all(this.#slots.map(({ worker }) => worker.ready()));
   }
 
   /** Ends a slot's worker and starts another after a while. @returns false when something else goes on with it. */
@@ -107,7 +103,6 @@ export class Rig {
       await pause(downMs);
       if (this.#closing) return;
       slot.worker = this.#spawn(slot.stages);
-      void this.#warmUp(slot).catch(() => {});
     });
   }
 
@@ -141,25 +136,30 @@ export class Rig {
     }
   }
 
-  /** Descriptors that workers hold now and did not hold when they had just become warm. */
+  /** Descriptors that workers hold, and those that have just started don't; to be called when nothing goes wrong any more. */
   async checkDescriptors(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
-    for (;;) {
-      const leaks: string[] = [];
-      for (const { worker, stages, descriptors } of this.#slots) {
-        const now = await descriptorsOf(worker.pid);
-        if (descriptors === undefined || now === undefined || now <= descriptors + DESCRIPTOR_TOLERANCE)
-          continue;
-        leaks.push(
-          `a worker (${stages ?? 'all stages'}) holds ${now} file descriptors, ${descriptors} at first`,
-        );
+    const fresh = this.#slots.map(({ stages }) => this.#spawn(stages));
+    try {
+      await Promise.all(fresh.map((worker) => worker.ready()));
+      for (;;) {
+        const leaks: string[] = [];
+        for (const [index, { worker, stages }] of this.#slots.entries()) {
+          const [now, atFirst] = await Promise.all([worker, fresh[index]].map(descriptorsOf));
+          if (now === undefined || atFirst === undefined || now <= atFirst + DESCRIPTOR_TOLERANCE) continue;
+          leaks.push(
+            `a worker (${stages ?? 'all stages'}) holds ${now} file descriptors, a new one ${atFirst}`,
+          );
+        }
+        if (leaks.length === 0) return;
+        if (performance.now() > deadline) {
+          this.findings.push(...leaks);
+          return;
+        }
+        await pause(500);
       }
-      if (leaks.length === 0) return;
-      if (performance.now() > deadline) {
-        this.findings.push(...leaks);
-        return;
-      }
-      await pause(500);
+    } finally {
+      await Promise.all(fresh.map((worker) => worker.end('SIGTERM')));
     }
   }
 
@@ -209,15 +209,6 @@ export class Rig {
     });
   }
 
-  async #warmUp(slot: Slot): Promise<void> {
-    const { worker } = slot;
-    slot.descriptors = undefined;
-    await worker.ready();
-    await pause(WARM_MS);
-    const descriptors = await descriptorsOf(worker.pid);
-    if (slot.worker === worker) slot.descriptors = descriptors;
-  }
-
   async #alone(index: number, act: (slot: Slot) => Promise<void>): Promise<boolean> {
     const slot = this.#slots[index];
     if (slot === undefined || slot.busy || this.#closing) return false;
@@ -254,8 +245,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const lastWords = (worker: WorkerProcess): string => worker.output.slice(-600);
 
 /** Sockets and files; threads that hash come late and hold others. */
-async function descriptorsOf(pid: number): Promise<number | undefined> {
-  const directory = `/proc/${pid}/fd`;
+async function descriptorsOf(worker: WorkerProcess | undefined): Promise<number | undefined> {
+  const directory = `/proc/${worker?.pid}/fd`;
   const names = await readdir(directory).catch(() => undefined);
   const targets =
     names && (await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => ''))));

@@ -1,29 +1,24 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { World } from '../support/world.ts';
+import { expect, it } from 'vitest';
+import { useWorld } from '../support/use-world.ts';
 
 const PARTS = 10_000;
 const PART_SIZE = 524288;
 
-let world: World;
-
-beforeAll(async () => {
-  world = await World.create();
-});
-afterAll(() => world.close());
+const { world } = useWorld({ ownRedis: true });
 
 it('an upload of 10,000 parts leaves at most 4 KB in Redis', async () => {
-  await world.worker({ LOG_LEVEL: 'info', PART_CONCURRENCY: '16' }).ready();
-  const path = join(world.sources, 'long.mkv');
+  await world().worker({ LOG_LEVEL: 'info', PART_CONCURRENCY: '16' }).ready();
+  const path = join(world().sources, 'long.mkv');
   const file = await open(path, 'w');
   await file.truncate(PARTS * PART_SIZE);
   await file.write('long', 0);
   await file.close();
-  const redis = new Redis(world.redisUrl);
-  const before = await usedBytes(redis, world.prefix);
-  const upload = await world.uploads.add({ source: path, partSize: PART_SIZE });
+  const redis = new Redis(world().redisUrl);
+  const before = await usedBytes(redis, world().prefix);
+  const upload = await world().uploads.add({ source: path, partSize: PART_SIZE });
   let peak = 0;
   for await (const { stage } of upload.progress()) {
     if (stage === 'uploading')

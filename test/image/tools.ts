@@ -176,11 +176,10 @@ export class Container {
     return new Container(id);
   }
 
-  /** Sends SIGTERM and waits, as Kubernetes does before it kills. @returns how it ended, and how soon */
-  async stop(graceSeconds: number): Promise<{ exitCode: number; seconds: number }> {
-    const begun = Date.now();
-    await podman('stop', '--time', String(graceSeconds), this.#id);
-    return { exitCode: await this.exitCode(), seconds: (Date.now() - begun) / 1000 };
+  /** Sends SIGTERM to its process 1, and waits. @returns how it ended */
+  async stop(): Promise<number> {
+    await podman('kill', '--signal', 'TERM', this.#id);
+    return await this.exitCode();
   }
 
   /** Waits for its end. */

@@ -11,7 +11,7 @@ import { LoggedProcess } from '../support/process.ts';
 import { seedQueued, withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
-const { world, source, inject, slowParts } = useWorld();
+const { world, source, inject, gate } = useWorld();
 
 type End = UploadCompletedEvent | UploadFailedEvent;
 
@@ -38,12 +38,30 @@ async function known(consumer: string): Promise<void> {
   });
 }
 
-/** Another process that is told of events, and takes its time for each. */
-function process_(consumer: string, ms = 0): LoggedProcess {
-  const args = ['test/support/subscriber.ts', world().redisUrl, world().prefix, consumer, String(ms)];
+/** Another process that is told of events. @param work `waits`: it is never through with the first */
+function applicationProcess(consumer: string, work: 'waits' | 'none' = 'none'): LoggedProcess {
+  const args = ['test/support/subscriber.ts', world().redisUrl, world().prefix, consumer, work];
   const started = new LoggedProcess(args, {});
   onTestFinished(async () => void (await started.end()));
   return started;
+}
+
+/** Resolves when a process that has not the lease of a consumer has asked for it, and not got it. */
+async function refusedLease(consumer: string, start: () => void): Promise<void> {
+  await withQueue(world(), async (redis, key) => {
+    const lease = key(`vod-consumer-lease:${consumer}`);
+    const holder = await redis.get(lease);
+    const monitor = await redis.monitor();
+    const asked = new Promise<void>((resolve) =>
+      monitor.on('monitor', (_time: string, [command = '', , , of, token]: string[]) => {
+        if (/^eval$/i.test(command) && of === lease && token !== holder) resolve();
+      }),
+    );
+    start();
+    await asked;
+    monitor.disconnect();
+    expect(await redis.get(lease)).toBe(holder);
+  });
 }
 
 const told = (ends: readonly End[]) => ends.map(({ uploadId, type }) => `${uploadId} ${type}`);
@@ -54,6 +72,7 @@ test('an application that was away is told of what ended meanwhile, in order and
   const other = application('search');
   await known('search');
   await world().worker().ready();
+  const addedMs = Date.now();
   const add = async (name: string, size: number) =>
     await world().uploads.add({ source: await source(name, size), key: name });
   const seen = await add('seen.mp4', 1000);
@@ -88,7 +107,8 @@ test('an application that was away is told of what ended meanwhile, in order and
     attempt: 1,
     result: { outcome: 'completed', fileSize: 2000, fileId: expect.stringMatching(/^\d+$/) },
   });
-  expect(Math.abs(Date.now() - completed.at.getTime())).toBeLessThan(60_000);
+  expect(completed.at.getTime()).toBeGreaterThanOrEqual(addedMs);
+  expect(completed.at.getTime()).toBeLessThanOrEqual(Date.now());
   expect(failed).toMatchObject({ attempt: 1, state: 'failed', error: { code: '-10006', retryable: false } });
   expect(again).toMatchObject({ attempt: 2, result: { outcome: 'completed' } });
   expect(ended).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
@@ -97,67 +117,76 @@ test('an application that was away is told of what ended meanwhile, in order and
 
 test('what a subscriber throws makes the event be told again, and the next ones wait', async () => {
   const seen: string[] = [];
+  const work = Promise.withResolvers<void>();
   const { errors } = application('clumsy', {
-    onCompleted: ({ uploadId }) => {
+    onCompleted: async ({ uploadId }) => {
       seen.push(uploadId);
-      if (seen.length <= 2) throw new Error(`clumsy ${seen.length}`);
+      if (seen.length === 1) await work.promise;
     },
   });
   await known('clumsy');
   await world().worker().ready();
   const one = await world().uploads.add({ source: await source('one.mp4', 100) });
-  await one.result();
+  await expect.poll(() => seen).toEqual([one.id]);
   const two = await world().uploads.add({ source: await source('two.mp4', 200) });
-  await expect.poll(() => seen).toEqual([one.id, one.id, one.id, two.id]);
-  expect(errors.map(({ message }) => message)).toEqual(['clumsy 1', 'clumsy 2']);
+  await two.result();
+  work.reject(new Error('clumsy'));
+  await expect.poll(() => seen).toEqual([one.id, one.id, two.id]);
+  expect(errors.map(({ message }) => message)).toEqual(['clumsy']);
 });
 
 test('one of two processes with a name is told; when it is killed at an event, the other is told of that', async () => {
-  const killed = process_('pair', 60_000);
+  const killed = applicationProcess('pair', 'waits');
   await known('pair');
   await world().worker().ready();
   const one = await world().uploads.add({ source: await source('pair-1.mp4', 100) });
   await killed.line(({ msg, uploadId }) => msg === 'event' && uploadId === one.id);
-  const heir = process_('pair');
+  let heir: LoggedProcess | undefined;
+  await refusedLease('pair', () => {
+    heir = applicationProcess('pair');
+  });
   const two = await world().uploads.add({ source: await source('pair-2.mp4', 200) });
   await two.result();
-  expect(heir.lines).toEqual([]);
+  expect(heir?.lines).toEqual([]);
   await killed.end('SIGKILL');
+  await world().expireLeases();
   const [first, second] = await Promise.all(
-    [one, two].map((upload) => heir.line(({ uploadId }) => uploadId === upload.id)),
+    [one, two].map((upload) => heir?.line(({ uploadId }) => uploadId === upload.id)),
   );
-  expect(heir.lines).toEqual([first, second]);
+  expect(heir?.lines).toEqual([first, second]);
   expect(first).toEqual(killed.lines[0]);
-  expect((await heir.end('SIGTERM')).code).toBe(0);
+  expect((await heir?.end('SIGTERM'))?.code).toBe(0);
 });
 
 test('progress is of now: not of what was before, and not after the end', async () => {
-  const started = application('watcher');
+  const before = application('watcher');
   await known('watcher');
+  await before.close();
   await world().worker({ PART_CONCURRENCY: '2' }).ready();
   const past = await world().uploads.add({ source: await source('past.mp4', 1000) });
   await past.result();
-  await started.close();
   const progress: UploadProgressEvent[] = [];
-  const ends: End[] = [];
-  application('watcher', {
+  const late: UploadProgressEvent[] = [];
+  const { ends, errors } = application('watcher', {
     onProgress: (event) => {
-      expect(ends.some(({ uploadId }) => uploadId === event.uploadId)).toBe(false);
-      progress.push(event);
+      (ends.some(({ uploadId }) => uploadId === event.uploadId) ? late : progress).push(event);
       throw new Error('is not told again');
     },
-    onCompleted: (event) => ends.push(event),
   });
-  slowParts(300);
+  await expect.poll(() => ends.map(({ uploadId }) => uploadId)).toEqual([past.id]);
+  const parts = gate({ action: 'UploadPart', after: 4 });
   const path = await source('now.mp4', 10 * 1048576);
   const now = await world().uploads.add({ source: path, key: 'now' });
-  await now.result();
-  await expect.poll(() => ends.some(({ uploadId }) => uploadId === now.id)).toBe(true);
+  await parts.reached(2);
+  const sending = ({ progress: { stage, bytesSent } }: UploadProgressEvent) =>
+    stage === 'uploading' && bytesSent > 0;
+  await expect.poll(() => progress.some(sending)).toBe(true);
+  parts.open();
+  await expect.poll(() => ends.map(({ uploadId }) => uploadId)).toEqual([past.id, now.id]);
   expect(new Set(progress.map(({ uploadId }) => uploadId))).toEqual(new Set([now.id]));
   expect(progress.at(0)).toMatchObject({ key: 'now', source: path, progress: { stage: expect.any(String) } });
-  expect(progress.some(({ progress: { stage, bytesSent } }) => stage === 'uploading' && bytesSent > 0)).toBe(
-    true,
-  );
+  expect(late).toEqual([]);
+  expect(errors.map(({ message }) => message)).toEqual(progress.map(() => 'is not told again'));
 });
 
 test('an application that was away for longer than the stream reaches back misses no end', async () => {
@@ -216,9 +245,8 @@ test('a consumer without a name, or with one that Redis should not see, is refus
 test('hundreds of ends at a time are all told', async () => {
   const { ends } = application('many');
   await known('many');
-  await seedQueued(world(), 500);
-  const worker = world().worker();
-  await worker.ready();
-  await expect.poll(() => ends.length, { timeout: 60_000 }).toBe(500);
-  expect(new Set(ends.map(({ id }) => id)).size).toBe(500);
+  await seedQueued(world(), 200);
+  world().worker();
+  await expect.poll(() => ends.length).toBe(200);
+  expect(new Set(ends.map(({ id }) => id)).size).toBe(200);
 });

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { type Upload, type UploadResult, VodUploads } from '../../src/index.ts';
+import { RedisUnavailableError, type Upload, type UploadResult, VodUploads } from '../../src/index.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { Cluster, DEPLOYMENTS, type Deployment } from './cluster.ts';
 
-const UPLOADS = 200;
-/** Each part takes this long while pods come and go, so that there is work for all of them. */
+/** As long as pods come and go there are so many: each that ends is followed by another. */
+const UPLOADS_AT_A_TIME = 200;
+/** Each part takes this long meanwhile, so that there is work for all of them. */
 const PART_MS = 2000;
 const SIZES = [200_000, 700_000, 1_500_000, 3_200_000];
 
@@ -15,6 +16,12 @@ export interface Rehearsal {
   readonly findings: readonly string[];
   /** For people. */
   readonly report: string;
+}
+
+/** An upload, and what has come of it. */
+interface Ended {
+  readonly id: string;
+  readonly outcome: UploadResult['outcome'] | 'failed';
 }
 
 /**
@@ -26,11 +33,37 @@ export async function rehearse(print: (line: string) => void): Promise<Rehearsal
   const startedAt = performance.now();
   const cluster = await Cluster.create();
   const uploads = new VodUploads({ connection: cluster.redisUrl, prefix: cluster.prefix });
+  let serial = 0;
+  const addOne = async (): Promise<Upload> => {
+    const index = serial++;
+    const size = (SIZES[index % SIZES.length] ?? 0) + index;
+    const source = await writeRandomFile(join(cluster.sources, `${index}.mp4`), size, index + 1);
+    for (;;) {
+      try {
+        // A key, so that one that was taken although nobody heard of it is found the next time.
+        return await uploads.add({ source, key: `${index}` });
+      } catch (error) {
+        if (!(error instanceof RedisUnavailableError)) throw error;
+        await pause();
+      }
+    }
+  };
   try {
-    let ended = 0;
+    const ended: Ended[] = [];
+    let over = false;
+    const addUntilOver = async (): Promise<void> => {
+      do {
+        const upload = await addOne();
+        const outcome = await upload.result().then(
+          (result) => result.outcome,
+          () => 'failed' as const,
+        );
+        ended.push({ id: upload.id, outcome });
+      } while (!over);
+    };
     const say = (what: string): void => {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1).padStart(5);
-      print(`${seconds} s  ${String(ended).padStart(3)} of ${UPLOADS} uploads  ${what}`);
+      print(`${seconds} s  ${String(ended.length).padStart(3)} of ${serial} uploads  ${what}`);
     };
     const slowDown = () =>
       cluster.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms: PART_MS }, share: 1 });
@@ -40,22 +73,11 @@ export async function rehearse(print: (line: string) => void): Promise<Rehearsal
     }
     say('2 parts, 1 hash, 1 control, 1 ops are ready');
 
-    const paths = await Promise.all(
-      Array.from({ length: UPLOADS }, async (_, index) => {
-        const size = (SIZES[index % SIZES.length] ?? 0) + index;
-        return await writeRandomFile(join(cluster.sources, `${index}.mp4`), size, index + 1);
-      }),
-    );
-    const added = await uploads.addMany(paths.map((source) => ({ source })));
-    const results = Promise.allSettled(
-      added.map(async (upload) => {
-        const result = await upload.result();
-        ended++;
-        return result;
-      }),
-    );
+    const all = Promise.all(Array.from({ length: UPLOADS_AT_A_TIME }, addUntilOver));
+    // Whoever awaits it next is told.
+    all.catch(() => {});
     const untilEnded = async (count: number): Promise<void> => {
-      while (ended < count) await Promise.race([results, new Promise((next) => setTimeout(next, 50))]);
+      while (ended.length < count) await Promise.race([all, pause()]);
     };
     await untilEnded(20);
     await cluster.scale('parts', 4);
@@ -72,36 +94,30 @@ export async function rehearse(print: (line: string) => void): Promise<Rehearsal
     say('VOD restarted');
     await cluster.scale('parts', 2);
     say('parts scaled from 4 to 2');
-    const early = ended === UPLOADS ? ['all uploads had ended before the last pod was replaced'] : [];
+    over = true;
     await cluster.control.clearFaults();
-    const settled = await results;
+    await all;
     say('all have ended');
-    return await judge(cluster, added, settled, early);
+    return await judge(cluster, ended);
   } finally {
     await uploads.close();
     await cluster.close();
   }
 }
 
-async function judge(
-  cluster: Cluster,
-  added: readonly Upload[],
-  settled: readonly PromiseSettledResult<UploadResult>[],
-  early: readonly string[],
-): Promise<Rehearsal> {
-  const findings = [...early];
+async function judge(cluster: Cluster, ended: readonly Ended[]): Promise<Rehearsal> {
+  const findings: string[] = [];
   const outcomes = new Map<string, number>();
-  for (const [index, result] of settled.entries()) {
-    const outcome = result.status === 'fulfilled' ? result.value.outcome : 'failed';
+  for (const { id, outcome } of ended) {
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    if (outcome !== 'completed') findings.push(`upload ${added[index]?.id}: ${outcome}`);
+    if (outcome !== 'completed') findings.push(`upload ${id}: ${outcome}`);
   }
   const { files } = await cluster.control.stats();
   const stored = new Set(files.map(({ fileSha }) => fileSha));
   for (const { fileSha, finishes } of files) {
     if (finishes !== 1) findings.push(`the video ${fileSha} was stored ${finishes} times`);
   }
-  if (stored.size !== added.length) findings.push(`${stored.size} videos are in VOD, of ${added.length}`);
+  if (stored.size !== ended.length) findings.push(`${stored.size} videos are in VOD, of ${ended.length}`);
   const spent = cluster.lines.filter(
     ({ msg, next }) => msg === 'attempt failed' && (next === 'retried' || next === 'failed'),
   );
@@ -130,3 +146,5 @@ async function uploadsOfManyAttempts(cluster: Cluster): Promise<string[]> {
   redis.disconnect();
   return jobs.filter(({ attemptsMade }) => attemptsMade !== 1).map(({ id }) => id ?? '');
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,15 +1,16 @@
+import { once } from 'node:events';
 import { VodUploads } from '../../src/index.ts';
 
 /*
- * An application as a process of its own: `node subscriber.ts REDIS_URL PREFIX CONSUMER [MS]` writes a line for each event
- * that it is told of, and is then at work on it for so many milliseconds.
+ * An application as a process of its own: `node subscriber.ts REDIS_URL PREFIX CONSUMER [waits]` writes a line for each
+ * event that it is told of, and with `waits` is then at work on it until it is told something on its standard input.
  */
 
-const [connection = '', prefix = '', consumer = '', ms = '0'] = process.argv.slice(2);
+const [connection = '', prefix = '', consumer = '', waits] = process.argv.slice(2);
 const write = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const deal = async (event: object): Promise<void> => {
   write({ msg: 'event', ...event });
-  await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+  if (waits === 'waits') await once(process.stdin, 'data');
 };
 
 const uploads = new VodUploads({ connection, prefix });

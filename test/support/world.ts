@@ -193,7 +193,12 @@ export class World {
    * @param redis where they are; default the world's own
    */
   async expireLocks(redis?: Redis): Promise<void> {
-    await this.#forget('vod-*:*:lock', redis);
+    await forgetKeys(this, 'vod-*:*:lock', redis);
+  }
+
+  /** Time passes for the leases of consumers: that of a process that is dead or frozen runs out, as by itself. */
+  async expireLeases(): Promise<void> {
+    await forgetKeys(this, 'vod-consumer-lease:*');
   }
 
   /** VOD is gone, until {@link startEmulator}. */
@@ -211,15 +216,7 @@ export class World {
     await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
-    await this.#forget('*');
-  }
-
-  /** Removes keys of this world. */
-  async #forget(pattern: string, given?: Redis): Promise<void> {
-    const redis = given ?? new Redis(this.redisUrl);
-    const keys = await redis.keys(`${this.prefix.replace(/[{}]/g, '?')}:${pattern}`);
-    if (keys.length > 0) await redis.unlink(keys);
-    if (given === undefined) redis.disconnect();
+    await forgetKeys(this, '*');
   }
 
   async close(): Promise<void> {
@@ -229,4 +226,20 @@ export class World {
     await this.redis?.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
+}
+
+/**
+ * Removes keys of this prefix.
+ * @param pattern of their names, without the prefix
+ * @param given where they are; default the Redis of the URL
+ */
+export async function forgetKeys(
+  { redisUrl, prefix }: { readonly redisUrl: string; readonly prefix: string },
+  pattern: string,
+  given?: Redis,
+): Promise<void> {
+  const redis = given ?? new Redis(redisUrl);
+  const keys = await redis.keys(`${prefix.replace(/[{}]/g, '?')}:${pattern}`);
+  if (keys.length > 0) await redis.unlink(keys);
+  if (given === undefined) redis.disconnect();
 }

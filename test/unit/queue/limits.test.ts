@@ -42,6 +42,10 @@ describe('steadyRate', () => {
       ),
     );
   });
+
+  it('leaves at least 96 % of the quota usable', () => {
+    expect(steadyRate(1000) * 60).toBeGreaterThan(0.96 * 1000);
+  });
 });
 
 describe('holdIn', () => {

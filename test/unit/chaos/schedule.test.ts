@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runChaos } from '../chaos/chaos.ts';
-import { nameOf, schedule, WORKER_SLOTS } from '../chaos/schedule.ts';
-import { formatReport } from '../chaos/table.ts';
-
-const DURATION_MS = 60_000;
+import { nameOf, schedule, WORKER_SLOTS } from '../../chaos/schedule.ts';
 
 describe('the schedule of a chaos run', () => {
   it('is the same for the same seed and duration, and another for another seed', () => {
@@ -59,23 +55,4 @@ describe('the schedule of a chaos run', () => {
       ]
     `);
   });
-});
-
-// It kills Redis, and so needs one of its own whatever REDIS_URL says.
-describe('a chaos run', () => {
-  it.each([1])(
-    'of seed %i loses nothing, doubles nothing and leaves nothing',
-    async (seed) => {
-      const report = await runChaos({ seed, durationMs: DURATION_MS, settleMs: 60_000 });
-      process.stdout.write(`${formatReport(report)}\n`);
-      expect(report.findings).toEqual([]);
-      const struck = Object.values(report.troubles).reduce((sum, { times }) => sum + times, 0);
-      expect(struck).toBeGreaterThan(25);
-      expect(report.uploads.added).toBeGreaterThan(20);
-      expect(report.uploads.completed + report.uploads.instant + report.uploads.failed).toBe(
-        report.uploads.added,
-      );
-    },
-    180_000,
-  );
 });
