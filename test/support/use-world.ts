@@ -21,7 +21,6 @@ export interface WorldOfTests {
   source(name: string, size: number): Promise<string>;
   inject(fault: Fault): void;
   /** Holds requests, before their effect, until they are let go on. @param target which; default every one */
-  slowParts(ms: number): void;
   gate(target?: Pick<Fault, 'action' | 'after' | 'offset' | 'fileSha'>): Gate;
   /** What the emulator counted since the last test. */
   stats(): EmulatorStats;
@@ -62,7 +61,6 @@ export function useWorld(
         waiting: () => control.stats().waitingAtGates[name] ?? 0,
       };
     },
-    slowParts: (ms) => arm({ action: 'UploadPart', effect: { kind: 'latency', ms }, share: 1 }),
     stats: () => world.emulator.control.stats(),
     download: async (url) => Buffer.from(await (await fetch(url)).arrayBuffer()),
   };
