@@ -11,6 +11,7 @@ import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
 import { createQueuePoll } from './queue-metrics.ts';
+import { sharePoll } from './shared-poll.ts';
 
 export interface RunningOps {
   /** `http://host:port` */
@@ -43,7 +44,9 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   let draining = false;
   const app = createOpsApp({
     registry: metrics.registry,
-    refresh: createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+    refresh: sharePoll(
+      createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+    ),
     unready: () => {
       if (draining) return 'draining';
       return ready() ? undefined : 'not connected to Redis';
