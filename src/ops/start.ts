@@ -6,6 +6,7 @@ import { createOpsMetrics } from '../metrics.ts';
 import { reportingConnection, untilReady } from '../queue/connection.ts';
 import { VodUploads } from '../queue/producer.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
+import { tellRefusedCommands } from '../queue/redis-check.ts';
 import { showLocation } from '../redis-location.ts';
 import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
@@ -72,6 +73,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   try {
     const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
     await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    await tellRefusedCommands(redis, { queuePrefix: config.queuePrefix, log });
     const redisUrl = showLocation(config.redis.location);
     const names = users.map(({ name }) => name);
     log.info({ url, redisUrl, users: names, readOnly, eventCallback: path !== undefined }, 'ops is ready');

@@ -17,6 +17,7 @@ import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
 import { type ReceivedEvent, UploadEvents } from './received-events.ts';
+import { countWorkers } from './refused.ts';
 import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
@@ -215,8 +216,8 @@ export class VodUploads {
       await this.#marks.cancel(id, job.attemptsMade + 1);
       const deadline = Date.now() + CANCEL_TIMEOUT_MS;
       let woken = await wake(this.#queues.upload, this.#redis, job);
-      // Without workers nothing more will happen now.
-      const attended = (await this.#queues.upload.getWorkersCount()) > 0;
+      // Without workers nothing more will happen now. When it can't be told, there may be some.
+      const attended = (await countWorkers(this.#queues.upload)) !== 0;
       while (Date.now() < deadline && (attended || !woken)) {
         const { state } = (await this.#existing(id)).status;
         if (isTerminal(state)) return state === 'cancelled';
