@@ -105,6 +105,8 @@ export interface Config {
     readonly users: readonly OpsUser[];
     /** Whether nobody may press buttons. */
     readonly readOnly: boolean;
+    /** What a proxy in front has put before all paths, such as `/vod`; empty = nothing. */
+    readonly basePath: string;
   };
   /** The revision of the sources that this was built from. */
   readonly revision: string;
@@ -278,6 +280,14 @@ const schema = z.object({
   OPS_PORT: integer(9323, 0, 65_535),
   OPS_USERS: opsUsers.default([]),
   OPS_READ_ONLY: flag,
+  OPS_BASE_PATH: z
+    .string()
+    .transform((value) => value.replace(/\/$/, ''))
+    .refine(
+      (value) => /^(\/[A-Za-z0-9._~-]+)*$/.test(value),
+      'must be a path such as /vod, of letters, digits, ".", "_", "~" and "-"',
+    )
+    .default(''),
   BUILD_REVISION: z
     .string()
     .regex(/^[\w.+-]{1,64}$/, 'must be a revision such as 3f2c1ab')
@@ -405,7 +415,13 @@ export function loadConfig(env: Environment): Config {
       host: v.METRICS_HOST,
       ...(v.METRICS_PORT !== undefined && { port: v.METRICS_PORT }),
     },
-    ops: { host: v.OPS_HOST, port: v.OPS_PORT, users: v.OPS_USERS, readOnly: v.OPS_READ_ONLY },
+    ops: {
+      host: v.OPS_HOST,
+      port: v.OPS_PORT,
+      users: v.OPS_USERS,
+      readOnly: v.OPS_READ_ONLY,
+      basePath: v.OPS_BASE_PATH,
+    },
     revision: v.BUILD_REVISION,
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,

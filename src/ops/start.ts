@@ -15,7 +15,7 @@ import { createQueuePoll } from './queue-metrics.ts';
 import { sharePoll } from './shared-poll.ts';
 
 export interface RunningOps {
-  /** `http://host:port` */
+  /** `http://host:port`, and behind it the base path. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -27,7 +27,7 @@ export interface RunningOps {
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  */
 export async function startOps(config: Config, { log }: { readonly log: Logger }): Promise<RunningOps> {
-  const { host, port, users, readOnly } = config.ops;
+  const { host, port, users, readOnly, basePath } = config.ops;
   requireUsers(config);
   const metrics = createOpsMetrics(config.revision);
   const redis = reportingConnection(config.redis, {
@@ -56,10 +56,11 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     uploads,
     users,
     readOnly,
+    basePath,
     eventCallback:
       path === undefined
         ? undefined
-        : createEventCallback({ path, queue: queues.events, ready, metrics, log }),
+        : createEventCallback({ path: `${basePath}${path}`, queue: queues.events, ready, metrics, log }),
     log,
   });
   const server = createServer(getRequestListener(app.fetch));
@@ -71,7 +72,8 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     redis.disconnect();
   };
   try {
-    const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
+    const place = { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' };
+    const url = `${await listen(server, place)}${basePath}`;
     await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
     await tellRefusedCommands(redis, { queuePrefix: config.queuePrefix, log });
     const redisUrl = showLocation(config.redis.location);
