@@ -1,6 +1,7 @@
 import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
+import { MAX_FILE_BYTES, MAX_PARTS } from '../upload/plan.ts';
 import { fileIdSchema } from '../vod/file-id.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
 import { webhookPayload } from '../webhook/payload.ts';
@@ -45,7 +46,7 @@ export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
 
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
 const decimal = z.string().regex(/^\d{1,24}$/);
-const bytes = z.int().min(0);
+const bytes = z.int().min(0).max(MAX_FILE_BYTES);
 // Far above what producers let in; they keep a forged job from becoming a request of megabytes.
 const path = z.string().min(1).max(4096);
 const text = z.string().min(1).max(512);
@@ -142,7 +143,18 @@ export type HashData = z.infer<typeof hashData>;
 const initData = child.extend({ hashed, video });
 export type InitData = z.infer<typeof initData>;
 
-const indexRanges = z.array(z.tuple([z.int().min(0), z.int().min(0)]));
+const partIndex = z
+  .int()
+  .min(0)
+  .max(MAX_PARTS - 1);
+/** In ascending order, with something between one and the next: so no part is in two of them. */
+const indexRanges = z
+  .array(z.tuple([partIndex, partIndex]))
+  .max(MAX_PARTS)
+  .refine(areApart, 'overlap');
+function areApart(ranges: readonly (readonly [number, number])[]): boolean {
+  return ranges.every(([first, last], index) => first <= last && first > (ranges[index - 1]?.[1] ?? -1));
+}
 const initValue = z.union([
   /** `missing`: indices of the parts to send, as inclusive ranges. */
   z.object({ kind: z.literal('send'), partSize, missing: indexRanges }),

@@ -1,4 +1,4 @@
-import { partCount } from '../upload/plan.ts';
+import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import type { RedisClient } from './connection.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
 import { PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
@@ -7,9 +7,6 @@ import { type PartState, partStates } from './part-states.ts';
 import type { Queues } from './queues.ts';
 import type { UploadStatus } from './status.ts';
 import { jsonOr } from './stored-job.ts';
-
-/** Of more parts nobody is told: the service takes no such file, so the numbers are somebody's invention. */
-const MOST_PARTS = 500_000;
 
 /**
  * What has become of each part of an upload, in its present run; undefined while InitUpload has not told what VOD has.
@@ -39,8 +36,9 @@ export async function readParts(
   const init = jsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
   const answer = init === undefined ? undefined : parseInitValue(init);
   if (answer?.kind === 'send' && data.hashed !== undefined) {
-    const count = partCount(data.hashed.version.size, answer.partSize);
-    if (count > MOST_PARTS) return undefined;
+    const { size } = data.hashed.version;
+    if (tooManyParts(size, answer.partSize) !== undefined) return undefined;
+    const count = partCount(size, answer.partSize);
     const indices = indexReader(id, run);
     const skipped = JSON.stringify(PART_SKIPPED);
     return partStates({
@@ -54,7 +52,7 @@ export async function readParts(
       ),
     });
   }
-  if (result === undefined || result.partsSkipped + result.partsSent > MOST_PARTS) return undefined;
+  if (result === undefined || result.partsSkipped + result.partsSent > MAX_PARTS) return undefined;
   return [
     ...Array<PartState>(result.partsSkipped).fill('skipped'),
     ...Array<PartState>(result.partsSent).fill('sent'),

@@ -1,10 +1,11 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
+import { UploaderError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { delay } from './delay.ts';
-import { formatFailure, parseFailure } from './failure.ts';
+import { failureOf, formatFailure, parseFailure } from './failure.ts';
 import type { FileIndex } from './file-index.ts';
 import {
   type FinishData,
@@ -99,8 +100,9 @@ export function createReconciler(
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
       if (error instanceof NewerJobError) return await options.leave(job, token, error);
-      if (!isRedisError(error)) throw error;
-      return await delay(job, LOOK_AGAIN_MS, token);
+      if (isRedisError(error)) return await delay(job, LOOK_AGAIN_MS, token);
+      if (error instanceof UploaderError) throw new UnrecoverableError(formatFailure(failureOf(error)));
+      throw error;
     }
   };
 }
@@ -346,19 +348,24 @@ class Pass {
     const toSend = `sending ${countIndices(missing)} of ${parts} parts, ${formatBytes(missingBytes)}`;
     await this.#enter('uploading', size - missingBytes, toSend);
     const done = new Set(this.#sentIndices(values, this.#run));
-    const child = this.#child();
-    const jobs = [];
-    for (const index of indicesOf(missing)) {
-      if (done.has(index)) continue;
-      const { offset, dataSize } = partAt(size, partSize, index);
-      const data: PartData = { ...child, source: this.#data.source, hashed, partSize, offset, dataSize };
-      const priority = partPriority(this.#data.priority, index);
-      jobs.push({ name: `part ${index}`, data, opts: this.#childOptions(index, { priority }) });
-    }
-    for (let from = 0; from < jobs.length; from += ADD_BULK) {
-      const added = await this.#deps.queues.part.addBulk(jobs.slice(from, from + ADD_BULK));
+    for (const jobs of bulks(this.#partJobs({ hashed, init }, done), ADD_BULK)) {
+      const added = await this.#deps.queues.part.addBulk(jobs);
       for (const job of added) this.#checkAdded(job);
       if (await this.#deps.marks.isCancelled(this.#id, this.#run.attempt)) return;
+    }
+  }
+
+  /** The jobs of the parts that VOD lacks, but for those that are done; each made when it is asked for. */
+  *#partJobs({ hashed, init }: Pick<PartsStep, 'hashed' | 'init'>, done: ReadonlySet<number>) {
+    const child = this.#child();
+    const { source, priority } = this.#data;
+    const { partSize } = init;
+    for (const index of indicesOf(init.missing)) {
+      if (done.has(index)) continue;
+      const { offset, dataSize } = partAt(hashed.version.size, partSize, index);
+      const data: PartData = { ...child, source, hashed, partSize, offset, dataSize };
+      const opts = this.#childOptions(index, { priority: partPriority(priority, index) });
+      yield { name: `part ${index}`, data, opts };
     }
   }
 
@@ -532,4 +539,15 @@ function sameHashed(a: Hashed | undefined, b: Hashed): boolean {
 
 function childIdOf(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);
+}
+
+/** What an iterable gives, in arrays of so many. */
+function* bulks<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let bulk: T[] = [];
+  for (const item of items) {
+    if (bulk.push(item) < size) continue;
+    yield bulk;
+    bulk = [];
+  }
+  if (bulk.length > 0) yield bulk;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
+import { tooManyParts } from '../upload/plan.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
 import { receiverProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
@@ -190,6 +191,10 @@ export async function toUploadJob(
     ...(watermark !== undefined && { watermark }),
   };
   const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
+  const partSize = parsed.data.partSize ?? PART_SIZES[1];
+  const sizeProblem = size === undefined ? undefined : tooManyParts(size, partSize);
+  if (sizeProblem !== undefined)
+    throw new InvalidUploadError([`source ${source} is too large: ${sizeProblem}`]);
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
     delayMs: parsed.data.delay ?? 0,
@@ -199,7 +204,7 @@ export async function toUploadJob(
       video: {
         name,
         type,
-        partSize: parsed.data.partSize ?? PART_SIZES[1],
+        partSize,
         ...(tags !== undefined && { tags }),
         ...(classId !== undefined && { classId }),
         ...(transcode !== 'after' && { ...(transcode !== undefined && { transcode }), ...flags }),
