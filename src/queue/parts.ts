@@ -1,7 +1,7 @@
 import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import type { RedisClient } from './connection.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
-import { PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
+import { PART_SAME, PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
 import { childId, type Run, runName } from './names.ts';
 import { type PartState, partStates } from './part-states.ts';
 import type { Queues } from './queues.ts';
@@ -40,11 +40,11 @@ export async function readParts(
     if (tooManyParts(size, answer.partSize) !== undefined) return undefined;
     const count = partCount(size, answer.partSize);
     const indices = indexReader(id, run);
-    const skipped = JSON.stringify(PART_SKIPPED);
+    const unsent = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
     return partStates({
       count,
       missing: answer.missing,
-      sent: indices(Object.keys(processed).filter((key) => processed[key] !== skipped)),
+      sent: indices(Object.keys(processed).filter((key) => !unsent.includes(processed[key] ?? ''))),
       sending: indices(active),
       retrying: indices(delayed),
       failed: indices(

@@ -118,6 +118,23 @@ function receivedIndices(args: {
   return [...indices].sort((a, b) => a - b);
 }
 
+/**
+ * The received parts of the plan whose MD5 VOD lists, in ascending order, each once. One that is listed without an MD5, or
+ * with two that differ, is not among them.
+ */
+export function listedParts(args: {
+  readonly fileSize: number;
+  readonly partSize: PartSize;
+  readonly received: readonly ReceivedPart[];
+}): { readonly index: number; readonly dataMd5: string }[] {
+  const byIndex = Map.groupBy(args.received, ({ offset }) => offset / args.partSize);
+  return receivedIndices(args).flatMap((index) => {
+    const md5s = new Set(byIndex.get(index)?.map(({ dataMd5 }) => dataMd5));
+    const [dataMd5] = md5s;
+    return md5s.size === 1 && dataMd5 !== undefined ? [{ index, dataMd5 }] : [];
+  });
+}
+
 /** How many indices the ranges hold. */
 export function countIndices(ranges: readonly IndexRange[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);

@@ -6,6 +6,7 @@ import {
   countIndices,
   type IndexRange,
   indicesOf,
+  listedParts,
   MAX_FILE_BYTES,
   MAX_PARTS,
   missingRanges,
@@ -185,6 +186,24 @@ describe('missingRanges', () => {
       ).toHaveLength(i === 0 ? 1 : 2);
       expect(partCount(HUGE, FULL)).toBe(last + 1);
     }
+  });
+});
+
+describe('listedParts', () => {
+  const listed = (offset: number, dataMd5?: string): ReceivedPart =>
+    dataMd5 === undefined ? part(offset, HALF) : { ...part(offset, HALF), dataMd5 };
+
+  test('are those with one MD5, in the order of the file', () => {
+    const received = [listed(3 * HALF, 'd'), listed(0, 'a'), listed(0, 'a'), listed(HALF), part(7, 3)];
+    expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([
+      { index: 0, dataMd5: 'a' },
+      { index: 3, dataMd5: 'd' },
+    ]);
+  });
+
+  test('are none with two MD5s, or one of another size', () => {
+    const received = [listed(0, 'a'), listed(0, 'b'), { ...part(HALF, FULL), dataMd5: 'c' }];
+    expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([]);
   });
 });
 
