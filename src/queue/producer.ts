@@ -1,4 +1,4 @@
-import type { Job } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../errors.ts';
 import { locationProblem, type RedisLocation } from '../redis-location.ts';
 import { resolveRoots } from '../source/roots.ts';
@@ -187,7 +187,7 @@ export class VodUploads {
         `upload ${id} is ${status.state}; only a failed or cancelled one can be retried`,
       );
     }
-    await this.#call(() => job.retry('failed'));
+    await this.retryJob(this.#queues.upload, job);
     return new Upload(this, id, false);
   }
 
@@ -274,6 +274,17 @@ export class VodUploads {
   /** @internal What keeps all uploads from going on. */
   async situation(): Promise<Situation> {
     return await this.#call(() => readSituation(this.#queues, this.#redis, this.#prefix));
+  }
+
+  /**
+   * @internal Sets a failed job to work again. Its stalls are forgotten: BullMQ counts them over all of a job's life, and
+   * one that had too many would fail at the next.
+   */
+  async retryJob(queue: Queue, job: Job, options?: Parameters<Job['retry']>[1]): Promise<void> {
+    await this.#call(async () => {
+      await this.#redis.hdel(queue.toKey(job.id ?? ''), 'stc');
+      await job.retry('failed', options);
+    });
   }
 
   /** @internal Everything that is known of one upload. @throws {UploaderError} `NOT_FOUND` */
