@@ -6,7 +6,7 @@ import { failureOf } from '../src/queue/failure.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { VodError } from '../src/vod/errors.ts';
-import { CONFIRM_MAX } from '../src/vod/protocol.ts';
+import { confirmGroups } from '../src/vod/params.ts';
 
 /** After no events at once, so from a service that does not hold the request, the next pull waits this long. */
 const IDLE_MS = 1000;
@@ -84,9 +84,8 @@ export class Puller {
       'pull',
       events.map(({ content }) => content),
     );
-    for (let from = 0; from < events.length; from += CONFIRM_MAX) {
+    for (const handles of confirmGroups(events.map(({ msgHandle }) => msgHandle))) {
       await rates?.confirm.take(1, signal);
-      const handles = events.slice(from, from + CONFIRM_MAX).map(({ msgHandle }) => msgHandle);
       await api.confirmEvents(handles, signal);
     }
     this.#options.log.debug({ events: events.length }, 'events pulled');

@@ -5,6 +5,7 @@ import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
 import { tooManyParts } from '../upload/plan.ts';
+import { initQueryBytes, MAX_QUERY_BYTES } from '../vod/params.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
 import { receiverProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
@@ -20,7 +21,7 @@ export interface UploadOptions {
   readonly name?: string;
   /** Extension without the dot, `mp4`. Default: the file's. */
   readonly type?: string;
-  /** At most 32, of at most 128 bytes each. */
+  /** At most 32, of at most 128 bytes each, and not too long together: they travel in a URL. */
   readonly tags?: readonly string[];
   /** Category id in VOD. */
   readonly classId?: number;
@@ -80,7 +81,7 @@ export interface UploadJob {
 const YEAR_MS = 366 * 86_400_000;
 const TRANSCODE_TIMEOUT_MS = 6 * 3_600_000;
 const MAX_TRANSCODE_TIMEOUT_MS = 7 * 86_400_000;
-// The rules for tags keep InitUpload's URL within what HTTP servers take; VOD's documents give none.
+// Bounds against nonsense; VOD's documents give none. Together with all else they must fit into InitUpload's query.
 const tag = z
   .string()
   .refine(
@@ -185,13 +186,31 @@ export async function toUploadJob(
   if (nameProblem !== undefined) problems.push(nameProblem);
   const typeProblem = type === undefined ? missingTypeProblem(source) : checkType(type);
   if (typeProblem !== undefined) problems.push(typeProblem);
+  const partSize = parsed.data.partSize ?? PART_SIZES[1];
+  const queryBytes = initQueryBytes({
+    ...{
+      fileName: name,
+      fileType: type ?? '',
+      dataSize: partSize,
+      transcode: true,
+      screenshot: true,
+      watermark: true,
+    },
+    ...(tags !== undefined && { tags }),
+    ...(classId !== undefined && { classId }),
+  });
+  if (queryBytes > MAX_QUERY_BYTES) {
+    problems.push(
+      `tags are too long together: InitUpload's query would have ${queryBytes} bytes, more than the ${MAX_QUERY_BYTES} that ` +
+        'servers take; a letter other than A to Z counts up to 12 there',
+    );
+  }
   if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
   const flags = {
     ...(screenshot !== undefined && { screenshot }),
     ...(watermark !== undefined && { watermark }),
   };
   const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
-  const partSize = parsed.data.partSize ?? PART_SIZES[1];
   const sizeProblem = size === undefined ? undefined : tooManyParts(size, partSize);
   if (sizeProblem !== undefined)
     throw new InvalidUploadError([`source ${source} is too large: ${sizeProblem}`]);
