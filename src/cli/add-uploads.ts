@@ -1,7 +1,10 @@
 import { type Config, loadConfig } from '../config.ts';
 import { UploaderError } from '../errors.ts';
+import { printable } from '../format.ts';
 import type { Upload, UploadStatus, VodUploads } from '../index.ts';
+import { describeConflict } from '../queue/conflict.ts';
 import type { UploadJob } from '../queue/upload-options.ts';
+
 import { resolveRoots } from '../source/roots.ts';
 import { deriveName } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
@@ -38,6 +41,7 @@ export async function addUploads(
   if (options.name === undefined) sayAltered(jobs, context);
   const enqueue = async (producer: VodUploads): Promise<number> => {
     const uploads = await told(() => producer.addMany(many));
+    sayDiffering(uploads, jobs, context);
     if (!options.wait) return await print(uploads, jobs, json, context);
     return await waitAndPrint(uploads, jobs, options, context);
   };
@@ -70,6 +74,15 @@ function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {
   }
 }
 
+function sayDiffering(uploads: readonly Upload[], jobs: readonly UploadJob[], { err }: CliContext): void {
+  for (const [index, { differs }] of uploads.entries()) {
+    const { data } = jobs[index] as UploadJob;
+    if (differs.length === 0) continue;
+    const conflict = printable(describeConflict(data.key ?? '', differs));
+    err.write(`vod-upload: ${labelOf(data)}: ${conflict}; it stays as it was\n`);
+  }
+}
+
 async function print(
   uploads: readonly Upload[],
   jobs: readonly UploadJob[],
@@ -83,7 +96,7 @@ async function print(
     const record =
       upload.created && data !== undefined
         ? queuedRecord(upload, data)
-        : recordOf(await upload.status(), false);
+        : recordOf(await upload.status(), upload);
     records.push(record);
   }
   printEnqueued(records, { json, context });
@@ -102,7 +115,7 @@ async function waitAndPrint(
     label: labelOf(jobs[index]?.data ?? { source: upload.id }),
   }));
   const onEnd = (status: UploadStatus, index: number): void => {
-    const record = recordOf(status, uploads[index]?.created);
+    const record = recordOf(status, uploads[index]);
     ended[index] = record;
     if (json) context.out.write(jsonLine(record));
   };

@@ -3,6 +3,7 @@ import { UploaderError } from '../errors.ts';
 import { locationProblem, type RedisLocation } from '../redis-location.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { Catalog, type CatalogPage, type CatalogQuery } from './catalog.ts';
+import { differences, KeyConflictError } from './conflict.ts';
 import {
   isRedisError,
   producerConnection,
@@ -13,7 +14,7 @@ import {
 } from './connection.ts';
 import { readDetails, type UploadDetails } from './details.ts';
 import { holdKey, parseHold } from './hold.ts';
-import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
+import { parseUploadData, UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
 import { type ReceivedEvent, UploadEvents } from './received-events.ts';
@@ -121,6 +122,7 @@ export class VodUploads {
    * Enqueues one upload.
    * @throws {InvalidUploadError} naming the options that are wrong
    * @throws {SourceError} when the file is not there, empty, not a regular file, or outside the roots
+   * @throws {KeyConflictError} with `onConflict: 'error'`
    */
   async add(options: UploadOptions): Promise<Upload> {
     const upload = await toUploadJob(options, await this.#roots, this.#allowPrivateWebhooks);
@@ -131,6 +133,7 @@ export class VodUploads {
   /**
    * Enqueues many uploads, in bulk; all of them are checked first, and none is enqueued when one is wrong.
    * @throws {InvalidUploadError} naming each wrong one by its position
+   * @throws {KeyConflictError} with `onConflict: 'error'`, of the first that differs; the others are enqueued
    */
   async addMany(many: readonly UploadOptions[]): Promise<Upload[]> {
     const roots = await this.#roots;
@@ -331,16 +334,20 @@ export class VodUploads {
   }
 
   /** Adding a job whose id exists changes nothing and doesn't say so; whose data is there tells. */
-  async #createdOrFound({ id, data }: UploadJob): Promise<Upload> {
+  async #createdOrFound({ id, data, version, onConflict }: UploadJob): Promise<Upload> {
     if (data.key === undefined) return new Upload(this, id, true);
     const job = await this.#queues.upload.getJob(id);
     const stored = job?.data as Partial<typeof data> | undefined;
-    if (stored !== undefined && stored.source !== data.source) {
+    if (stored === undefined || stored.nonce === data.nonce)
+      return new Upload(this, id, stored !== undefined);
+    if (stored.source !== data.source) {
       throw new InvalidUploadError([
         `key ${JSON.stringify(data.key)} belongs to upload ${id} of ${stored.source}`,
       ]);
     }
-    return new Upload(this, id, stored?.nonce === data.nonce);
+    const differs = differencesOf(stored, data, version);
+    if (differs.length > 0 && onConflict === 'error') throw new KeyConflictError(id, data.key, differs);
+    return new Upload(this, id, false, differs);
   }
 
   async #existing(id: string): Promise<{ job: Job; status: UploadStatus }> {
@@ -380,13 +387,19 @@ export class Upload {
   readonly id: string;
   /** False when an upload with this key was there already. */
   readonly created: boolean;
+  /**
+   * What of that one is not as this `add` asked for: names of options, and `file` when the file has been written since.
+   * None of it has an effect. Empty when all is the same, or it was created.
+   */
+  readonly differs: readonly string[];
   readonly #uploads: VodUploads;
 
   /** @internal */
-  constructor(uploads: VodUploads, id: string, created: boolean) {
+  constructor(uploads: VodUploads, id: string, created: boolean, differs: readonly string[] = []) {
     this.#uploads = uploads;
     this.id = id;
     this.created = created;
+    this.differs = differs;
   }
 
   /** @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer. */
@@ -423,5 +436,14 @@ export class Upload {
       if (result !== undefined) return result;
     }
     throw new UploaderError('CLOSED', `stopped waiting for upload ${this.id}: VodUploads was closed`);
+  }
+}
+
+/** Nothing is told of an upload of a newer version, whose options this one may not know. */
+function differencesOf(stored: unknown, data: UploadJob['data'], version: UploadJob['version']): string[] {
+  try {
+    return differences(parseUploadData(stored), data, version);
+  } catch {
+    return [];
   }
 }

@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
+import type { FileVersion } from '../source/source.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
 import { tooManyParts } from '../upload/plan.ts';
 import { initQueryBytes, MAX_QUERY_BYTES } from '../vod/params.ts';
@@ -51,6 +52,12 @@ export interface UploadOptions {
   /** Idempotency: a second `add` with the same key finds the first's upload, for as long as Redis keeps it. */
   readonly key?: string;
   /**
+   * What happens when the upload with this key was asked for with other options, or its file has been written since: it
+   * stays as it is either way, and the second `add` tells what differs (`ignore`, default) or throws
+   * {@link KeyConflictError}.
+   */
+  readonly onConflict?: 'ignore' | 'error';
+  /**
    * Told when the upload has ended, beside the workers' WEBHOOK_URL: `https://…`, at most 2048 characters, no user or
    * password. It is kept in Redis with the upload.
    */
@@ -76,6 +83,9 @@ export interface UploadJob {
   readonly id: string;
   readonly data: UploadData;
   readonly delayMs: number;
+  /** What the file is now, if it was looked at. */
+  readonly version: FileVersion | undefined;
+  readonly onConflict: NonNullable<UploadOptions['onConflict']>;
 }
 
 const YEAR_MS = 366 * 86_400_000;
@@ -129,6 +139,7 @@ const schema = z.strictObject({
     .string('must be a text')
     .refine((value) => value !== '' && Buffer.byteLength(value) <= 512, 'must be 1 to 512 bytes')
     .optional(),
+  onConflict: z.enum(['ignore', 'error'], "must be 'ignore' or 'error'").default('ignore'),
   webhookUrl: z.string('must be a text').optional(),
   checkSource: flag,
 });
@@ -210,13 +221,16 @@ export async function toUploadJob(
     ...(screenshot !== undefined && { screenshot }),
     ...(watermark !== undefined && { watermark }),
   };
-  const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
+  const version = checkSource ? await inspectFile(source, roots ?? ['/']) : undefined;
+  const size = version?.size;
   const sizeProblem = size === undefined ? undefined : tooManyParts(size, partSize);
   if (sizeProblem !== undefined)
     throw new InvalidUploadError([`source ${source} is too large: ${sizeProblem}`]);
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
     delayMs: parsed.data.delay ?? 0,
+    version,
+    onConflict: parsed.data.onConflict,
     data: {
       schema: SCHEMA_VERSION,
       source,

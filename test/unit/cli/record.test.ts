@@ -32,7 +32,7 @@ const status: UploadStatus = {
 const failure = { code: '-10001', message: 'invalid arg', retryable: false };
 
 test('a finished upload', () => {
-  expect(JSON.parse(jsonLine(recordOf(status, true)))).toEqual({
+  expect(JSON.parse(jsonLine(recordOf(status, { created: true, differs: [] })))).toEqual({
     id: 'u1',
     created: true,
     outcome: 'instant',
