@@ -1,17 +1,18 @@
 import { type Config, loadConfig } from '../config.ts';
 import { UploaderError } from '../errors.ts';
 import { printable } from '../format.ts';
-import type { Upload, UploadStatus, VodUploads } from '../index.ts';
+import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';
 import { describeConflict } from '../queue/conflict.ts';
 import type { UploadJob } from '../queue/upload-options.ts';
 
 import { resolveRoots } from '../source/roots.ts';
+import { firstStopSignal, type StopSignal } from '../stop-signals.ts';
 import { deriveName } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
 import { checkAll } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { withProducer, withTracing } from './producer.ts';
-import { hasFailed, jsonLine, queuedRecord, recordOf, type UploadRecord } from './record.ts';
+import { hasFailed, jsonLine, pendingRecord, recordOf, type UploadRecord } from './record.ts';
 import { printRefusals, refuseWrong } from './refuse.ts';
 import { labelOf, printEnd, printEnqueued } from './report.ts';
 import { waitForEnds } from './wait.ts';
@@ -39,11 +40,12 @@ export async function addUploads(
   if (refusal !== undefined) return refusal;
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
   if (options.name === undefined) sayAltered(jobs, context);
+  const stopping = options.wait ? firstStopSignal() : undefined;
   const enqueue = async (producer: VodUploads): Promise<number> => {
     const uploads = await told(() => producer.addMany(many));
     sayDiffering(uploads, jobs, context);
-    if (!options.wait) return await print(uploads, jobs, json, context);
-    return await waitAndPrint(uploads, jobs, options, context);
+    if (stopping === undefined) return await print(uploads, jobs, json, context);
+    return await waitAndPrint(uploads, jobs, options, stopping, context);
   };
   return await withTracing(config, context, () => withProducer(config, enqueue, roots));
 }
@@ -95,7 +97,7 @@ async function print(
     // One that was there already may have ended long ago.
     const record =
       upload.created && data !== undefined
-        ? queuedRecord(upload, data)
+        ? pendingRecord(upload, data)
         : recordOf(await upload.status(), upload);
     records.push(record);
   }
@@ -107,9 +109,11 @@ async function waitAndPrint(
   uploads: readonly Upload[],
   jobs: readonly UploadJob[],
   { json = false, delay = 0 }: AddOptions,
+  stopping: StopSignal,
   context: CliContext,
 ): Promise<number> {
   const ended: UploadRecord[] = [];
+  const known: UploadProgress[] = [];
   const waiting = uploads.map((upload, index) => ({
     upload,
     label: labelOf(jobs[index]?.data ?? { source: upload.id }),
@@ -120,8 +124,20 @@ async function waitAndPrint(
     if (json) context.out.write(jsonLine(record));
   };
   try {
-    await waitForEnds(waiting, { json, context, delay, onEnd });
+    const onProgress = (progress: UploadProgress, index: number): void => {
+      known[index] = progress;
+    };
+    const stopSignal = stopping.received;
+    await waitForEnds(waiting, { json, context, stopSignal, delay, onProgress, onEnd });
+  } catch (error) {
+    // One object for each file, also for those that go on.
+    for (const [index, upload] of json ? uploads.entries() : []) {
+      const { data } = jobs[index] as UploadJob;
+      if (ended[index] === undefined) context.out.write(jsonLine(pendingRecord(upload, data, known[index])));
+    }
+    throw error;
   } finally {
+    stopping.ignore();
     // For people in the order of the files, when the bars are out of the way; also those that ended before a Ctrl-C.
     for (const record of Object.values(ended)) printEnd(record, { json, context });
   }

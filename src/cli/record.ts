@@ -74,18 +74,29 @@ export function recordOf(status: UploadStatus, added?: Pick<Upload, 'created' | 
   };
 }
 
-/** Of an upload that has just been enqueued. */
-export function queuedRecord({ id, created }: Upload, { source, video, key }: UploadData): UploadRecord {
+/**
+ * Of an upload that was enqueued a moment ago, or goes on.
+ * @param progress what is known of it since
+ */
+export function pendingRecord(
+  { id, created, differs }: Pick<Upload, 'id' | 'created' | 'differs'>,
+  { source, video, key }: UploadData,
+  progress?: UploadProgress,
+): UploadRecord {
   const { name, type } = video;
+  const { stage = 'queued', ...amounts } = progress ?? {};
   return {
     id,
     created,
-    outcome: 'queued',
+    ...(differs.length > 0 && { differs }),
+    outcome: stage,
     source,
     name,
     type,
     ...(key !== undefined && { key }),
+    ...(progress !== undefined && { progress: amounts as Omit<UploadProgress, 'stage'> }),
     ...NOTHING_YET,
+    ...(progress !== undefined && progress.totalBytes > 0 && { fileSize: progress.totalBytes }),
   };
 }
 
