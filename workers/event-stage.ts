@@ -50,6 +50,7 @@ export function startEvents(
   const puller = new Puller({
     ...{ api, queue: queues.events, rates: eventRates(config, redis), backoff, log },
     accountProbeMs: config.probeMs.account,
+    onOdd: (odd) => observer.oddEvents(odd),
   });
   return { worker, puller };
 }

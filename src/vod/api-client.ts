@@ -2,7 +2,7 @@ import { createCalls, type VodClientOptions } from './calls.ts';
 import { confirmParams, convertParams } from './params.ts';
 import { parseConvertReply } from './parse-convert.ts';
 import { parseConfirmReply, parsePullReply } from './parse-events.ts';
-import type { ConvertRequest, ConvertResult, PulledEvent } from './protocol.ts';
+import type { ConvertRequest, ConvertResult, PulledEvents } from './protocol.ts';
 
 /**
  * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.
@@ -12,7 +12,7 @@ export interface VodApiClient {
    * Events that nobody has confirmed yet, at most CONFIRM_MAX; the service holds the request for up to 5 s until there
    * is one. What is not confirmed within 30 s is given out again.
    */
-  pullEvents(signal?: AbortSignal): Promise<PulledEvent[]>;
+  pullEvents(signal?: AbortSignal): Promise<PulledEvents>;
   /** @param handles one of the groups that `confirmGroups` makes */
   confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
