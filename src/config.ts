@@ -116,6 +116,8 @@ export interface Config {
   readonly logRedact: readonly string[];
   /** Absent = off. */
   readonly tracing?: TracingSettings;
+  /** What was asked for and can't be done, one readable line each, though it keeps nothing from working. */
+  readonly warnings: readonly string[];
   /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
   readonly proxyEnv: Readonly<Record<string, string>>;
 }
@@ -358,7 +360,8 @@ export function loadConfig(env: Environment): Config {
     const variable = variableOf(location);
     problems.push(`REDIS_CA_FILE is set, but ${variable} is without TLS: it must begin with rediss://`);
   }
-  const tracing = readTracing(set, problems);
+  const warnings: string[] = [];
+  const tracing = readTracing(set, warnings);
   if (!parsed.success || location === undefined || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
   return deepFreeze({
@@ -427,6 +430,7 @@ export function loadConfig(env: Environment): Config {
     logFormat: v.LOG_FORMAT,
     logRedact: v.LOG_REDACT,
     ...(tracing !== undefined && { tracing }),
+    warnings,
     proxyEnv: Object.fromEntries(
       PROXY_VARIABLES.flatMap((name) => {
         const value = env[name];

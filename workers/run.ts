@@ -28,6 +28,7 @@ function parseStages(list: string | undefined): readonly Stage[] {
 export async function runWorker(config: Config, stageList: string | undefined): Promise<void> {
   const log = createLogger(config);
   logConsole(log);
+  for (const warning of config.warnings) log.warn({ warning }, 'a setting can not be followed');
   const stages = parseStages(stageList);
   let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
