@@ -38,6 +38,7 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     dnf: 'chromium',
     brew: 'chromium',
   },
+  nginx: { programs: ['nginx'], apt: 'nginx-light', dnf: 'nginx', brew: 'nginx' },
   buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah' },
   podman: { programs: ['podman'], apt: 'podman', dnf: 'podman' },
   runc: { programs: ['runc'], apt: 'runc', dnf: 'runc' },

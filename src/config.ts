@@ -105,6 +105,8 @@ export interface Config {
     readonly users: readonly OpsUser[];
     /** Whether nobody may press buttons. */
     readonly readOnly: boolean;
+    /** What a proxy in front has put before all paths, such as `/vod`; empty = nothing. */
+    readonly basePath: string;
   };
   /** The revision of the sources that this was built from. */
   readonly revision: string;
@@ -114,6 +116,8 @@ export interface Config {
   readonly logRedact: readonly string[];
   /** Absent = off. */
   readonly tracing?: TracingSettings;
+  /** What was asked for and can't be done, one readable line each, though it keeps nothing from working. */
+  readonly warnings: readonly string[];
   /** `http_proxy`, `https_proxy`, `no_proxy` and their capitals, as they were. */
   readonly proxyEnv: Readonly<Record<string, string>>;
 }
@@ -278,6 +282,14 @@ const schema = z.object({
   OPS_PORT: integer(9323, 0, 65_535),
   OPS_USERS: opsUsers.default([]),
   OPS_READ_ONLY: flag,
+  OPS_BASE_PATH: z
+    .string()
+    .transform((value) => value.replace(/\/$/, ''))
+    .refine(
+      (value) => /^(\/[A-Za-z0-9._~-]+)*$/.test(value),
+      'must be a path such as /vod, of letters, digits, ".", "_", "~" and "-"',
+    )
+    .default(''),
   BUILD_REVISION: z
     .string()
     .regex(/^[\w.+-]{1,64}$/, 'must be a revision such as 3f2c1ab')
@@ -348,7 +360,8 @@ export function loadConfig(env: Environment): Config {
     const variable = variableOf(location);
     problems.push(`REDIS_CA_FILE is set, but ${variable} is without TLS: it must begin with rediss://`);
   }
-  const tracing = readTracing(set, problems);
+  const warnings: string[] = [];
+  const tracing = readTracing(set, warnings);
   if (!parsed.success || location === undefined || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
   return deepFreeze({
@@ -405,12 +418,19 @@ export function loadConfig(env: Environment): Config {
       host: v.METRICS_HOST,
       ...(v.METRICS_PORT !== undefined && { port: v.METRICS_PORT }),
     },
-    ops: { host: v.OPS_HOST, port: v.OPS_PORT, users: v.OPS_USERS, readOnly: v.OPS_READ_ONLY },
+    ops: {
+      host: v.OPS_HOST,
+      port: v.OPS_PORT,
+      users: v.OPS_USERS,
+      readOnly: v.OPS_READ_ONLY,
+      basePath: v.OPS_BASE_PATH,
+    },
     revision: v.BUILD_REVISION,
     logLevel: v.LOG_LEVEL,
     logFormat: v.LOG_FORMAT,
     logRedact: v.LOG_REDACT,
     ...(tracing !== undefined && { tracing }),
+    warnings,
     proxyEnv: Object.fromEntries(
       PROXY_VARIABLES.flatMap((name) => {
         const value = env[name];

@@ -10,6 +10,7 @@
 export { ConfigError } from './config.ts';
 export { UploaderError } from './errors.ts';
 export { EventsMissedError } from './queue/catch-up.ts';
+export { KeyConflictError } from './queue/conflict.ts';
 export { RedisUnavailableError } from './queue/connection.ts';
 export type { Failure } from './queue/failure.ts';
 export type { Hold } from './queue/hold.ts';

@@ -38,14 +38,21 @@ export function onStopSignals(
   };
 }
 
-/** Resolves at the first signal that asks this process to stop; a second one ends it at once. */
-export function firstStopSignal(): Promise<NodeJS.Signals> {
+/** The first signal that asks this process to stop. */
+export interface StopSignal {
+  readonly received: Promise<NodeJS.Signals>;
+  /** Leaves signals to whoever comes next. */
+  ignore(): void;
+}
+
+/** Listens for the first signal that asks this process to stop; a second one ends it at once. */
+export function firstStopSignal(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let stopping = false;
-  onStopSignals((signal) => {
+  const ignore = onStopSignals((signal) => {
     if (stopping) process.exit(128 + constants.signals[signal]);
     stopping = true;
     resolve(signal);
   });
-  return promise;
+  return { received: promise, ignore };
 }

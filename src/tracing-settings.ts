@@ -34,13 +34,16 @@ export const TRACING_VARIABLES: readonly string[] = [
 
 /**
  * Tracing is on when an exporter or an endpoint is named, unless it is switched off; while it is off nothing about it
- * can be wrong.
+ * can be wrong. The variables are often those of a whole cluster, meant for other programs as well: what can't be done is
+ * told, and nothing is traced.
+ * @param warnings gets a line for each variable that asks for what can't be done
  * @returns undefined when it is off
  */
 export function readTracing(
   env: Readonly<Record<string, string | undefined>>,
-  problems: string[],
+  warnings: string[],
 ): TracingSettings | undefined {
+  const problems: string[] = [];
   const exporter = env.OTEL_TRACES_EXPORTER;
   if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return undefined;
   if (exporter === undefined && ENDPOINTS.every((name) => env[name] === undefined)) return undefined;
@@ -62,5 +65,6 @@ export function readTracing(
   if (sampler === undefined) problems.push(`OTEL_TRACES_SAMPLER must be one of ${SAMPLERS.join(', ')}`);
   const ratio = Number(env.OTEL_TRACES_SAMPLER_ARG ?? 1);
   if (!(ratio >= 0 && ratio <= 1)) problems.push('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1');
-  return sampler && { sampler, ratio };
+  warnings.push(...problems.map((problem) => `${problem}; nothing is traced`));
+  return sampler === undefined || problems.length > 0 ? undefined : { sampler, ratio };
 }

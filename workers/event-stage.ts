@@ -51,6 +51,7 @@ export function startEvents(
     ...{ api, queue: queues.events, rates: eventRates(config, redis), backoff, log },
     minuteMs: config.vod.quotaWindowMs,
     accountProbeMs: config.probeMs.account,
+    onOdd: (odd) => observer.oddEvents(odd),
   });
   return { worker, puller };
 }

@@ -1,3 +1,4 @@
+import { UploaderError } from '../src/errors.ts';
 import type { Metrics } from '../src/metrics.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
 import type { HashCache } from '../src/queue/hash-cache.ts';
@@ -8,6 +9,8 @@ import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
 import type { Hasher } from '../src/upload/hash.ts';
+import { tooManyParts } from '../src/upload/plan.ts';
+import { PART_SIZES } from '../src/vod/protocol.ts';
 
 /** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
 export function hashProcessor(deps: {
@@ -21,6 +24,10 @@ export function hashProcessor(deps: {
   return async (data, { signal }) => {
     const source = await openFile(data.source, { roots: deps.roots });
     try {
+      // As few parts as it can have: with smaller ones it is refused when VOD has told their size.
+      const problem = tooManyParts(source.size, PART_SIZES[1]);
+      if (problem !== undefined)
+        throw new UploaderError('TOO_MANY_PARTS', `${data.source} is too large: ${problem}`);
       const hashed = await hashOf(source, data, signal);
       deps.files.keep(source);
       return hashed;

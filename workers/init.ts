@@ -1,16 +1,17 @@
 import type { Attempt } from '../src/queue/consumer.ts';
 import type { InitData, InitValue } from '../src/queue/jobs.ts';
-import { bindingPartSize, missingRanges } from '../src/upload/plan.ts';
+import { encodeMd5s } from '../src/queue/planned-parts.ts';
+import { bindingPartSize, type IndexRange, listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import type { InitRequest } from '../src/vod/protocol.ts';
 import type { VodCall } from './vod-call.ts';
 
-/** InitUpload: asks what VOD has, and answers with what is to be sent. */
+/** InitUpload: asks what VOD has, and answers with what is to be sent, and what is to be compared before that. */
 export function initProcessor(deps: {
   readonly vod: VodClient;
   readonly call: VodCall;
 }): (data: InitData, attempt: Attempt) => Promise<InitValue> {
-  return async ({ hashed, video }, { signal }) => {
+  return async ({ hashed, video, compare = false }, { signal }) => {
     const fileSize = hashed.version.size;
     const { name, type, partSize: requested, ...flags } = video;
     const request: InitRequest = {
@@ -31,7 +32,14 @@ export function initProcessor(deps: {
       fileSize,
       ...(reported !== undefined && { reported }),
     });
-    const missing = missingRanges({ fileSize, partSize, received });
-    return { kind: 'send', partSize, missing: missing.map(([first, last]) => [first, last]) };
+    const plan = { fileSize, partSize };
+    if (!compare) return { kind: 'send', partSize, missing: asArrays(missingRanges({ ...plan, received })) };
+    const listed = listedParts({ ...plan, received });
+    const held = listed.map(({ index }) => partAt(fileSize, partSize, index));
+    const missing = asArrays(missingRanges({ ...plan, received: held }));
+    return { kind: 'send', partSize, missing, listedMd5s: encodeMd5s(listed.map(({ dataMd5 }) => dataMd5)) };
   };
 }
+
+const asArrays = (ranges: readonly IndexRange[]): [number, number][] =>
+  ranges.map(([first, last]) => [first, last]);

@@ -11,6 +11,7 @@ import type { UploadChange } from '../src/queue/reconcile.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
 import { documentedCodeLabel, VodError } from '../src/vod/errors.ts';
 import { parseEvent, type VodEvent } from '../src/vod/events.ts';
+import type { OddEntries } from './pull.ts';
 
 /** A failing upload may have thousands of failed attempts; one process writes one row about them in this time. */
 const HISTORY_INTERVAL_MS = 10_000;
@@ -82,6 +83,15 @@ export class Observer {
   }
 
   /** Tells what has become of each event of VOD's. */
+  /** What VOD gave among events, and was none, or can't be confirmed and so comes again. */
+  oddEvents({ unreadable, unconfirmed }: OddEntries): void {
+    this.#metrics.events.inc({ type: 'other', via: 'pull', outcome: 'invalid' }, unreadable);
+    this.#log.warn(
+      { unreadable, unconfirmed },
+      'PullEvent gave entries that are no events, or have no handle',
+    );
+  }
+
   observeEvents(worker: Worker<unknown, EventValue>): void {
     const described = (job: Job) => {
       const { via, content } = job.data as EventData;

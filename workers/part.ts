@@ -1,6 +1,6 @@
 import type { Metrics } from '../src/metrics.ts';
 import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
-import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
+import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
@@ -11,7 +11,10 @@ import { PART_SIZES } from '../src/vod/protocol.ts';
 import type { PartEnd, PartSlots } from './part-slots.ts';
 import type { VodCall } from './vod-call.ts';
 
-/** One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot. */
+/**
+ * One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot; unless VOD lists
+ * the part with just this MD5.
+ */
 export function partProcessor(deps: {
   readonly files: OpenFiles;
   readonly reader: PartReader;
@@ -22,7 +25,7 @@ export function partProcessor(deps: {
   readonly call: VodCall;
   readonly marks: Marks;
   readonly metrics: Metrics;
-}): (data: PartData, attempt: Attempt) => Promise<typeof PART_SKIPPED | undefined> {
+}): (data: PartData, attempt: Attempt) => Promise<PartValue> {
   const { files, slots, metrics } = deps;
   // One buffer per job at work, made when it is first needed and used again for every part after.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
@@ -59,6 +62,10 @@ export function partProcessor(deps: {
       const body = buffer.subarray(0, data.dataSize);
       const { source, hashed, offset } = data;
       const dataMd5 = await files.use(source, hashed.version, (file) => deps.reader.read(file, body, offset));
+      if (dataMd5 === data.listedMd5) {
+        metrics.parts.inc({ outcome: 'skipped' });
+        return PART_SAME;
+      }
       // Before it has a slot: more slots would not help against the cap.
       await deps.bandwidth?.take(data.dataSize, signal);
       await send(data, body, dataMd5, signal);

@@ -7,9 +7,9 @@ import { holdIn } from '../src/queue/limits.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { VodError } from '../src/vod/errors.ts';
-import { CONFIRM_MAX } from '../src/vod/protocol.ts';
+import { confirmGroups } from '../src/vod/params.ts';
 
-/** After no events at once, so from a service that does not hold the request, the next pull waits this long. */
+/** After nothing to confirm at once, so from a service that does not hold the request, the next pull waits this long. */
 const IDLE_MS = 1000;
 
 export interface PullerOptions {
@@ -24,7 +24,14 @@ export interface PullerOptions {
   readonly backoff: (failures: number) => number;
   /** The same while the account is refused. */
   readonly accountProbeMs: number;
+  /** Told of entries that are no events, and of events that can't be confirmed. */
+  readonly onOdd: (odd: OddEntries) => void;
   readonly log: Logger;
+}
+
+export interface OddEntries {
+  readonly unreadable: number;
+  readonly unconfirmed: number;
 }
 
 /**
@@ -76,23 +83,25 @@ export class Puller {
     const { signal } = this.#aborting;
     await rates?.pull.take(1, this.#stopping.signal);
     const startedAt = performance.now();
-    const events = await api.pullEvents(signal);
-    if (events.length === 0) {
-      const leftMs = IDLE_MS - (performance.now() - startedAt);
-      if (leftMs > 0) await setTimeout(leftMs, undefined, { signal: this.#stopping.signal });
-      return;
+    const { events, unreadable } = await api.pullEvents(signal);
+    const handles = events.flatMap(({ msgHandle }) => msgHandle ?? []);
+    const unconfirmed = events.length - handles.length;
+    if (unreadable + unconfirmed > 0) this.#options.onOdd({ unreadable, unconfirmed });
+    if (events.length > 0) {
+      await addEvents(
+        queue,
+        'pull',
+        events.map(({ content }) => content),
+      );
+      this.#options.log.debug({ events: events.length }, 'events pulled');
     }
-    await addEvents(
-      queue,
-      'pull',
-      events.map(({ content }) => content),
-    );
-    for (let from = 0; from < events.length; from += CONFIRM_MAX) {
+    for (const group of confirmGroups(handles)) {
       await rates?.confirm.take(1, signal);
-      const handles = events.slice(from, from + CONFIRM_MAX).map(({ msgHandle }) => msgHandle);
-      await api.confirmEvents(handles, signal);
+      await api.confirmEvents(group, signal);
     }
-    this.#options.log.debug({ events: events.length }, 'events pulled');
+    if (handles.length > 0) return;
+    const leftMs = IDLE_MS - (performance.now() - startedAt);
+    if (leftMs > 0) await setTimeout(leftMs, undefined, { signal: this.#stopping.signal });
   }
 
   #succeeded(): void {

@@ -13,6 +13,7 @@ import { startWorker } from './start.ts';
 export async function runWorker(config: Config, stages: readonly Stage[]): Promise<void> {
   const log = createLogger(config);
   logConsole(log);
+  for (const warning of config.warnings) log.warn({ warning }, 'a setting can not be followed');
   let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let stopping = false;

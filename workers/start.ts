@@ -13,8 +13,9 @@ import {
 import type { StageConsumer } from '../src/queue/consumer.ts';
 import { apiHoldKey, type Hold, holdKey } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
-import { closeQueues, openQueues } from '../src/queue/queues.ts';
+import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
+import { Retention } from '../src/queue/retention.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
 import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
@@ -161,6 +162,7 @@ export async function startWorker(
     metrics,
     log,
   });
+  const retention = stages.has('upload') ? startRetention(config, queues, log) : undefined;
   const subscriber = await subscribeToAborts(config, consumers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
 
@@ -188,6 +190,7 @@ export async function startWorker(
       webhooks.close();
       breaker.stop();
       apiBreaker.stop();
+      retention?.stop();
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();
@@ -195,6 +198,14 @@ export async function startWorker(
       return drained;
     },
   };
+}
+
+function startRetention({ keep }: Config, queues: Queues, log: Logger): Retention {
+  const { completed, failed } = keep;
+  return new Retention({
+    ...{ queues, log },
+    keep: { completedSeconds: completed.ageSeconds, failedSeconds: failed.ageSeconds },
+  });
 }
 
 /** A message lost while Redis is away costs little: a stopped upload's jobs end by themselves. */

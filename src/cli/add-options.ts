@@ -19,6 +19,7 @@ export interface AddOptions {
   /** Milliseconds. */
   readonly delay?: number;
   readonly key?: string;
+  readonly conflict?: NonNullable<UploadOptions['onConflict']>;
   readonly webhook?: string;
   readonly checkSource: boolean;
   readonly wait?: boolean;
@@ -27,7 +28,16 @@ export interface AddOptions {
 
 /** The API's options for one of the files. */
 export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
-  const { tag, transcodeAfter, transcodeTimeout, webhook, wait: _wait, json: _json, ...same } = options;
+  const {
+    tag,
+    transcodeAfter,
+    transcodeTimeout,
+    webhook,
+    conflict,
+    wait: _wait,
+    json: _json,
+    ...same
+  } = options;
   return {
     source,
     ...same,
@@ -35,5 +45,6 @@ export function toUploadOptions(source: string, options: AddOptions): UploadOpti
     ...(transcodeTimeout !== undefined && { transcodeTimeoutMs: transcodeTimeout }),
     ...(tag !== undefined && { tags: tag }),
     ...(webhook !== undefined && { webhookUrl: webhook }),
+    ...(conflict !== undefined && { onConflict: conflict }),
   };
 }

@@ -1,14 +1,18 @@
 import { type Config, loadConfig } from '../config.ts';
 import { UploaderError } from '../errors.ts';
-import type { Upload, UploadStatus, VodUploads } from '../index.ts';
+import { printable } from '../format.ts';
+import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';
+import { describeConflict } from '../queue/conflict.ts';
 import type { UploadJob } from '../queue/upload-options.ts';
+
 import { resolveRoots } from '../source/roots.ts';
+import { firstStopSignal, type StopSignal } from '../stop-signals.ts';
 import { deriveName } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
 import { checkAll } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { withProducer, withTracing } from './producer.ts';
-import { hasFailed, jsonLine, queuedRecord, recordOf, type UploadRecord } from './record.ts';
+import { hasFailed, jsonLine, pendingRecord, recordOf, type UploadRecord } from './record.ts';
 import { printRefusals, refuseWrong } from './refuse.ts';
 import { labelOf, printEnd, printEnqueued } from './report.ts';
 import { waitForEnds } from './wait.ts';
@@ -36,10 +40,12 @@ export async function addUploads(
   if (refusal !== undefined) return refusal;
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
   if (options.name === undefined) sayAltered(jobs, context);
+  const stopping = options.wait ? firstStopSignal() : undefined;
   const enqueue = async (producer: VodUploads): Promise<number> => {
     const uploads = await told(() => producer.addMany(many));
-    if (!options.wait) return await print(uploads, jobs, json, context);
-    return await waitAndPrint(uploads, jobs, options, context);
+    sayDiffering(uploads, jobs, context);
+    if (stopping === undefined) return await print(uploads, jobs, json, context);
+    return await waitAndPrint(uploads, jobs, options, stopping, context);
   };
   return await withTracing(config, context, () => withProducer(config, enqueue, roots));
 }
@@ -70,6 +76,15 @@ function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {
   }
 }
 
+function sayDiffering(uploads: readonly Upload[], jobs: readonly UploadJob[], { err }: CliContext): void {
+  for (const [index, { differs }] of uploads.entries()) {
+    const { data } = jobs[index] as UploadJob;
+    if (differs.length === 0) continue;
+    const conflict = printable(describeConflict(data.key ?? '', differs));
+    err.write(`vod-upload: ${labelOf(data)}: ${conflict}; it stays as it was\n`);
+  }
+}
+
 async function print(
   uploads: readonly Upload[],
   jobs: readonly UploadJob[],
@@ -82,8 +97,8 @@ async function print(
     // One that was there already may have ended long ago.
     const record =
       upload.created && data !== undefined
-        ? queuedRecord(upload, data)
-        : recordOf(await upload.status(), false);
+        ? pendingRecord(upload, data)
+        : recordOf(await upload.status(), upload);
     records.push(record);
   }
   printEnqueued(records, { json, context });
@@ -94,21 +109,35 @@ async function waitAndPrint(
   uploads: readonly Upload[],
   jobs: readonly UploadJob[],
   { json = false, delay = 0 }: AddOptions,
+  stopping: StopSignal,
   context: CliContext,
 ): Promise<number> {
   const ended: UploadRecord[] = [];
+  const known: UploadProgress[] = [];
   const waiting = uploads.map((upload, index) => ({
     upload,
     label: labelOf(jobs[index]?.data ?? { source: upload.id }),
   }));
   const onEnd = (status: UploadStatus, index: number): void => {
-    const record = recordOf(status, uploads[index]?.created);
+    const record = recordOf(status, uploads[index]);
     ended[index] = record;
     if (json) context.out.write(jsonLine(record));
   };
   try {
-    await waitForEnds(waiting, { json, context, delay, onEnd });
+    const onProgress = (progress: UploadProgress, index: number): void => {
+      known[index] = progress;
+    };
+    const stopSignal = stopping.received;
+    await waitForEnds(waiting, { json, context, stopSignal, delay, onProgress, onEnd });
+  } catch (error) {
+    // One object for each file, also for those that go on.
+    for (const [index, upload] of json ? uploads.entries() : []) {
+      const { data } = jobs[index] as UploadJob;
+      if (ended[index] === undefined) context.out.write(jsonLine(pendingRecord(upload, data, known[index])));
+    }
+    throw error;
   } finally {
+    stopping.ignore();
     // For people in the order of the files, when the bars are out of the way; also those that ended before a Ctrl-C.
     for (const record of Object.values(ended)) printEnd(record, { json, context });
   }

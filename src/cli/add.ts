@@ -12,7 +12,7 @@ Examples:
   vod-upload add launch.mp4 --key order-42 --wait --json | jq -r .fileId
 
 Without --wait it ends as soon as the uploads are in the queue. With --json it prints one object per file and line:
-  {id, created, outcome, source, name, type, fileId, url, fileSha, fileSize, partsSent, partsSkipped, bytesSent,
+  {id, created, differs?: [option], outcome, source, name, type, fileId, url, fileSha, fileSize, partsSent, partsSkipped, bytesSent,
    durationMs, error?: {code, message, retryable}}
 where outcome is queued, completed, instant (VOD had the file), failed or cancelled, or null when the file was not
 enqueued, and what isn't known yet is null. With --wait each is printed when its upload ends.`;
@@ -56,6 +56,14 @@ export function defineAdd({ command, action, context }: Definition): void {
     .option('--priority <number>', '1 (first) to 10 (last); default 5', parseWholeNumber)
     .option('--delay <time>', 'begin after 500ms, 10s, 5m or 2h; a plain number is seconds', parseDuration)
     .option('--key <key>', 'add once only: a second add with this key finds the upload of the first')
+    .addOption(
+      new Option(
+        '--conflict <what>',
+        'when that one has other options or another file: tell (ignore), or tell and exit with 2 (error)',
+      )
+        .choices(['ignore', 'error'])
+        .default('ignore'),
+    )
     .option('--webhook <url>', 'tell this URL when the upload has ended, beside those of WEBHOOK_URL')
     .option('--wait', 'wait for the end and show the progress')
     .option(

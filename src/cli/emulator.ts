@@ -94,7 +94,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
     log: (values, message) => log.info(values, message),
   });
   context.out.write(describe(emulator, dataDir, options));
-  await stopping;
+  await stopping.received;
   await emulator.close();
   return EXIT.done;
 }

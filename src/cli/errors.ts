@@ -7,6 +7,7 @@ import { type CliContext, EXIT, Interrupted } from './context.ts';
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'CONFIG',
   'INVALID_UPLOAD',
+  'KEY_CONFLICT',
   'STAGES',
   'NOT_FOUND',
   'NOT_FAILED',

@@ -32,7 +32,7 @@ async function runOps({ env }: CliContext): Promise<number> {
   const log = createLogger(config);
   logConsole(log);
   const { startOps } = await import('../ops/start.ts');
-  const stopping = firstStopSignal();
+  const { received: stopping } = firstStopSignal();
   // A signal also ends the wait for a Redis that is away.
   const starting = startOps(config, { log });
   const running = await Promise.race([starting, stopping.then(() => undefined)]);

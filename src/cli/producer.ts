@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { printable } from '../format.ts';
 import type { VodUploads } from '../index.ts';
 import { startTracing } from '../tracing.ts';
 import type { CliContext } from './context.ts';
@@ -25,8 +26,9 @@ export async function withProducer<T>(
   }
 }
 
-/** Runs `use` with tracing, when the configuration has it on, and sends the spans afterwards. */
+/** Runs `use` with tracing, when the configuration has it on, and sends the spans afterwards; tells its warnings first. */
 export async function withTracing<T>(config: Config, { err }: CliContext, use: () => Promise<T>): Promise<T> {
+  for (const warning of config.warnings) err.write(`vod-upload: ${printable(warning)}\n`);
   const tracing = await startTracing(config.tracing, (reason) =>
     err.write(`vod-upload: traces could not be sent: ${reason}\n`),
   );

@@ -10,6 +10,8 @@ export interface UploadRecord {
   readonly id: string | null;
   /** `add` only: false when an upload with this key was there already. */
   readonly created?: boolean;
+  /** `add` only: what of that one is not as it was asked for; absent when nothing. */
+  readonly differs?: readonly string[];
   /**
    * How it ended: completed (sent), instant (VOD had the file), failed or cancelled; until then the state it is in,
    * queued to begin with; null when it was not enqueued, or not for certain, and `error` says why.
@@ -48,13 +50,15 @@ const NOTHING_YET = {
   durationMs: null,
 } as const;
 
-export function recordOf(status: UploadStatus, created?: boolean): UploadRecord {
+/** @param added what `add` has said of it */
+export function recordOf(status: UploadStatus, added?: Pick<Upload, 'created' | 'differs'>): UploadRecord {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
   const { stage: _, ...amounts } = progress;
   return {
     id,
-    ...(created !== undefined && { created }),
+    ...(added !== undefined && { created: added.created }),
+    ...(added !== undefined && added.differs.length > 0 && { differs: added.differs }),
     outcome: result?.outcome ?? state,
     source,
     name,
@@ -70,18 +74,29 @@ export function recordOf(status: UploadStatus, created?: boolean): UploadRecord 
   };
 }
 
-/** Of an upload that has just been enqueued. */
-export function queuedRecord({ id, created }: Upload, { source, video, key }: UploadData): UploadRecord {
+/**
+ * Of an upload that was enqueued a moment ago, or goes on.
+ * @param progress what is known of it since
+ */
+export function pendingRecord(
+  { id, created, differs }: Pick<Upload, 'id' | 'created' | 'differs'>,
+  { source, video, key }: UploadData,
+  progress?: UploadProgress,
+): UploadRecord {
   const { name, type } = video;
+  const { stage = 'queued', ...amounts } = progress ?? {};
   return {
     id,
     created,
-    outcome: 'queued',
+    ...(differs.length > 0 && { differs }),
+    outcome: stage,
     source,
     name,
     type,
     ...(key !== undefined && { key }),
+    ...(progress !== undefined && { progress: amounts as Omit<UploadProgress, 'stage'> }),
     ...NOTHING_YET,
+    ...(progress !== undefined && progress.totalBytes > 0 && { fileSize: progress.totalBytes }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.ts';
-import type { UploadStatus } from '../index.ts';
+import type { UploadProgress, UploadStatus } from '../index.ts';
+import { firstStopSignal } from '../stop-signals.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { withProducer } from './producer.ts';
 import type { Definition } from './program.ts';
@@ -25,25 +26,36 @@ export function defineRetry({ command, action, context }: Definition): void {
     .description('set a failed or cancelled upload to work again')
     .argument('<ID>', 'id of the upload')
     .option('--wait', 'wait for the end and show the progress')
-    .option('--json', 'print one JSON object; with --wait when the upload ends')
+    .option('--json', 'print one JSON object; with --wait when the upload ends, or the waiting does')
     .addHelpText('after', EXAMPLES)
     .action(action((id, options) => retry(id, options, context)));
 }
 
 async function retry(id: string, { wait, json = false }: RetryOptions, context: CliContext): Promise<number> {
+  const stopping = wait ? firstStopSignal() : undefined;
   return await withProducer(loadConfig(context.env), async (uploads) => {
     const upload = await uploads.retry(id);
     const status = await upload.status();
-    if (!wait) {
+    if (stopping === undefined) {
       context.out.write(json ? jsonLine(recordOf(status)) : `${id}  ${labelOf(status)}: set to work again\n`);
       return EXIT.done;
     }
-    let record = recordOf(status);
-    const onEnd = (last: UploadStatus): void => {
-      record = recordOf(last);
+    let last = status;
+    const onProgress = (progress: UploadProgress): void => {
+      last = { ...last, state: progress.stage, progress };
     };
-    await waitForEnds([{ upload, label: labelOf(status) }], { json, context, onEnd });
-    if (json) context.out.write(jsonLine(record));
+    const onEnd = (ended: UploadStatus): void => {
+      last = ended;
+    };
+    try {
+      await waitForEnds([{ upload, label: labelOf(status) }], {
+        ...{ json, context, onProgress, onEnd, stopSignal: stopping.received },
+      });
+    } finally {
+      stopping.ignore();
+      if (json) context.out.write(jsonLine(recordOf(last)));
+    }
+    const record = recordOf(last);
     printEnd(record, { json, context });
     return hasFailed(record) ? EXIT.failed : EXIT.done;
   });

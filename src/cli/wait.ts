@@ -1,7 +1,6 @@
 import { printable } from '../format.ts';
-import type { Hold, Upload, UploadStatus } from '../index.ts';
+import type { Hold, Upload, UploadProgress, UploadStatus } from '../index.ts';
 import { describeHold } from '../queue/hold.ts';
-import { onStopSignals } from '../stop-signals.ts';
 import { type CliContext, Interrupted } from './context.ts';
 import { createDisplay, type Display, SILENT } from './display.ts';
 
@@ -14,18 +13,22 @@ export interface Waiting {
 export interface WaitOptions {
   readonly json: boolean;
   readonly context: CliContext;
+  /** Listened for since before the uploads were enqueued, so that none of them goes unmentioned. */
+  readonly stopSignal: Promise<NodeJS.Signals>;
   /** The uploads are not to begin before; milliseconds. */
   readonly delay?: number;
+  /** What is known of an upload, whenever that changes. */
+  readonly onProgress?: (progress: UploadProgress, index: number) => void;
   /** Each upload's end, in the order of their ends. */
   readonly onEnd: (status: UploadStatus, index: number) => void;
 }
 
 /**
  * Waits until all uploads have ended, and shows them meanwhile: bars or lines on standard error.
- * @throws {Interrupted} at SIGINT or SIGTERM; the uploads go on
+ * @throws {Interrupted} at the stop signal; the uploads go on
  */
 export async function waitForEnds(waiting: readonly Waiting[], options: WaitOptions): Promise<void> {
-  const { json, context, delay = 0, onEnd } = options;
+  const { json, context, stopSignal, delay = 0, onProgress = () => {}, onEnd } = options;
   // Next to JSON on the same terminal bars would be in the way.
   const quiet = json && (context.err.isTTY !== true || context.out.isTTY === true);
   const display = quiet
@@ -41,22 +44,24 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
     if (hold !== undefined && hold.since !== heldSince) display.note(describeHold(hold));
     heldSince = hold?.since;
   };
-  const interruption = Promise.withResolvers<never>();
-  const ignoreSignals = onStopSignals((signal) => interruption.reject(interrupted(signal, [...unfinished])));
+  const interruption = stopSignal.then((signal) => {
+    throw interrupted(signal, [...unfinished]);
+  });
   try {
     const all = waiting.map(async (one, index) => {
       for await (const progress of one.upload.progress()) {
         display.update(index, progress);
+        onProgress(progress, index);
         noteHold(progress.hold);
       }
       const status = await one.upload.status();
       unfinished.delete(one);
       onEnd(status, index);
     });
-    await Promise.race([Promise.all(all), interruption.promise]);
+    await Promise.race([Promise.all(all), interruption]);
   } finally {
     clearTimeout(hint);
-    ignoreSignals();
+    interruption.catch(() => {});
     display.stop();
   }
 }

@@ -1,7 +1,9 @@
 /** What each action does once the request may come in: rules, then the store, then the reply. */
+import { createHash } from 'node:crypto';
 import type { VodAction } from '../vod/protocol.ts';
 import type { RequestBody } from './body.ts';
 import type { Events } from './events.ts';
+import type { Outcome } from './faults.ts';
 import type { Feed } from './feed.ts';
 import type { Params } from './query.ts';
 import { accepted, Refusal, type Reply } from './reply.ts';
@@ -22,6 +24,7 @@ export interface ActionContext {
 
 /**
  * @param gone aborts when nobody waits for the reply any more
+ * @param outcome what a fault makes of it
  * @throws {Refusal} by any rule of the action.
  */
 export async function act(
@@ -30,12 +33,13 @@ export async function act(
   params: Params,
   body: RequestBody,
   gone: AbortSignal,
+  outcome: Outcome | undefined,
 ): Promise<Reply> {
   switch (action) {
     case 'InitUpload':
       return initUpload(context, params);
     case 'UploadPart':
-      return await uploadPart(context, params, body);
+      return await uploadPart(context, params, body, outcome?.kind === 'damage');
     case 'FinishUpload':
       return await finishUpload(context, params);
     case 'ConvertVodFile':
@@ -59,13 +63,29 @@ async function uploadPart(
   { store, counts }: ActionContext,
   params: Params,
   body: RequestBody,
+  isDamaged: boolean,
 ): Promise<Reply> {
   const part = parsePart(params);
   store.checkPart(part);
   checkPartBody(part, body.bytes, body.md5);
-  const duplicate = await store.writePart(part, body.buffers);
+  const kept = isDamaged ? damaged(body.buffers) : body.buffers;
+  const dataMd5 = isDamaged ? md5Of(kept) : part.dataMd5;
+  const duplicate = await store.writePart({ ...part, dataMd5 }, kept);
   counts.part(part.fileSha, part.dataSize, duplicate);
   return accepted(0);
+}
+
+/** The same bytes, but for the first one. */
+function damaged([first = Buffer.alloc(0), ...rest]: readonly Buffer[]): Buffer[] {
+  const copy = Buffer.from(first);
+  copy.writeUInt8(copy.readUInt8(0) ^ 0xff, 0);
+  return [copy, ...rest];
+}
+
+function md5Of(buffers: readonly Buffer[]): string {
+  const md5 = createHash('md5');
+  for (const buffer of buffers) md5.update(buffer);
+  return md5.digest('hex');
 }
 
 async function finishUpload({ store, urlOf, signal }: ActionContext, params: Params): Promise<Reply> {

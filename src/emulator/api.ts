@@ -4,7 +4,7 @@ import type { VodAction } from '../vod/protocol.ts';
 import type { AccessRules } from './access.ts';
 import { type ActionContext, act } from './actions.ts';
 import { type RequestBody, readBody } from './body.ts';
-import type { Faults, TakenFaults } from './faults.ts';
+import type { Faults, Outcome, TakenFaults } from './faults.ts';
 import type { Gates } from './gates.ts';
 import { endJson, precludesEffect, respond } from './outcomes.ts';
 import { type Params, parseQuery } from './query.ts';
@@ -87,7 +87,7 @@ async function serveCall(
   }
   if (precludesEffect(outcome)) return respond(response, nothing, outcome);
   const gone = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
-  return respond(response, await replyTo(context, call, request, body, gone), outcome);
+  return respond(response, await replyTo(context, call, request, body, gone, outcome), outcome);
 }
 
 async function replyTo(
@@ -96,13 +96,14 @@ async function replyTo(
   request: IncomingMessage,
   body: RequestBody,
   gone: AbortSignal,
+  outcome: Outcome | undefined,
 ): Promise<Reply> {
   const started = performance.now();
   let reply: Reply;
   try {
     context.access.check({ method: request.method ?? '', host: request.headers.host ?? '', path }, params);
     context.quota.admit(action);
-    reply = await act(context, action, params, body, gone);
+    reply = await act(context, action, params, body, gone, outcome);
   } catch (error) {
     reply = replyOf(error, context.log);
   }

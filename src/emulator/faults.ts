@@ -30,6 +30,8 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('gate'), name: z.string().min(1) }),
   /** The body is read no faster than this. */
   z.strictObject({ kind: z.literal('bandwidth'), bytesPerSecond: z.number().positive() }),
+  /** The part is kept with its first byte changed, and listed as what is kept then. */
+  z.strictObject({ kind: z.literal('damage') }),
   /** `fileId` as a JSON number. */
   z.strictObject({ kind: z.literal('unquotedFileId') }),
   /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */

@@ -93,7 +93,7 @@ export class Store {
     return await own;
   }
 
-  /** Parts are at their offsets already: verify, then rename. */
+  /** Parts are at their offsets already: verify, then rename. What is not the file stays, so that parts can be sent again. */
   async #assemble(session: Session, signal: AbortSignal): Promise<StoredFile> {
     const { properties, dataSize, dataPath } = session;
     const { fileSha, fileSize } = properties;
@@ -111,8 +111,7 @@ export class Store {
       session.unseal();
       throw error;
     }
-    this.#sessions.delete(fileSha);
-    await session.discard();
+    session.unseal();
     throw new Refusal(-10003, `fileSha is ${fileSha}, but that of the assembled file is ${actual}`);
   }
 }

@@ -5,7 +5,7 @@ import { auth } from 'hono/utils/basic-auth';
 import type { OpsUser } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { createLogin } from './login.ts';
-import { isLoopbackHost, isSameOrigin } from './origin.ts';
+import { isLoopbackHost, isOwnLoad, isSameOrigin } from './origin.ts';
 
 export interface AccessOptions {
   /** Empty = nobody is asked who they are; only for a loopback address. */
@@ -22,6 +22,7 @@ export function access({ users, readOnly, log }: AccessOptions): MiddlewareHandl
     cacheNothing,
     ...(users.length === 0 ? [loopbackOnly] : []),
     sameOriginOnly,
+    noForeignLoads,
     ...(users.length === 0 ? [] : [createLogin({ users, log })]),
     ...(readOnly ? [lookOnly] : [tellOfChanges(log, users.length > 0)]),
   );
@@ -65,6 +66,19 @@ const loopbackOnly: MiddlewareHandler = async (context, next) => {
 const sameOriginOnly: MiddlewareHandler = async (context, next) => {
   if (isSafe(context.req.method) || isSameOrigin((name) => context.req.header(name))) return await next();
   return context.text('A request that changes something must come from a page of this address.\n', 403);
+};
+
+/**
+ * Any site can have a browser of somebody who is logged in load these pages, as images say, hundreds at a time, and each
+ * costs Redis a search. People who follow a link from there see the page themselves.
+ */
+const noForeignLoads: MiddlewareHandler = async (context, next) => {
+  const header = (name: string): string | undefined => context.req.header(name);
+  if (isOwnLoad(header)) return await next();
+  return context.text(
+    'These pages can be followed a link to from other sites, and not be loaded by them.\n',
+    403,
+  );
 };
 
 const lookOnly: MiddlewareHandler = async (context, next) => {

@@ -1,5 +1,6 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { getPath } from 'hono/utils/url';
 import type { OpsUser } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { VodUploads } from '../queue/producer.ts';
@@ -14,6 +15,8 @@ export interface OpsAppOptions extends StatusSources {
   readonly uploads: VodUploads;
   readonly users: readonly OpsUser[];
   readonly readOnly: boolean;
+  /** Where a proxy in front has all of it, `/vod`; empty = at the root. */
+  readonly basePath: string;
   /** Absent = VOD's events are not taken by HTTP. */
   readonly eventCallback: MiddlewareHandler | undefined;
   readonly log: Logger;
@@ -24,22 +27,28 @@ export interface OpsAppOptions extends StatusSources {
  * has to log in for; and two places for people, the table of uploads and the dashboard of the queues.
  */
 export function createOpsApp(options: OpsAppOptions): Hono {
-  const { queues, uploads, users, readOnly, eventCallback, log } = options;
-  const app = new Hono();
+  const { queues, uploads, users, readOnly, basePath, eventCallback, log } = options;
+  // Some proxies pass on the whole path, others take what is theirs from it: both lead here.
+  const app = new Hono({ getPath: (request) => belowBase(getPath(request), basePath) });
   for (const path of STATUS_PATHS) {
-    app.get(path, async (context) => {
+    app.get(`${basePath}${path}`, async (context) => {
       const { status, contentType, body } = await statusReply(path, options);
       return context.body(body, status as ContentfulStatusCode, { 'content-type': contentType });
     });
   }
   if (eventCallback !== undefined) app.use(eventCallback);
   app.use(access({ users, readOnly, log }));
-  app.get('/', (context) => context.redirect('/uploads'));
-  const [uploadsPath, dashboardPath] = ['/uploads', '/dashboard'];
+  const [uploadsPath, dashboardPath] = [`${basePath}/uploads`, `${basePath}/dashboard`];
+  app.get(`${basePath}/`, (context) => context.redirect(uploadsPath));
   app.route(uploadsPath, createUploadPages({ uploads, readOnly, log, basePath: uploadsPath, dashboardPath }));
   app.route(
     dashboardPath,
     createDashboard({ queues, uploads, readOnly, basePath: dashboardPath, uploadsPath }),
   );
   return app;
+}
+
+function belowBase(path: string, basePath: string): string {
+  if (path === basePath) return `${basePath}/`;
+  return path.startsWith(`${basePath}/`) ? path : `${basePath}${path}`;
 }

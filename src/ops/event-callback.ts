@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts';
 import type { OpsMetrics } from '../metrics.ts';
 import { addEvents } from '../queue/event-queue.ts';
 import { parseEvent } from '../vod/events.ts';
-import { keepDigits } from '../vod/parse.ts';
+import { parseJson } from '../vod/parse.ts';
 import { within } from '../within.ts';
 import { Allowance } from './allowance.ts';
 
@@ -68,7 +68,7 @@ export function createEventCallback(options: EventCallbackOptions): MiddlewareHa
     async (context: Context) => {
       let content: unknown;
       try {
-        content = JSON.parse(await context.req.text(), keepDigits);
+        content = parseJson(await context.req.text());
         parseEvent(content);
       } catch (error) {
         return refuse(context, 400, error instanceof UploaderError ? error.message : 'not JSON');

@@ -7,6 +7,7 @@ import { STAGES } from '../queue/names.ts';
 import { oldestDueMs } from '../queue/oldest.ts';
 import type { Queues } from '../queue/queues.ts';
 import { infoFields } from '../queue/redis-check.ts';
+import { countWorkers, unlessRefused } from '../queue/refused.ts';
 import { within } from '../within.ts';
 
 export interface QueueSources {
@@ -21,7 +22,7 @@ const TIMEOUT_MS = 4000;
 
 /**
  * Asks Redis how the queues are, for a scrape. While Redis does not tell, the metrics are absent rather than old, and
- * counted in `vod_queue_poll_errors_total`.
+ * counted in `vod_queue_poll_errors_total`. What Redis refuses to tell this user (CLIENT LIST, INFO) is absent as well.
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
   const { queues, quotaPerMinute, redis, log } = sources;
@@ -40,7 +41,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
     try {
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
-        askOwner(redis, queues.upload.toKey('meta'), ['info']),
+        unlessRefused(askOwner(redis, queues.upload.toKey('meta'), ['info'])),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
       if (!(await within(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
@@ -52,8 +53,9 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
         metrics.oldestWaitingAge.set({ queue }, ageMs / 1000);
         metrics.paused.set({ queue }, Number(paused));
         metrics.rateLimited.set({ queue }, Number(rateLimited));
-        metrics.workers.set({ queue }, workers);
+        if (workers !== undefined) metrics.workers.set({ queue }, workers);
       }
+      if (info === undefined) return;
       const fields = infoFields(String(info));
       metrics.redisMemoryUsed.set(Number(fields.get('used_memory') ?? Number.NaN));
       metrics.redisMemoryMax.set(Number(fields.get('maxmemory') ?? 0));
@@ -71,7 +73,7 @@ async function look(queue: Queue, redis: RedisClient) {
     oldestDueMs(queue, redis),
     queue.isPaused(),
     queue.getRateLimitTtl(),
-    queue.getWorkersCount(),
+    countWorkers(queue),
   ]);
   return { queue: queue.name, jobs, oldestMs, paused, rateLimited: rateLimitMs > 0, workers };
 }

@@ -6,14 +6,16 @@ import { createOpsMetrics } from '../metrics.ts';
 import { reportingConnection, untilReady } from '../queue/connection.ts';
 import { VodUploads } from '../queue/producer.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
+import { tellRefusedCommands } from '../queue/redis-check.ts';
 import { showLocation } from '../redis-location.ts';
 import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
 import { createQueuePoll } from './queue-metrics.ts';
+import { sharePoll } from './shared-poll.ts';
 
 export interface RunningOps {
-  /** `http://host:port` */
+  /** `http://host:port`, and behind it the base path. */
   readonly url: string;
   close(): Promise<void>;
 }
@@ -25,7 +27,7 @@ export interface RunningOps {
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  */
 export async function startOps(config: Config, { log }: { readonly log: Logger }): Promise<RunningOps> {
-  const { host, port, users, readOnly } = config.ops;
+  const { host, port, users, readOnly, basePath } = config.ops;
   requireUsers(config);
   const metrics = createOpsMetrics(config.revision);
   const redis = reportingConnection(config.redis, {
@@ -43,7 +45,9 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   let draining = false;
   const app = createOpsApp({
     registry: metrics.registry,
-    refresh: createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+    refresh: sharePoll(
+      createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+    ),
     unready: () => {
       if (draining) return 'draining';
       return ready() ? undefined : 'not connected to Redis';
@@ -52,10 +56,11 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     uploads,
     users,
     readOnly,
+    basePath,
     eventCallback:
       path === undefined
         ? undefined
-        : createEventCallback({ path, queue: queues.events, ready, metrics, log }),
+        : createEventCallback({ path: `${basePath}${path}`, queue: queues.events, ready, metrics, log }),
     log,
   });
   const server = createServer(getRequestListener(app.fetch));
@@ -67,8 +72,10 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     redis.disconnect();
   };
   try {
-    const url = await listen(server, { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' });
+    const place = { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' };
+    const url = `${await listen(server, place)}${basePath}`;
     await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    await tellRefusedCommands(redis, { queuePrefix: config.queuePrefix, log });
     const redisUrl = showLocation(config.redis.location);
     const names = users.map(({ name }) => name);
     log.info({ url, redisUrl, users: names, readOnly, eventCallback: path !== undefined }, 'ops is ready');

@@ -1,6 +1,7 @@
 import { type JobsOptions, UnrecoverableError } from 'bullmq';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
+import { MAX_FILE_BYTES, MAX_PARTS } from '../upload/plan.ts';
 import { fileIdSchema } from '../vod/file-id.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
 import { webhookPayload } from '../webhook/payload.ts';
@@ -45,7 +46,7 @@ export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
 
 const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
 const decimal = z.string().regex(/^\d{1,24}$/);
-const bytes = z.int().min(0);
+const bytes = z.int().min(0).max(MAX_FILE_BYTES);
 // Far above what producers let in; they keep a forged job from becoming a request of megabytes.
 const path = z.string().min(1).max(4096);
 const text = z.string().min(1).max(512);
@@ -139,20 +140,48 @@ const child = z.object({ schema: schemaVersion, uploadId: text, run });
 const hashData = child.extend({ source: path, known: hashed.exactOptional() });
 export type HashData = z.infer<typeof hashData>;
 
-const initData = child.extend({ hashed, video });
+const initData = child.extend({
+  hashed,
+  video,
+  /** Whether the parts that VOD lists are to be held against the file, because it has refused to finish. */
+  compare: z.literal(true).exactOptional(),
+});
 export type InitData = z.infer<typeof initData>;
 
-const indexRanges = z.array(z.tuple([z.int().min(0), z.int().min(0)]));
+const partIndex = z
+  .int()
+  .min(0)
+  .max(MAX_PARTS - 1);
+/** In ascending order, with something between one and the next: so no part is in two of them. */
+const indexRanges = z
+  .array(z.tuple([partIndex, partIndex]))
+  .max(MAX_PARTS)
+  .refine(areApart, 'overlap');
+function areApart(ranges: readonly (readonly [number, number])[]): boolean {
+  return ranges.every(([first, last], index) => first <= last && first > (ranges[index - 1]?.[1] ?? -1));
+}
 const initValue = z.union([
-  /** `missing`: indices of the parts to send, as inclusive ranges. */
-  z.object({ kind: z.literal('send'), partSize, missing: indexRanges }),
+  z.object({
+    kind: z.literal('send'),
+    partSize,
+    /** Indices of the parts to send, as inclusive ranges. */
+    missing: indexRanges,
+    /** When parts are to be compared: the MD5s that VOD lists of all other parts, as `encodeMd5s` puts them together. */
+    listedMd5s: z
+      .base64()
+      .max(MAX_PARTS * 24)
+      .exactOptional(),
+  }),
   z.object({ kind: z.literal('exists'), fileId: z.string(), url: z.string() }),
 ]);
 export type InitValue = z.infer<typeof initValue>;
 
+const md5 = z.string().regex(/^[0-9a-f]{32}$/);
 const partData = child.extend({
   source: path,
   hashed,
+  /** What VOD lists of this part: sent only when the file's is another. */
+  listedMd5: md5.exactOptional(),
   /** Of the whole upload. */
   partSize,
   offset: bytes,
@@ -161,8 +190,13 @@ const partData = child.extend({
 });
 export type PartData = z.infer<typeof partData>;
 
-/** A part returns nothing, because its parent keeps every child's value; but for a part that was not sent at all. */
+/**
+ * A part returns nothing, because its parent keeps every child's value; but for one that was not sent: because its upload
+ * has ended, or because VOD has it as it is.
+ */
 export const PART_SKIPPED = 'skipped';
+export const PART_SAME = 'same';
+export type PartValue = typeof PART_SKIPPED | typeof PART_SAME | undefined;
 
 const finishData = child.extend({ fileSha: sha1 });
 export type FinishData = z.infer<typeof finishData>;

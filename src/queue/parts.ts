@@ -1,15 +1,12 @@
-import { partCount } from '../upload/plan.ts';
+import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import type { RedisClient } from './connection.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
-import { PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
+import { PART_SAME, PART_SKIPPED, parseInitValue, type UploadData } from './jobs.ts';
 import { childId, type Run, runName } from './names.ts';
 import { type PartState, partStates } from './part-states.ts';
 import type { Queues } from './queues.ts';
 import type { UploadStatus } from './status.ts';
 import { jsonOr } from './stored-job.ts';
-
-/** Of more parts nobody is told: the service takes no such file, so the numbers are somebody's invention. */
-const MOST_PARTS = 500_000;
 
 /**
  * What has become of each part of an upload, in its present run; undefined while InitUpload has not told what VOD has.
@@ -39,14 +36,15 @@ export async function readParts(
   const init = jsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
   const answer = init === undefined ? undefined : parseInitValue(init);
   if (answer?.kind === 'send' && data.hashed !== undefined) {
-    const count = partCount(data.hashed.version.size, answer.partSize);
-    if (count > MOST_PARTS) return undefined;
+    const { size } = data.hashed.version;
+    if (tooManyParts(size, answer.partSize) !== undefined) return undefined;
+    const count = partCount(size, answer.partSize);
     const indices = indexReader(id, run);
-    const skipped = JSON.stringify(PART_SKIPPED);
+    const unsent = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
     return partStates({
       count,
       missing: answer.missing,
-      sent: indices(Object.keys(processed).filter((key) => processed[key] !== skipped)),
+      sent: indices(Object.keys(processed).filter((key) => !unsent.includes(processed[key] ?? ''))),
       sending: indices(active),
       retrying: indices(delayed),
       failed: indices(
@@ -54,7 +52,7 @@ export async function readParts(
       ),
     });
   }
-  if (result === undefined || result.partsSkipped + result.partsSent > MOST_PARTS) return undefined;
+  if (result === undefined || result.partsSkipped + result.partsSent > MAX_PARTS) return undefined;
   return [
     ...Array<PartState>(result.partsSkipped).fill('skipped'),
     ...Array<PartState>(result.partsSent).fill('sent'),

@@ -1,8 +1,9 @@
-import type { Job } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../errors.ts';
 import { locationProblem, type RedisLocation } from '../redis-location.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { Catalog, type CatalogPage, type CatalogQuery } from './catalog.ts';
+import { differences, KeyConflictError } from './conflict.ts';
 import {
   isRedisError,
   producerConnection,
@@ -13,10 +14,11 @@ import {
 } from './connection.ts';
 import { readDetails, type UploadDetails } from './details.ts';
 import { holdKey, parseHold } from './hold.ts';
-import { UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
+import { parseUploadData, UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
 import { closeQueues, openQueues, type Queues } from './queues.ts';
 import { type ReceivedEvent, UploadEvents } from './received-events.ts';
+import { countWorkers } from './refused.ts';
 import { readSituation, type Situation } from './situation.ts';
 import {
   isTerminal,
@@ -124,6 +126,7 @@ export class VodUploads {
    * Enqueues one upload.
    * @throws {InvalidUploadError} naming the options that are wrong
    * @throws {SourceError} when the file is not there, empty, not a regular file, or outside the roots
+   * @throws {KeyConflictError} with `onConflict: 'error'`
    */
   async add(options: UploadOptions): Promise<Upload> {
     const upload = await toUploadJob(options, await this.#roots, this.#allowPrivateWebhooks);
@@ -134,6 +137,7 @@ export class VodUploads {
   /**
    * Enqueues many uploads, in bulk; all of them are checked first, and none is enqueued when one is wrong.
    * @throws {InvalidUploadError} naming each wrong one by its position
+   * @throws {KeyConflictError} with `onConflict: 'error'`, of the first that differs; the others are enqueued
    */
   async addMany(many: readonly UploadOptions[]): Promise<Upload[]> {
     const roots = await this.#roots;
@@ -190,7 +194,7 @@ export class VodUploads {
         `upload ${id} is ${status.state}; only a failed or cancelled one can be retried`,
       );
     }
-    await this.#call(() => job.retry('failed'));
+    await this.retryJob(this.#queues.upload, job);
     return new Upload(this, id, false);
   }
 
@@ -219,8 +223,8 @@ export class VodUploads {
       await this.#marks.cancel(id, job.attemptsMade + 1);
       const deadline = Date.now() + CANCEL_TIMEOUT_MS;
       let woken = await wake(this.#queues.upload, this.#redis, job);
-      // Without workers nothing more will happen now.
-      const attended = (await this.#queues.upload.getWorkersCount()) > 0;
+      // Without workers nothing more will happen now. When it can't be told, there may be some.
+      const attended = (await countWorkers(this.#queues.upload)) !== 0;
       while (Date.now() < deadline && (attended || !woken)) {
         const { state } = (await this.#existing(id)).status;
         if (isTerminal(state)) return state === 'cancelled';
@@ -279,6 +283,17 @@ export class VodUploads {
     return await this.#call(() => readSituation(this.#queues, this.#redis, this.#prefix));
   }
 
+  /**
+   * @internal Sets a failed job to work again. Its stalls are forgotten: BullMQ counts them over all of a job's life, and
+   * one that had too many would fail at the next.
+   */
+  async retryJob(queue: Queue, job: Job, options?: Parameters<Job['retry']>[1]): Promise<void> {
+    await this.#call(async () => {
+      await this.#redis.hdel(queue.toKey(job.id ?? ''), 'stc');
+      await job.retry('failed', options);
+    });
+  }
+
   /** @internal Everything that is known of one upload. @throws {UploaderError} `NOT_FOUND` */
   async details(id: string): Promise<UploadDetails> {
     const { job, status } = await this.#existing(id);
@@ -323,16 +338,20 @@ export class VodUploads {
   }
 
   /** Adding a job whose id exists changes nothing and doesn't say so; whose data is there tells. */
-  async #createdOrFound({ id, data }: UploadJob): Promise<Upload> {
+  async #createdOrFound({ id, data, version, onConflict }: UploadJob): Promise<Upload> {
     if (data.key === undefined) return new Upload(this, id, true);
     const job = await this.#queues.upload.getJob(id);
     const stored = job?.data as Partial<typeof data> | undefined;
-    if (stored !== undefined && stored.source !== data.source) {
+    if (stored === undefined || stored.nonce === data.nonce)
+      return new Upload(this, id, stored !== undefined);
+    if (stored.source !== data.source) {
       throw new InvalidUploadError([
         `key ${JSON.stringify(data.key)} belongs to upload ${id} of ${stored.source}`,
       ]);
     }
-    return new Upload(this, id, stored?.nonce === data.nonce);
+    const differs = differencesOf(stored, data, version);
+    if (differs.length > 0 && onConflict === 'error') throw new KeyConflictError(id, data.key, differs);
+    return new Upload(this, id, false, differs);
   }
 
   async #existing(id: string): Promise<{ job: Job; status: UploadStatus }> {
@@ -372,13 +391,19 @@ export class Upload {
   readonly id: string;
   /** False when an upload with this key was there already. */
   readonly created: boolean;
+  /**
+   * What of that one is not as this `add` asked for: names of options, and `file` when the file has been written since.
+   * None of it has an effect. Empty when all is the same, or it was created.
+   */
+  readonly differs: readonly string[];
   readonly #uploads: VodUploads;
 
   /** @internal */
-  constructor(uploads: VodUploads, id: string, created: boolean) {
+  constructor(uploads: VodUploads, id: string, created: boolean, differs: readonly string[] = []) {
     this.#uploads = uploads;
     this.id = id;
     this.created = created;
+    this.differs = differs;
   }
 
   /** @throws {UploaderError} `NOT_FOUND` when Redis keeps it no longer. */
@@ -415,5 +440,14 @@ export class Upload {
       if (result !== undefined) return result;
     }
     throw new UploaderError('CLOSED', `stopped waiting for upload ${this.id}: VodUploads was closed`);
+  }
+}
+
+/** Nothing is told of an upload of a newer version, whose options this one may not know. */
+function differencesOf(stored: unknown, data: UploadJob['data'], version: UploadJob['version']): string[] {
+  try {
+    return differences(parseUploadData(stored), data, version);
+  } catch {
+    return [];
   }
 }

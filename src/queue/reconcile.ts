@@ -1,10 +1,11 @@
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
+import { UploaderError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
 import { sameVersion } from '../source/version.ts';
-import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
+import { bytesOf, countIndices, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { delay } from './delay.ts';
-import { formatFailure, parseFailure } from './failure.ts';
+import { failureOf, formatFailure, parseFailure } from './failure.ts';
 import type { FileIndex } from './file-index.ts';
 import {
   type FinishData,
@@ -12,8 +13,10 @@ import {
   type Hashed,
   hashPriority,
   type InitData,
+  type InitValue,
   KEPT_JOBS,
   NewerJobError,
+  PART_SAME,
   PART_SKIPPED,
   type PartData,
   parseFinishValue,
@@ -34,6 +37,7 @@ import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
 import type { Marks } from './marks.ts';
 import { type ChildStep, childId, QUEUES, type Run, runName, STAGES } from './names.ts';
+import { countPlanned, plannedParts } from './planned-parts.ts';
 import type { Queues } from './queues.ts';
 import type { ReceivedEvent, UploadEvents } from './received-events.ts';
 import type { Senders } from './senders.ts';
@@ -99,8 +103,9 @@ export function createReconciler(
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
       if (error instanceof NewerJobError) return await options.leave(job, token, error);
-      if (!isRedisError(error)) throw error;
-      return await delay(job, LOOK_AGAIN_MS, token);
+      if (isRedisError(error)) return await delay(job, LOOK_AGAIN_MS, token);
+      if (error instanceof UploaderError) throw new UnrecoverableError(formatFailure(failureOf(error)));
+      throw error;
     }
   };
 }
@@ -193,7 +198,7 @@ class Pass {
         return;
       }
       case 'init': {
-        const { hashed } = step;
+        const { hashed, compare } = step;
         if (!sameHashed(this.#data.hashed, hashed)) {
           // Which knows the size as well.
           const { size: _, ...data } = this.#data;
@@ -207,7 +212,8 @@ class Pass {
           if (isNew) this.#tell('initializing', `waiting for upload ${sender}, which sends the same content`);
           return await this.#lookAgain(SENDER_LOST_MS, token);
         }
-        const data: InitData = { ...this.#child(), hashed, video: this.#data.video };
+        const { video } = this.#data;
+        const data: InitData = { ...this.#child(), hashed, video, ...(compare && { compare }) };
         await this.#add('init', data);
         return;
       }
@@ -245,30 +251,30 @@ class Pass {
     const hashed = value('hash');
     const init = value('init');
     const finish = value('finish');
+    const hashedValue = hashed === undefined ? undefined : parseHashed(hashed);
     const initValue = init === undefined ? undefined : parseInitValue(init);
     return {
       cancelled,
-      partsSent: this.#sentIndices(values, this.#run).length,
-      partsPlanned: initValue?.kind === 'send' ? countIndices(initValue.missing) : 0,
+      partsDone: this.#doneIndices(values, this.#run).length,
+      partsPlanned: partsPlanned(hashedValue, initValue),
       round,
-      refusals: this.#refusals(values),
+      ...this.#refusals(values),
       ...(this.#data.result !== undefined && { result: this.#data.result }),
       ...(timeoutMs !== undefined && { transcoding: this.#transcoding(values, events, timeoutMs) }),
       ...(failure !== undefined && { failure: parseFailure(failure) }),
-      ...(hashed !== undefined && { hashed: parseHashed(hashed) }),
+      ...(hashedValue !== undefined && { hashed: hashedValue }),
       ...(initValue !== undefined && { init: initValue }),
       ...(finish !== undefined && { finish: parseFinishValue(finish) }),
     };
   }
 
-  #refusals(values: Values): number {
+  #refusals(values: Values): Pick<Facts, 'refusals' | 'refusedBefore'> {
     const { attempt, round } = this.#run;
-    let refusals = 0;
-    for (let past = 0; past <= round; past++) {
+    const refused = Array.from({ length: round + 1 }, (_, past) => {
       const value = values.get(childId(this.#id, { attempt, round: past }, 'finish'));
-      if (value !== undefined && parseFinishValue(value).kind === 'refused') refusals++;
-    }
-    return refusals;
+      return value !== undefined && parseFinishValue(value).kind === 'refused';
+    });
+    return { refusals: refused.filter(Boolean).length, refusedBefore: refused[round - 1] ?? false };
   }
 
   /** Nothing is left to do but to let go of what this upload holds; done again after a crash. */
@@ -337,28 +343,38 @@ class Pass {
   async #fanOut({ hashed, init }: PartsStep, values: Values, token: string): Promise<void> {
     const { partSize, missing } = init;
     const { size } = hashed.version;
-    const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
-    if (!admitsFanOut(waiting, countIndices(missing))) {
-      await this.#lookAgain(LOOK_AGAIN_MS, token);
-    }
-    const missingBytes = bytesOf(missing, size, partSize);
     const parts = partCount(size, partSize);
-    const toSend = `sending ${countIndices(missing)} of ${parts} parts, ${formatBytes(missingBytes)}`;
+    const planned = countPlanned(init, parts);
+    const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
+    if (!admitsFanOut(waiting, planned)) await this.#lookAgain(LOOK_AGAIN_MS, token);
+    const missingBytes = bytesOf(missing, size, partSize);
+    const compared = planned - countIndices(missing);
+    const toCompare = compared > 0 ? `; comparing ${compared} that VOD has with the file` : '';
+    const toSend = `sending ${countIndices(missing)} of ${parts} parts, ${formatBytes(missingBytes)}${toCompare}`;
     await this.#enter('uploading', size - missingBytes, toSend);
-    const done = new Set(this.#sentIndices(values, this.#run));
-    const child = this.#child();
-    const jobs = [];
-    for (const index of indicesOf(missing)) {
-      if (done.has(index)) continue;
-      const { offset, dataSize } = partAt(size, partSize, index);
-      const data: PartData = { ...child, source: this.#data.source, hashed, partSize, offset, dataSize };
-      const priority = partPriority(this.#data.priority, index);
-      jobs.push({ name: `part ${index}`, data, opts: this.#childOptions(index, { priority }) });
-    }
-    for (let from = 0; from < jobs.length; from += ADD_BULK) {
-      const added = await this.#deps.queues.part.addBulk(jobs.slice(from, from + ADD_BULK));
+    const done = new Set(this.#doneIndices(values, this.#run));
+    for (const jobs of bulks(this.#partJobs({ hashed, init }, done), ADD_BULK)) {
+      const added = await this.#deps.queues.part.addBulk(jobs);
       for (const job of added) this.#checkAdded(job);
       if (await this.#deps.marks.isCancelled(this.#id, this.#run.attempt)) return;
+    }
+  }
+
+  /** The jobs of the parts to send or to compare, but for those that are done; each made when it is asked for. */
+  *#partJobs({ hashed, init }: Pick<PartsStep, 'hashed' | 'init'>, done: ReadonlySet<number>) {
+    const child = this.#child();
+    const { source, priority } = this.#data;
+    const { partSize } = init;
+    const { size } = hashed.version;
+    for (const { index, listedMd5 } of plannedParts(init, partCount(size, partSize))) {
+      if (done.has(index)) continue;
+      const { offset, dataSize } = partAt(size, partSize, index);
+      const data: PartData = {
+        ...{ ...child, source, hashed, partSize, offset, dataSize },
+        ...(listedMd5 !== undefined && { listedMd5 }),
+      };
+      const opts = this.#childOptions(index, { priority: partPriority(priority, index) });
+      yield { name: `part ${index}`, data, opts };
     }
   }
 
@@ -411,10 +427,19 @@ class Pass {
 
   /** Indices of the parts of a run that VOD took. */
   #sentIndices(values: Values, run: Run): number[] {
+    return this.#partIndices(values, run, (value) => value !== PART_SKIPPED && value !== PART_SAME);
+  }
+
+  /** … or turned out to have as they are. */
+  #doneIndices(values: Values, run: Run): number[] {
+    return this.#partIndices(values, run, (value) => value !== PART_SKIPPED);
+  }
+
+  #partIndices(values: Values, run: Run, fits: (value: unknown) => boolean): number[] {
     const prefix = `${this.#id}-${runName(run)}-p`;
     const indices: number[] = [];
     for (const [id, value] of values) {
-      if (id.startsWith(prefix) && value !== PART_SKIPPED) indices.push(Number(id.slice(prefix.length)));
+      if (id.startsWith(prefix) && fits(value)) indices.push(Number(id.slice(prefix.length)));
     }
     return indices;
   }
@@ -526,10 +551,26 @@ class Pass {
 
 type PartsStep = Extract<Step, { kind: 'parts' }>;
 
+function partsPlanned(hashed: Hashed | undefined, init: InitValue | undefined): number {
+  if (hashed === undefined || init?.kind !== 'send') return 0;
+  return countPlanned(init, partCount(hashed.version.size, init.partSize));
+}
+
 function sameHashed(a: Hashed | undefined, b: Hashed): boolean {
   return a !== undefined && a.fileSha === b.fileSha && sameVersion(a.version, b.version);
 }
 
 function childIdOf(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);
+}
+
+/** What an iterable gives, in arrays of so many. */
+function* bulks<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let bulk: T[] = [];
+  for (const item of items) {
+    if (bulk.push(item) < size) continue;
+    yield bulk;
+    bulk = [];
+  }
+  if (bulk.length > 0) yield bulk;
 }

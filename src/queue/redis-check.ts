@@ -2,6 +2,7 @@ import { UploaderError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type RedisLocation, variableOf } from '../redis-location.ts';
 import { askOwner, type RedisClient, type RedisTarget } from './connection.ts';
+import { unlessRefused } from './refused.ts';
 
 /** What INFO tells of a server; undefined what it doesn't tell. */
 export interface RedisFacts {
@@ -189,5 +190,26 @@ async function savePointsOf(redis: RedisClient, key: string): Promise<string | u
     return reply[1];
   } catch {
     return undefined;
+  }
+}
+
+/** What pages and metrics ask Redis besides the queues, and what goes without it. */
+const OPTIONAL_COMMANDS = [
+  { command: ['client', 'LIST'], right: '+client|list', without: 'how many workers there are is not told' },
+  { command: ['info', 'memory'], right: '+info', without: 'how much memory Redis uses is not told' },
+] as const;
+
+/** Tells once which of the commands that can be done without Redis refuses to this user. @throws what Redis throws */
+export async function tellRefusedCommands(
+  redis: RedisClient,
+  { queuePrefix, log }: { readonly queuePrefix: string; readonly log: Logger },
+): Promise<void> {
+  for (const { command, right, without } of OPTIONAL_COMMANDS) {
+    const asked = askOwner(redis, `${queuePrefix}:`, command).then(() => true);
+    if (await unlessRefused(asked)) continue;
+    log.warn(
+      { command: command.join(' ').toUpperCase(), fix: `grant ${right}`, without },
+      'redis refuses a command',
+    );
   }
 }

@@ -2,6 +2,7 @@ import type { RedisClient } from './connection.ts';
 import { type Hold, holdKey, parseHold } from './hold.ts';
 import { STAGES, type Stage, USUAL_STAGES } from './names.ts';
 import type { Queues } from './queues.ts';
+import { countWorkers } from './refused.ts';
 
 /** What keeps all uploads from going on, whatever is the matter with each of them. */
 export interface Situation {
@@ -23,7 +24,7 @@ export async function readSituation(queues: Queues, redis: RedisClient, prefix: 
   const [hold, paused, unattended] = await Promise.all([
     redis.get(holdKey(prefix)).then(parseHold),
     those(STAGES, (stage) => queues[stage].isPaused()),
-    those(USUAL_STAGES, async (stage) => (await queues[stage].getWorkersCount()) === 0),
+    those(USUAL_STAGES, async (stage) => (await countWorkers(queues[stage])) === 0),
   ]);
   return { paused, unattended, ...(hold !== undefined && { hold }) };
 }

@@ -22,15 +22,17 @@ export interface Facts {
   readonly failure?: Failure;
   readonly hashed?: Hashed;
   readonly init?: InitValue;
-  /** Parts of this run that VOD took. */
-  readonly partsSent: number;
-  /** Parts that `init` asks for. */
+  /** Parts of this run that VOD took, or turned out to have as they are. */
+  readonly partsDone: number;
+  /** Parts that `init` asks for, to be sent or to be compared. */
   readonly partsPlanned: number;
   readonly finish?: FinishValue;
   /** See {@link Run}. */
   readonly round: number;
   /** FinishUploads of this attempt that were refused. */
   readonly refusals: number;
+  /** Whether the round before this one ended with such a refusal. */
+  readonly refusedBefore: boolean;
 }
 
 /** The answer of InitUpload that asks for parts. */
@@ -39,7 +41,8 @@ export type SendValue = Extract<InitValue, { kind: 'send' }>;
 /** The one next thing to do for an upload. */
 export type Step =
   | { readonly kind: 'hash' }
-  | { readonly kind: 'init'; readonly hashed: Hashed }
+  /** `compare`: whether parts that VOD has are to be held against the file, which costs a read of it. */
+  | { readonly kind: 'init'; readonly hashed: Hashed; readonly compare: boolean }
   | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
   | { readonly kind: 'finish'; readonly hashed: Hashed }
   /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. `reason`: of the last finish. */
@@ -79,8 +82,10 @@ export function nextStep(facts: Facts): Step {
   if (facts.cancelled) return { kind: 'fail', failure: CANCELLED };
   if (facts.failure !== undefined) return { kind: 'fail', failure: facts.failure };
   if (hashed === undefined) return { kind: 'hash' };
-  if (init === undefined) return { kind: 'init', hashed };
-  if (facts.partsSent < facts.partsPlanned) return { kind: 'parts', hashed, init };
+  // Once: when no part differs, comparing again finds nothing new.
+  const compare = facts.refusedBefore && facts.refusals === 1;
+  if (init === undefined) return { kind: 'init', hashed, compare };
+  if (facts.partsDone < facts.partsPlanned) return { kind: 'parts', hashed, init };
   if (finish === undefined) return { kind: 'finish', hashed };
   if (facts.refusals <= MAX_REFUSALS && facts.round < MAX_ROUNDS)
     return { kind: 'replan', pause: facts.round > 0, reason: finish.reason };

@@ -3,7 +3,10 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { UploaderError } from '../errors.ts';
 import { inspectFile } from '../source/file.ts';
+import type { FileVersion } from '../source/source.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
+import { tooManyParts } from '../upload/plan.ts';
+import { initQueryBytes, MAX_QUERY_BYTES } from '../vod/params.ts';
 import { PART_SIZES, type PartSize } from '../vod/protocol.ts';
 import { receiverProblem } from '../webhook/url.ts';
 import { PRIORITY, SCHEMA_VERSION, type UploadData } from './jobs.ts';
@@ -19,7 +22,7 @@ export interface UploadOptions {
   readonly name?: string;
   /** Extension without the dot, `mp4`. Default: the file's. */
   readonly type?: string;
-  /** At most 32, of at most 128 bytes each. */
+  /** At most 32, of at most 128 bytes each, and not too long together: they travel in a URL. */
   readonly tags?: readonly string[];
   /** Category id in VOD. */
   readonly classId?: number;
@@ -49,6 +52,12 @@ export interface UploadOptions {
   /** Idempotency: a second `add` with the same key finds the first's upload, for as long as Redis keeps it. */
   readonly key?: string;
   /**
+   * What happens when the upload with this key was asked for with other options, or its file has been written since: it
+   * stays as it is either way, and the second `add` tells what differs (`ignore`, default) or throws
+   * {@link KeyConflictError}.
+   */
+  readonly onConflict?: 'ignore' | 'error';
+  /**
    * Told when the upload has ended, beside the workers' WEBHOOK_URL: `https://…`, at most 2048 characters, no user or
    * password. It is kept in Redis with the upload.
    */
@@ -74,12 +83,15 @@ export interface UploadJob {
   readonly id: string;
   readonly data: UploadData;
   readonly delayMs: number;
+  /** What the file is now, if it was looked at. */
+  readonly version: FileVersion | undefined;
+  readonly onConflict: NonNullable<UploadOptions['onConflict']>;
 }
 
 const YEAR_MS = 366 * 86_400_000;
 const TRANSCODE_TIMEOUT_MS = 6 * 3_600_000;
 const MAX_TRANSCODE_TIMEOUT_MS = 7 * 86_400_000;
-// The rules for tags keep InitUpload's URL within what HTTP servers take; VOD's documents give none.
+// Bounds against nonsense; VOD's documents give none. Together with all else they must fit into InitUpload's query.
 const tag = z
   .string()
   .refine(
@@ -127,6 +139,7 @@ const schema = z.strictObject({
     .string('must be a text')
     .refine((value) => value !== '' && Buffer.byteLength(value) <= 512, 'must be 1 to 512 bytes')
     .optional(),
+  onConflict: z.enum(['ignore', 'error'], "must be 'ignore' or 'error'").default('ignore'),
   webhookUrl: z.string('must be a text').optional(),
   checkSource: flag,
 });
@@ -184,22 +197,47 @@ export async function toUploadJob(
   if (nameProblem !== undefined) problems.push(nameProblem);
   const typeProblem = type === undefined ? missingTypeProblem(source) : checkType(type);
   if (typeProblem !== undefined) problems.push(typeProblem);
+  const partSize = parsed.data.partSize ?? PART_SIZES[1];
+  const queryBytes = initQueryBytes({
+    ...{
+      fileName: name,
+      fileType: type ?? '',
+      dataSize: partSize,
+      transcode: true,
+      screenshot: true,
+      watermark: true,
+    },
+    ...(tags !== undefined && { tags }),
+    ...(classId !== undefined && { classId }),
+  });
+  if (queryBytes > MAX_QUERY_BYTES) {
+    problems.push(
+      `tags are too long together: InitUpload's query would have ${queryBytes} bytes, more than the ${MAX_QUERY_BYTES} that ` +
+        'servers take; a letter other than A to Z counts up to 12 there',
+    );
+  }
   if (problems.length > 0 || type === undefined) throw new InvalidUploadError(problems);
   const flags = {
     ...(screenshot !== undefined && { screenshot }),
     ...(watermark !== undefined && { watermark }),
   };
-  const size = checkSource ? (await inspectFile(source, roots ?? ['/'])).size : undefined;
+  const version = checkSource ? await inspectFile(source, roots ?? ['/']) : undefined;
+  const size = version?.size;
+  const sizeProblem = size === undefined ? undefined : tooManyParts(size, partSize);
+  if (sizeProblem !== undefined)
+    throw new InvalidUploadError([`source ${source} is too large: ${sizeProblem}`]);
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
     delayMs: parsed.data.delay ?? 0,
+    version,
+    onConflict: parsed.data.onConflict,
     data: {
       schema: SCHEMA_VERSION,
       source,
       video: {
         name,
         type,
-        partSize: parsed.data.partSize ?? PART_SIZES[1],
+        partSize,
         ...(tags !== undefined && { tags }),
         ...(classId !== undefined && { classId }),
         ...(transcode !== 'after' && { ...(transcode !== undefined && { transcode }), ...flags }),

@@ -4,6 +4,13 @@ import { QUEUES } from './names.ts';
 
 /** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
 const POLL_MS = 2000;
+/** All that are followed together are looked at so often a second, at most. */
+const POLLS_PER_SECOND = 50;
+
+/** How long to wait for an event of an upload before it is looked at without one, when so many are followed; ms. */
+export function lookAgainMs(followed: number): number {
+  return Math.max(POLL_MS, (followed * 1000) / POLLS_PER_SECOND);
+}
 
 /** What somebody waits for: any change, or the end. */
 export type Sought = 'change' | 'end';
@@ -23,8 +30,8 @@ export class Watch {
   }
 
   /**
-   * Yields at once, and then whenever the upload may have changed, at least every 2 s. Changes while the consumer was
-   * busy are told as one. Who awaits the end is not told of what comes before it.
+   * Yields at once, and then whenever the upload may have changed, or might have without an event; see
+   * {@link lookAgainMs}. Changes while the consumer was busy are told as one. Who awaits the end is not told of what comes before it.
    */
   async *changes(uploadId: string, sought: Sought): AsyncGenerator<void, void, undefined> {
     this.#open();
@@ -43,7 +50,8 @@ export class Watch {
         yield;
         if (changed) continue;
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, POLL_MS);
+          // Not all of them at the same moment.
+          const timer = setTimeout(resolve, lookAgainMs(this.#listeners.size) * (0.5 + Math.random()));
           wakeUp = () => {
             clearTimeout(timer);
             resolve();

@@ -4,16 +4,13 @@ import type { Logger } from '../log.ts';
 import type { WebhookPayload } from '../webhook/payload.ts';
 import { isRedisError, type RedisClient, type RedisTarget, RedisUnavailableError } from './connection.ts';
 import { EventStream } from './event-stream.ts';
-import { parseUploadView, SCHEMA_VERSION, type WebhookData } from './jobs.ts';
+import { KEPT_JOBS, parseUploadView, SCHEMA_VERSION, type WebhookData } from './jobs.ts';
 import type { Queues } from './queues.ts';
 import { Subscription } from './subscription.ts';
 import { endEventId, type UploadEndEvent } from './upload-events.ts';
 
 /** No application can have this name. */
 const CONSUMER = '@webhooks';
-
-/** Delivered ones are kept for so long, or so many of them, so that one that is added again is no second one. */
-const KEEP_DELIVERED = { age: 86_400, count: 1000 };
 
 type UploadView = ReturnType<typeof parseUploadView>;
 
@@ -59,7 +56,8 @@ export class WebhookRelay {
     this.#jobOptions = {
       attempts: options.attempts,
       backoff: { type: 'custom' },
-      removeOnComplete: KEEP_DELIVERED,
+      // Kept for a while, so that one that is added again is no second one.
+      removeOnComplete: KEPT_JOBS,
       removeOnFail: options.keepDead,
       stackTraceLimit: 1,
     };

@@ -1,3 +1,5 @@
+import { UploaderError } from '../errors.ts';
+import { formatBytes } from '../format.ts';
 import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/protocol.ts';
 
 /**
@@ -18,12 +20,35 @@ export interface Part {
 /** The part indices from `first` to `last`, both included. */
 export type IndexRange = readonly [first: number, last: number];
 
-/** How many parts a file has. @throws {RangeError} unless `fileSize` is a whole number of bytes ≥ 1. */
+/**
+ * The most parts of one file. Each costs about 1 KB of Redis until it is sent, and the account's quota sends 10,000 a
+ * minute; numbers beyond this are somebody's invention, or those of a sparse file.
+ */
+export const MAX_PARTS = 500_000;
+
+/** The largest file that can be uploaded: 488 GiB, with parts of 1 MiB. */
+export const MAX_FILE_BYTES = MAX_PARTS * PART_SIZES[1];
+
+/**
+ * How many parts a file has.
+ * @throws {RangeError} unless `fileSize` is a whole number of bytes ≥ 1
+ * @throws {UploaderError} `TOO_MANY_PARTS` when there are more than {@link MAX_PARTS}
+ */
 export function partCount(fileSize: number, partSize: PartSize): number {
   if (!Number.isSafeInteger(fileSize) || fileSize < 1) {
     throw new RangeError(`A file of ${fileSize} bytes has no parts`);
   }
+  const problem = tooManyParts(fileSize, partSize);
+  if (problem !== undefined) throw new UploaderError('TOO_MANY_PARTS', problem);
   return Math.ceil(fileSize / partSize);
+}
+
+/** What is wrong with a file that has too many parts, in words; undefined when it has not. */
+export function tooManyParts(fileSize: number, partSize: PartSize): string | undefined {
+  const count = Math.ceil(fileSize / partSize);
+  if (count <= MAX_PARTS) return undefined;
+  const largest = formatBytes(MAX_PARTS * partSize);
+  return `${formatBytes(fileSize)} are ${count} parts of ${formatBytes(partSize)}, more than ${MAX_PARTS}: ${largest} can be uploaded at most`;
 }
 
 /** @throws {RangeError} when the file has no part of this index. */
@@ -91,6 +116,23 @@ function receivedIndices(args: {
     if (dataSize === partAt(fileSize, partSize, index).dataSize) indices.add(index);
   }
   return [...indices].sort((a, b) => a - b);
+}
+
+/**
+ * The received parts of the plan whose MD5 VOD lists, in ascending order, each once. One that is listed without an MD5, or
+ * with two that differ, is not among them.
+ */
+export function listedParts(args: {
+  readonly fileSize: number;
+  readonly partSize: PartSize;
+  readonly received: readonly ReceivedPart[];
+}): { readonly index: number; readonly dataMd5: string }[] {
+  const byIndex = Map.groupBy(args.received, ({ offset }) => offset / args.partSize);
+  return receivedIndices(args).flatMap((index) => {
+    const md5s = new Set(byIndex.get(index)?.map(({ dataMd5 }) => dataMd5));
+    const [dataMd5] = md5s;
+    return md5s.size === 1 && dataMd5 !== undefined ? [{ index, dataMd5 }] : [];
+  });
 }
 
 /** How many indices the ranges hold. */

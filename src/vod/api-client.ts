@@ -1,8 +1,8 @@
 import { createCalls, type VodClientOptions } from './calls.ts';
-import { convertParams } from './params.ts';
+import { confirmParams, convertParams } from './params.ts';
 import { parseConvertReply } from './parse-convert.ts';
 import { parseConfirmReply, parsePullReply } from './parse-events.ts';
-import type { ConvertRequest, ConvertResult, PulledEvent } from './protocol.ts';
+import type { ConvertRequest, ConvertResult, PulledEvents } from './protocol.ts';
 
 /**
  * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.
@@ -12,8 +12,8 @@ export interface VodApiClient {
    * Events that nobody has confirmed yet, at most CONFIRM_MAX; the service holds the request for up to 5 s until there
    * is one. What is not confirmed within 30 s is given out again.
    */
-  pullEvents(signal?: AbortSignal): Promise<PulledEvent[]>;
-  /** @param handles at most CONFIRM_MAX */
+  pullEvents(signal?: AbortSignal): Promise<PulledEvents>;
+  /** @param handles one of the groups that `confirmGroups` makes */
   confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
   convertFile(request: ConvertRequest, signal?: AbortSignal): Promise<ConvertResult>;
@@ -32,9 +32,9 @@ export function createApiClient(options: VodClientOptions): VodApiClient {
   });
   return {
     pullEvents: (signal) => run({ action: 'PullEvent', params: {}, parse: parsePullReply }, signal),
-    confirmEvents: (handles, signal) => {
-      const params = Object.fromEntries(handles.map((handle, index) => [`msgHandle.${index + 1}`, handle]));
-      return run({ action: 'ConfirmEvent', params, parse: parseConfirmReply }, signal);
+    confirmEvents: async (handles, signal) => {
+      const params = confirmParams(handles);
+      await run({ action: 'ConfirmEvent', params, parse: parseConfirmReply }, signal);
     },
     convertFile: (request, signal) =>
       run({ action: 'ConvertVodFile', params: convertParams(request), parse: parseConvertReply }, signal),

@@ -1,6 +1,13 @@
 import { randomInt } from 'node:crypto';
-import type { ConvertRequest, InitRequest, PartRequest, SignatureMethod, VodAction } from './protocol.ts';
-import type { Params } from './sign.ts';
+import {
+  CONFIRM_MAX,
+  type ConvertRequest,
+  type InitRequest,
+  type PartRequest,
+  type SignatureMethod,
+  type VodAction,
+} from './protocol.ts';
+import { encodeQuery, type Params } from './sign.ts';
 
 /** What the account's SecretKey signs and its SecretId names. */
 export interface VodCredentials {
@@ -33,6 +40,40 @@ export function initParams(request: InitRequest): Params {
     // The document's name; the official clients send `tag.1`.
     ...Object.fromEntries((request.tags ?? []).map((tag, index) => [`tags.${index + 1}`, tag])),
   });
+}
+
+/** The longest query that is sent, in bytes: the usual servers take request lines of 8 KiB, and answer 414 beyond. */
+export const MAX_QUERY_BYTES = 8000;
+
+/** What the common parameters and the signature add to a query, at most. */
+const COMMON_BYTES = 400;
+
+/** How long the query of an InitUpload is, at most; `fileSha` and `fileSize` may be any. */
+export function initQueryBytes(request: Omit<InitRequest, 'fileSha' | 'fileSize'>): number {
+  const longest = { ...request, fileSha: 'f'.repeat(40), fileSize: Number.MAX_SAFE_INTEGER };
+  return encodeQuery(initParams(longest)).length + COMMON_BYTES;
+}
+
+/** Handles of events in groups that one ConfirmEvent can name each: few enough, and not too long together. */
+export function* confirmGroups(handles: readonly string[]): Generator<readonly string[]> {
+  let group: string[] = [];
+  for (const handle of handles) {
+    const isFull = group.length === CONFIRM_MAX || confirmQueryBytes([...group, handle]) > MAX_QUERY_BYTES;
+    if (isFull && group.length > 0) {
+      yield group;
+      group = [];
+    }
+    group.push(handle);
+  }
+  if (group.length > 0) yield group;
+}
+
+function confirmQueryBytes(handles: readonly string[]): number {
+  return encodeQuery(confirmParams(handles)).length + COMMON_BYTES;
+}
+
+export function confirmParams(handles: readonly string[]): Params {
+  return Object.fromEntries(handles.map((handle, index) => [`msgHandle.${index + 1}`, handle]));
 }
 
 export function partParams(request: PartRequest): Params {

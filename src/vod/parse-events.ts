@@ -1,21 +1,34 @@
 import * as z from 'zod';
-import { asIs, checked, keepDigits, open, type Reply } from './parse.ts';
-import type { PulledEvent } from './protocol.ts';
+import { asIs, checked, open, parseJson, type Reply } from './parse.ts';
+import type { PulledEvents } from './protocol.ts';
 import type { Redact } from './text.ts';
 
 /** A queue without events may have no list at all. */
 const pulledSchema = z.object({
   eventList: z
-    .array(z.object({ msgHandle: z.string().min(1), eventContent: z.unknown().optional() }))
+    .array(z.unknown())
     .nullish()
     .transform((list) => list ?? []),
 });
 
-/** The reply to PullEvent. Throws as `parseInitReply` does. */
-export function parsePullReply(text: string, redact: Redact = asIs): PulledEvent[] {
+const entrySchema = z.object({
+  msgHandle: z.string().min(1).optional().catch(undefined),
+  eventContent: z.unknown().optional(),
+});
+
+/**
+ * The reply to PullEvent, entry by entry: one that makes no sense is left out, and keeps no other from being taken. Throws
+ * as `parseInitReply` does.
+ */
+export function parsePullReply(text: string, redact: Redact = asIs): PulledEvents {
   const reply: Reply = { action: 'PullEvent', text, redact };
   const { eventList } = checked(reply, pulledSchema, open(reply, [0]).fields);
-  return eventList.map(({ msgHandle, eventContent }) => ({ msgHandle, content: unpacked(eventContent) }));
+  const entries = eventList.flatMap((entry) => entrySchema.safeParse(entry).data ?? []);
+  const events = entries.map(({ msgHandle, eventContent }) => ({
+    msgHandle,
+    content: unpacked(eventContent),
+  }));
+  return { events, unreadable: eventList.length - entries.length };
 }
 
 /** The reply to ConfirmEvent. Throws as `parseInitReply` does. */
@@ -27,7 +40,7 @@ export function parseConfirmReply(text: string, redact: Redact = asIs): void {
 function unpacked(content: unknown): unknown {
   if (typeof content !== 'string') return content;
   try {
-    return JSON.parse(content, keepDigits);
+    return parseJson(content);
   } catch {
     return content;
   }

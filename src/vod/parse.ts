@@ -38,25 +38,19 @@ const finishedSchema = z.object({ fileId: fileIdSchema, url });
 /** `dataSize` only when it is a part size: whatever else stands there says nothing. */
 const resumableSchema = z.object({
   dataSize: integer.optional().catch(undefined),
-  listParts: z.array(z.unknown()).nullish(),
+  // Whose entries are looked at later, by hand.
+  listParts: z.custom<readonly unknown[]>(Array.isArray).nullish(),
 });
 
-const entrySchema = z.object({
-  offset: integer.pipe(z.int().nonnegative()),
-  dataSize: integer.pipe(z.int().positive()),
-  dataMd5: z.unknown().optional(),
-  /** The service's own example has this name in one entry. */
-  dataSha: z.unknown().optional(),
-});
+/** A number under one of these names; not within a text, where its quotes would be escaped. */
+const NUMERIC_ID = /("(?:\w*fileId|msgHandle)"\s*:\s*)(-?\d+)(?=\s*[,}\]])/gi;
 
-const md5Schema = z
-  .string()
-  .regex(/^[0-9a-f]{32}$/i)
-  .toLowerCase();
-
-/** For JSON.parse. A `fileId` keeps the digits that were sent: as a JavaScript number it would lose the last ones. */
-export function keepDigits(key: string, value: unknown, context?: { source?: string }): unknown {
-  return /^fileId$/i.test(key) && typeof value === 'number' ? context?.source : value;
+/**
+ * JSON.parse, but ids that were sent as numbers keep their digits, as texts: a JavaScript number would lose the last ones.
+ * @throws {SyntaxError}
+ */
+export function parseJson(text: string): unknown {
+  return JSON.parse(text.replace(NUMERIC_ID, '$1"$2"'));
 }
 
 /** A reply as it is taken apart: its action, its text for the error, and the redactor for what is quoted of it. */
@@ -85,9 +79,8 @@ export function open(reply: Reply, accepted: readonly number[]): { code: number;
   if (reply.text.trim() === '') throw malformed(reply, 'the reply is empty');
   let fields: unknown;
   try {
-    fields = JSON.parse(reply.text, keepDigits);
+    fields = parseJson(reply.text);
   } catch {
-    // Besides bad syntax: nesting so deep that the parser runs out of stack.
     throw malformed(reply, 'the reply is not JSON');
   }
   const { code, message, codeDesc, canRetry } = checked(reply, envelopeSchema, fields);
@@ -99,18 +92,32 @@ export function open(reply: Reply, accepted: readonly number[]): { code: number;
   throw refusalError(reply.action, refusal);
 }
 
-/** The entries that make sense; leaving one out only sends that part again, which is harmless. */
+/**
+ * The entries that make sense; leaving one out only sends that part again, which is harmless. By hand, and not by a schema:
+ * a file may have hundreds of thousands of them, and nothing else goes on meanwhile.
+ */
 function receivedParts(entries: readonly unknown[]): ReceivedPart[] {
-  return entries.flatMap((entry) => {
-    const parsed = entrySchema.safeParse(entry);
-    if (!parsed.success) return [];
-    const { offset, dataSize, dataMd5, dataSha } = parsed.data;
-    if (!Number.isSafeInteger(offset + dataSize)) return [];
-    const md5 = [dataMd5, dataSha]
-      .map((value) => md5Schema.safeParse(value).data)
-      .find((value) => value !== undefined);
-    return [{ offset, dataSize, ...(md5 === undefined ? {} : { dataMd5: md5 }) }];
-  });
+  const parts: ReceivedPart[] = [];
+  for (const entry of entries) {
+    const fields = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    const offset = wholeNumber(fields.offset);
+    const dataSize = wholeNumber(fields.dataSize);
+    if (offset === undefined || !dataSize || !Number.isSafeInteger(offset + dataSize)) continue;
+    // The service's own example has `dataSha` in one entry.
+    const dataMd5 = md5(fields.dataMd5) ?? md5(fields.dataSha);
+    parts.push(dataMd5 === undefined ? { offset, dataSize } : { offset, dataSize, dataMd5 });
+  }
+  return parts;
+}
+
+/** From 0, also as a text. */
+function wholeNumber(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  return Number.isSafeInteger(number) && (number as number) >= 0 ? (number as number) : undefined;
+}
+
+function md5(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[0-9a-f]{32}$/i.test(value) ? value.toLowerCase() : undefined;
 }
 
 export const asIs: Redact = (text) => text;

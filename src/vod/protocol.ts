@@ -87,11 +87,18 @@ export interface FinishResult {
 }
 
 /** An event as PullEvent gives it. */
-export interface PulledEvent {
-  /** What ConfirmEvent wants of it. */
-  readonly msgHandle: string;
+interface PulledEvent {
+  /** What ConfirmEvent wants of it; one without it can't be confirmed, and comes again. */
+  readonly msgHandle: string | undefined;
   /** Any JSON. */
   readonly content: unknown;
+}
+
+/** What one PullEvent gives. */
+export interface PulledEvents {
+  readonly events: readonly PulledEvent[];
+  /** Entries that are no events at all. */
+  readonly unreadable: number;
 }
 
 /** At most this many events are confirmed by one ConfirmEvent; PullEvent gives no more either. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { startRedisServer } from '../../src/demo/redis-server.ts';
+import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import { sha1Of, writeRandomFile, writeSparseFile } from '../support/files.ts';
 import { hasProgram } from '../support/programs.ts';
@@ -77,7 +78,7 @@ test('it takes a file and a Redis of the user’s, and leaves both as they were'
 
 /** A demo with a file that takes for ever to hash, once it is being hashed. */
 async function hashingDemo() {
-  const file = await writeSparseFile(join(await directory(), 'endless.mp4'), 2 ** 42);
+  const file = await writeSparseFile(join(await directory(), 'endless.mp4'), MAX_FILE_BYTES);
   const started = await demo([file]);
   await started.process.wrote(/endless\.mp4: hashing/);
   return started;

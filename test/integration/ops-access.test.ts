@@ -129,9 +129,12 @@ describe('what changes something', () => {
       expect({ headers, status }).toEqual({ headers, status: 403 });
       expect(body).toBe('A request that changes something must come from a page of this address.\n');
     }
-    expect((await ask(`${ops.url}/dashboard`, { ...ALICE, 'sec-fetch-site': 'cross-site' })).status).toBe(
-      200,
-    );
+    const link = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    };
+    expect((await ask(`${ops.url}/dashboard`, { ...ALICE, ...link })).status).toBe(200);
     for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { origin: `https://${host}` }, {}]) {
       expect((await put(headers)).status).toBe(200);
     }

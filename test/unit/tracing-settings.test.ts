@@ -6,8 +6,8 @@ const ENDPOINT = 'http://127.0.0.1:4318';
 const DEFAULTS = { sampler: 'parentbased_always_on', ratio: 1 };
 
 function read(env: Record<string, string>) {
-  const problems: string[] = [];
-  return { settings: readTracing(env, problems), problems };
+  const warnings: string[] = [];
+  return { settings: readTracing(env, warnings), warnings };
 }
 
 test.each<Record<string, string>>([
@@ -18,7 +18,7 @@ test.each<Record<string, string>>([
   { OTEL_SDK_DISABLED: 'TRUE', OTEL_EXPORTER_OTLP_ENDPOINT: 'wrong', OTEL_TRACES_SAMPLER: 'wrong' },
   { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
 ])('it is off with %j', (env) => {
-  expect(read(env)).toEqual({ settings: undefined, problems: [] });
+  expect(read(env)).toEqual({ settings: undefined, warnings: [] });
 });
 
 test.each<Record<string, string>>([
@@ -33,7 +33,7 @@ test.each<Record<string, string>>([
     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
   },
 ])('it is on with %j', (env) => {
-  expect(read(env)).toEqual({ settings: DEFAULTS, problems: [] });
+  expect(read(env)).toEqual({ settings: DEFAULTS, warnings: [] });
 });
 
 test('a share of the traces can be asked for', () => {
@@ -45,15 +45,16 @@ test('a share of the traces can be asked for', () => {
   expect(read(env).settings).toEqual({ sampler: 'traceidratio', ratio: 0.1 });
 });
 
-test('what can’t be done is told, by the variables’ names', () => {
-  const { problems } = read({
+test('what can’t be done is told by the variables’ names, and nothing is traced', () => {
+  const { settings, warnings } = read({
     OTEL_TRACES_EXPORTER: 'zipkin',
     OTEL_EXPORTER_OTLP_ENDPOINT: '127.0.0.1:4318',
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_TRACES_SAMPLER: 'sometimes',
     OTEL_TRACES_SAMPLER_ARG: '2',
   });
-  expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
+  expect(settings).toBeUndefined();
+  expect(warnings.map((warning) => warning.split(' ')[0])).toEqual([
     'OTEL_TRACES_EXPORTER',
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     'OTEL_EXPORTER_OTLP_PROTOCOL',
@@ -62,10 +63,17 @@ test('what can’t be done is told, by the variables’ names', () => {
   ]);
 });
 
-test('the configuration has it', () => {
+test('the configuration has it, and stands without it', () => {
+  expect(loadConfig({})).toMatchObject({ warnings: [] });
   expect(loadConfig({}).tracing).toBeUndefined();
   expect(loadConfig({ OTEL_TRACES_EXPORTER: 'otlp' }).tracing).toEqual(DEFAULTS);
-  expect(() => loadConfig({ OTEL_TRACES_EXPORTER: 'console' })).toThrow(
-    'OTEL_TRACES_EXPORTER must be otlp or none',
-  );
+  const platform = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4317',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+  };
+  const { tracing, warnings } = loadConfig(platform);
+  expect(tracing).toBeUndefined();
+  expect(warnings).toEqual([
+    'OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, which collectors take at port 4318; nothing is traced',
+  ]);
 });

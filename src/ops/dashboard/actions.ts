@@ -42,7 +42,7 @@ export class QueueActions {
     if (!this.#standsAlone(job)) return void (await this.#uploads.retry(this.#uploadOf(job)));
     if (state !== 'failed')
       throw refusal(`job ${jobId} is ${state}; only a failed one can be set to work again`);
-    await job.retry('failed', ANEW);
+    await this.#uploads.retryJob(this.#queue, job, ANEW);
   }
 
   /**
@@ -66,7 +66,7 @@ export class QueueActions {
     // What is no upload, or has been retried by somebody else meanwhile, keeps no other from it.
     await inBulks(ids, RETRIES_AT_A_TIME, retry);
     await inBulks(alone, RETRIES_AT_A_TIME, async (job) => {
-      await job.retry('failed', ANEW);
+      await this.#uploads.retryJob(this.#queue, job, ANEW);
       count.retried++;
     });
     return count;

@@ -16,6 +16,7 @@ const MEANINGS: Readonly<Record<string, Omit<Sentence, 'text'>>> = {
   NOT_FAILED: { status: 409, title: 'It can’t be retried now' },
   ENDED: { status: 409, title: 'It has ended already' },
   READ_ONLY: { status: 403, title: 'These pages are read-only' },
+  BUSY: { status: 503, title: 'Too much at once' },
   REDIS_UNAVAILABLE: { status: 503, title: 'Redis is away' },
   NEWER_JOB: { status: 422, title: 'This upload can’t be read' },
   INVALID_JOB: { status: 422, title: 'This upload can’t be read' },

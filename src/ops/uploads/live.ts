@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import { within } from '../../within.ts';
 import { sentenceOf } from './errors.ts';
 import { pause, type Turns } from './turns.ts';
 
@@ -8,6 +9,8 @@ const INTERVAL_MS = 1000;
 /** Without news something is sent this often, for whoever ends connections that are silent. */
 const SILENCE_MS = 15_000;
 const MOST_VIEWERS = 32;
+/** A viewer that takes nothing for so long, such as a sleeping laptop, makes room for another. */
+const TAKEN_WITHIN_MS = 60_000;
 
 /**
  * Pages that follow what happens, as server-sent events: `update` has the fragment as it is now, and comes only when it
@@ -15,22 +18,29 @@ const MOST_VIEWERS = 32;
  */
 export class Live {
   readonly #turns: Turns;
+  readonly #takenWithinMs: number;
   readonly #clock: () => number;
   readonly #sleep: (ms: number) => Promise<void>;
   #viewers = 0;
 
+  /** @param takenWithinMs how long a viewer may take for what it was sent */
   constructor(
     turns: Turns,
+    takenWithinMs = TAKEN_WITHIN_MS,
     clock: () => number = () => performance.now(),
     sleep: (ms: number) => Promise<void> = pause,
   ) {
     this.#turns = turns;
+    this.#takenWithinMs = takenWithinMs;
     this.#clock = clock;
     this.#sleep = sleep;
   }
 
   /** @param key the same for what reads the same */
   stream(context: Context, key: string, render: () => Promise<string>): Response {
+    // Of the reply to HEAD nobody would ever read or close the stream.
+    if (context.req.method === 'HEAD')
+      return context.body(null, 200, { 'content-type': 'text/event-stream' });
     // For proxies that would collect what they pass on.
     context.header('x-accel-buffering', 'no');
     return streamSSE(context, async (stream) => {
@@ -40,10 +50,18 @@ export class Live {
         return;
       }
       this.#viewers++;
-      stream.onAbort(() => {
-        this.#viewers--;
-      });
-      await this.#follow(stream, key, render);
+      let following = true;
+      const leave = (): void => {
+        if (following) this.#viewers--;
+        following = false;
+      };
+      // At once, though what is being read for it goes on for a while.
+      stream.onAbort(leave);
+      try {
+        await this.#follow(stream, key, render);
+      } finally {
+        leave();
+      }
     });
   }
 
@@ -57,9 +75,11 @@ export class Live {
         (error) => ({ event: 'trouble', data: sentenceOf(error).text }),
       );
       const now = news.event + news.data;
-      if (now !== last) await stream.writeSSE(news);
-      else if (startedMs - sentMs > SILENCE_MS) await stream.write(': nothing new\n\n');
-      if (now !== last || startedMs - sentMs > SILENCE_MS) sentMs = startedMs;
+      if (now !== last || startedMs - sentMs > SILENCE_MS) {
+        sentMs = startedMs;
+        const sent = now !== last ? stream.writeSSE(news) : stream.write(': nothing new\n\n');
+        if (!(await within(sent, this.#takenWithinMs))) return stream.abort();
+      }
       last = now;
       await this.#sleep(Math.max(0, INTERVAL_MS - (this.#clock() - startedMs)));
     }

@@ -13,6 +13,7 @@ import { renderLive, renderNotice, renderPage } from './layout.ts';
 import { renderList, renderSearch } from './list-page.ts';
 import { Live } from './live.ts';
 import { type ListQuery, listQueryString, PAGE_SIZE, parseListQuery } from './query.ts';
+import { Reads } from './reads.ts';
 import { Turns } from './turns.ts';
 
 export interface UploadPagesOptions {
@@ -38,6 +39,7 @@ export function createUploadPages(options: UploadPagesOptions): Hono {
   const app = new Hono();
   const assets = loadAssets(`${basePath}/assets`);
   const live = new Live(new Turns());
+  const reads = new Reads();
   const view = { basePath, dashboardPath, readOnly };
 
   const send = (context: Context, title: string, content: Html, status = 200) => {
@@ -74,7 +76,7 @@ export function createUploadPages(options: UploadPagesOptions): Hono {
 
   app.get('/', async (context) => {
     const query = queryOf(context);
-    const fragment = await list(query);
+    const fragment = await reads.take(`list${listQueryString(query)}`, () => list(query));
     const liveUrl = `${basePath}/live${listQueryString(query)}`;
     const content = html`<h1>Uploads</h1>
 ${noticeOf(context)}${renderSearch(query, basePath)}
@@ -88,7 +90,9 @@ ${renderLive(liveUrl, fragment)}`;
   });
 
   app.get('/:id', async (context) => {
-    const [details, situation] = await Promise.all([uploads.details(idOf(context)), uploads.situation()]);
+    const id = idOf(context);
+    const read = () => Promise.all([uploads.details(id), uploads.situation()]);
+    const [details, situation] = await reads.take(`upload ${id}`, read);
     const { status } = details;
     const fragment = renderDetails({ ...view, details, situation });
     const content = html`<nav aria-label="Back"><a href="${basePath}">All uploads</a></nav>

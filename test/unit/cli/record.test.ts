@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hasFailed, jsonLine, queuedRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
+import { hasFailed, jsonLine, pendingRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
 import type { UploadStatus } from '../../../src/index.ts';
 import { Upload, type VodUploads } from '../../../src/queue/producer.ts';
 
@@ -32,7 +32,7 @@ const status: UploadStatus = {
 const failure = { code: '-10001', message: 'invalid arg', retryable: false };
 
 test('a finished upload', () => {
-  expect(JSON.parse(jsonLine(recordOf(status, true)))).toEqual({
+  expect(JSON.parse(jsonLine(recordOf(status, { created: true, differs: [] })))).toEqual({
     id: 'u1',
     created: true,
     outcome: 'instant',
@@ -82,9 +82,14 @@ test('one that was just enqueued', () => {
     priority: 5,
     nonce: 'n',
   } as const;
-  const record = queuedRecord(upload, data);
+  const record = pendingRecord(upload, data);
   expect(record).toMatchObject({ id: 'u2', created: true, outcome: 'queued', name: 'b', fileId: null });
   expect(hasFailed(record)).toBe(false);
+  const progress = { stage: 'uploading', bytesHashed: 30, bytesSent: 10, totalBytes: 30 } as const;
+  expect(pendingRecord(upload, data, progress)).toMatchObject({
+    ...{ id: 'u2', outcome: 'uploading', fileSize: 30, bytesSent: null },
+    progress: { bytesHashed: 30, bytesSent: 10, totalBytes: 30 },
+  });
 });
 
 test('one that was not enqueued has every field all the same', () => {

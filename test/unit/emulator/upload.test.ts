@@ -164,13 +164,21 @@ describe('FinishUpload', () => {
     expect(emulator.control.stats().files).toMatchObject([{ fileId, finishes: 1 }]);
   });
 
-  it('discards an upload whose bytes are not those of its fileSha', async () => {
-    const call = callerOf(await start());
-    const video = { ...videoOf(10), fileSha: 'e'.repeat(40) };
+  it('refuses an upload whose bytes are not those of its fileSha, and keeps it: a part can be sent again', async () => {
+    const emulator = await start();
+    const call = callerOf(emulator);
+    const video = videoOf(2 * 524288);
+    emulator.control.inject({ action: 'UploadPart', offset: 524288, effect: { kind: 'damage' } });
     const { json } = await uploadAll(call, video);
     expect(json).toMatchObject({ code: -10003, canRetry: 0, message: expect.stringContaining('assembled') });
-    expect((await call('FinishUpload', { fileSha: video.fileSha })).json.code).toBe(-10005);
-    expect((await call('InitUpload', initParams(video))).json.code).toBe(0);
+    const listed = (await call('InitUpload', initParams(video))).json;
+    expect(listed).toMatchObject({
+      code: 1,
+      listParts: [{ dataMd5: md5(video.bytes.subarray(0, 524288)) }, {}],
+    });
+    expect(listed.listParts[1].dataMd5).not.toBe(md5(video.bytes.subarray(524288)));
+    await sendPart(call, video, 524288);
+    expect((await call('FinishUpload', { fileSha: video.fileSha })).json.code).toBe(0);
   });
 
   it('keeps what InitUpload said last about the video', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isLoopbackHost, isSameOrigin } from '../../../src/ops/origin.ts';
+import { isLoopbackHost, isOwnLoad, isSameOrigin } from '../../../src/ops/origin.ts';
 
 describe('isLoopbackHost', () => {
   test.each(['127.0.0.1:9323', '127.0.0.1', '127.1.2.3:80', 'localhost', 'LOCALHOST:9323', '[::1]:9323'])(
@@ -48,4 +48,25 @@ describe('isSameOrigin', () => {
   ])('%s may not', (_who, headers) =>
     expect(judge(headers as unknown as Record<string, string>)).toBe(false),
   );
+});
+
+describe('isOwnLoad', () => {
+  const judge = (headers: Record<string, string>): boolean => isOwnLoad((name) => headers[name]);
+  const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+  test.each([
+    ['a page of this address', { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }],
+    ['an address that was typed', { 'sec-fetch-site': 'none', ...navigation }],
+    ['a link on another site', { 'sec-fetch-site': 'cross-site', ...navigation }],
+    ['a program, or a browser that says nothing', {}],
+  ])('%s may', (_who, headers) => expect(judge(headers as unknown as Record<string, string>)).toBe(true));
+
+  test.each([
+    ['an image on another site', { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }],
+    ['a script on another site', { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
+    ['a frame on another site', { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }],
+  ])('%s may not', (_who, headers) => {
+    expect(judge({ 'sec-fetch-site': 'cross-site', ...headers })).toBe(false);
+    expect(judge({ 'sec-fetch-site': 'same-site', ...headers })).toBe(false);
+  });
 });

@@ -9,18 +9,21 @@ const exists: InitValue = { kind: 'exists', fileId: '1', url: 'u' };
 const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
 const unknown: FinishValue = { kind: 'unknown', reason: 'no reply [TIMEOUT, retryable]' };
 const refused: FinishValue = { kind: 'refused', reason: '2 parts missing [-10003]' };
-const nothing: Facts = { cancelled: false, partsSent: 0, partsPlanned: 0, round: 0, refusals: 0 };
+const nothing: Facts = {
+  ...{ cancelled: false, partsDone: 0, partsPlanned: 0 },
+  ...{ round: 0, refusals: 0, refusedBefore: false },
+};
 const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
 const failure = { code: '4000', message: 'bad', retryable: false };
 
 describe('nextStep', () => {
   it('goes from hash to settle', () => {
     expect(nextStep(nothing)).toEqual({ kind: 'hash' });
-    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init', hashed });
+    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init', hashed, compare: false });
     expect(nextStep(planned)).toEqual({ kind: 'parts', hashed, init: send });
-    expect(nextStep({ ...planned, partsSent: 2 }).kind).toBe('parts');
-    expect(nextStep({ ...planned, partsSent: 3 })).toEqual({ kind: 'finish', hashed });
-    expect(nextStep({ ...planned, partsSent: 3, finish: finished })).toMatchObject({
+    expect(nextStep({ ...planned, partsDone: 2 }).kind).toBe('parts');
+    expect(nextStep({ ...planned, partsDone: 3 })).toEqual({ kind: 'finish', hashed });
+    expect(nextStep({ ...planned, partsDone: 3, finish: finished })).toMatchObject({
       kind: 'settle',
       outcome: 'completed',
       fileId: '9',
@@ -39,7 +42,7 @@ describe('nextStep', () => {
   });
 
   it('asks VOD again after a finish that was refused, a few times', () => {
-    const facts = { ...planned, partsSent: 3, finish: refused };
+    const facts = { ...planned, partsDone: 3, finish: refused };
     for (let refusals = 1; refusals <= MAX_REFUSALS; refusals++) {
       expect(nextStep({ ...facts, refusals, round: refusals - 1 }).kind).toBe('replan');
     }
@@ -53,8 +56,15 @@ describe('nextStep', () => {
     });
   });
 
+  it('has the parts compared that VOD lists, once, in the round after the first refusal', () => {
+    const compare = (facts: Partial<Facts>) => nextStep({ ...nothing, hashed, ...facts });
+    expect(compare({ round: 1, refusals: 1, refusedBefore: true })).toMatchObject({ compare: true });
+    expect(compare({ round: 2, refusals: 1 })).toMatchObject({ compare: false });
+    expect(compare({ round: 2, refusals: 2, refusedBefore: true })).toMatchObject({ compare: false });
+  });
+
   it('asks VOD again after a finish without a reply, at once and then with pauses, for a long time', () => {
-    const facts = { ...planned, partsSent: 3, finish: unknown };
+    const facts = { ...planned, partsDone: 3, finish: unknown };
     expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false, reason: unknown.reason });
     expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true, reason: unknown.reason });
     expect(nextStep({ ...facts, round: MAX_ROUNDS - 1 }).kind).toBe('replan');
@@ -64,8 +74,8 @@ describe('nextStep', () => {
   it('never finishes before every planned part is in', () => {
     const counts = fc.tuple(fc.nat(50), fc.nat(50)).filter(([sent, planned]) => sent < planned);
     fc.assert(
-      fc.property(counts, fc.nat(MAX_ROUNDS), ([partsSent, partsPlanned], round) => {
-        expect(nextStep({ ...nothing, hashed, init: send, partsSent, partsPlanned, round }).kind).toBe(
+      fc.property(counts, fc.nat(MAX_ROUNDS), ([partsDone, partsPlanned], round) => {
+        expect(nextStep({ ...nothing, hashed, init: send, partsDone, partsPlanned, round }).kind).toBe(
           'parts',
         );
       }),
@@ -80,7 +90,7 @@ describe('nextStep', () => {
   });
 
   it('is a success when the video is in VOD, whatever else happened', () => {
-    const troubled = { ...planned, partsSent: 3, failure, cancelled: true };
+    const troubled = { ...planned, partsDone: 3, failure, cancelled: true };
     expect(nextStep({ ...troubled, finish: finished }).kind).toBe('settle');
     expect(nextStep({ ...troubled, init: exists }).kind).toBe('settle');
   });

@@ -39,3 +39,14 @@ describe('transcoding', () => {
     await expect(dataOf(options as Partial<UploadOptions>)).rejects.toThrow(message);
   });
 });
+
+describe('tags', () => {
+  const tags = (count: number, letters: number) => Array.from({ length: count }, () => '视'.repeat(letters));
+
+  it('must fit into the URL of InitUpload together', async () => {
+    expect((await dataOf({ tags: tags(20, 40) })).video.tags).toHaveLength(20);
+    await expect(dataOf({ tags: tags(32, 42) })).rejects.toThrow(
+      /^tags are too long together: InitUpload's query would have 12\d{3} bytes, more than the 8000/,
+    );
+  });
+});

@@ -6,15 +6,21 @@ import {
   countIndices,
   type IndexRange,
   indicesOf,
+  listedParts,
+  MAX_FILE_BYTES,
+  MAX_PARTS,
   missingRanges,
   partAt,
   partCount,
+  tooManyParts,
 } from '../../../src/upload/plan.ts';
 import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/protocol.ts';
 
 const HALF = 524288;
 const FULL = 1048576;
-const HUGE = 2 ** 45;
+const HUGE_PARTS = 2 ** 18;
+/** Of so many parts of 512 KiB. */
+const HUGE = HUGE_PARTS * HALF;
 
 const partSizes = fc.constantFrom<PartSize>(...PART_SIZES);
 /** Sizes around multiples of the part sizes, and any others, up to 40 MiB. */
@@ -84,14 +90,25 @@ describe('the plan', () => {
   });
 
   test('is exact for huge files', () => {
-    expect(partCount(HUGE - 1, HALF)).toBe(2 ** 26);
-    expect(partAt(HUGE - 1, HALF, 2 ** 26 - 1)).toEqual({
-      index: 2 ** 26 - 1,
+    expect(partCount(HUGE - 1, HALF)).toBe(HUGE_PARTS);
+    expect(partAt(HUGE - 1, HALF, HUGE_PARTS - 1)).toEqual({
+      index: HUGE_PARTS - 1,
       offset: HUGE - HALF,
       dataSize: HALF - 1,
     });
-    expect(partCount(HUGE + 1, HALF)).toBe(2 ** 26 + 1);
-    expect(partAt(HUGE + 1, HALF, 2 ** 26).dataSize).toBe(1);
+    expect(partCount(HUGE + 1, HALF)).toBe(HUGE_PARTS + 1);
+    expect(partAt(HUGE + 1, HALF, HUGE_PARTS).dataSize).toBe(1);
+  });
+
+  test('has an end: more parts are refused, and said with what can be', () => {
+    expect(partCount(MAX_FILE_BYTES, FULL)).toBe(MAX_PARTS);
+    expect(tooManyParts(MAX_FILE_BYTES, FULL)).toBeUndefined();
+    expect(tooManyParts(MAX_FILE_BYTES + 1, FULL)).toBe(
+      '488.3 GiB are 500001 parts of 1.0 MiB, more than 500000: 488.3 GiB can be uploaded at most',
+    );
+    expect(() => partCount(MAX_FILE_BYTES, HALF)).toThrow(
+      expect.objectContaining({ code: 'TOO_MANY_PARTS' }),
+    );
   });
 
   test('refuses sizes and indices that make no sense', () => {
@@ -162,7 +179,7 @@ describe('missingRanges', () => {
   });
 
   test('costs by the entries, not by the file', () => {
-    const last = 2 ** 25 - 1;
+    const last = HUGE_PARTS / 2 - 1;
     // So often that a visit to each part would never end.
     const lengths = Array.from({ length: 5000 }, (_, i) => {
       const received = [part((last - i) * FULL, FULL)];
@@ -170,6 +187,24 @@ describe('missingRanges', () => {
     });
     expect(lengths).toEqual([1, ...Array(4999).fill(2)]);
     expect(partCount(HUGE, FULL)).toBe(last + 1);
+  });
+});
+
+describe('listedParts', () => {
+  const listed = (offset: number, dataMd5?: string): ReceivedPart =>
+    dataMd5 === undefined ? part(offset, HALF) : { ...part(offset, HALF), dataMd5 };
+
+  test('are those with one MD5, in the order of the file', () => {
+    const received = [listed(3 * HALF, 'd'), listed(0, 'a'), listed(0, 'a'), listed(HALF), part(7, 3)];
+    expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([
+      { index: 0, dataMd5: 'a' },
+      { index: 3, dataMd5: 'd' },
+    ]);
+  });
+
+  test('are none with two MD5s, or one of another size', () => {
+    const received = [listed(0, 'a'), listed(0, 'b'), { ...part(HALF, FULL), dataMd5: 'c' }];
+    expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([]);
   });
 });
 
@@ -230,13 +265,13 @@ describe('ranges', () => {
   test('of huge files are counted without visiting each index', () => {
     const ranges: IndexRange[] = [
       [0, 9],
-      [20, 2 ** 26 - 1],
+      [20, HUGE_PARTS - 1],
     ];
     const counts = Array.from({ length: 5000 }, () => [
       countIndices(ranges),
       bytesOf(ranges, HUGE - 1, HALF),
     ]);
-    expect(new Set(counts.flat())).toEqual(new Set([2 ** 26 - 10, HUGE - 1 - 10 * HALF]));
+    expect(new Set(counts.flat())).toEqual(new Set([HUGE_PARTS - 10, HUGE - 1 - 10 * HALF]));
     const indices = indicesOf(ranges);
     expect(Array.from({ length: 12 }, () => indices.next().value)).toEqual([
       0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21,

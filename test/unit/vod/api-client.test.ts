@@ -18,7 +18,9 @@ describe('pullEvents', () => {
       '{"msgHandle":"h4"}',
     ];
     const server = await serve(always(`{"code":0,"message":"","eventList":[${list.join(',')}]}`));
-    expect(await apiFor(server.endpoint).pullEvents()).toEqual([
+    const { events, unreadable } = await apiFor(server.endpoint).pullEvents();
+    expect(unreadable).toBe(0);
+    expect(events).toEqual([
       { msgHandle: 'h1', content: { eventType: 'NewFileUpload', data: { fileId: '14508071098244931831' } } },
       { msgHandle: 'h2', content: { eventType: 'X', data: { FileId: '14508071098244931831' } } },
       { msgHandle: 'h3', content: 'no JSON' },
@@ -31,12 +33,11 @@ describe('pullEvents', () => {
     '%s is no event',
     async (reply) => {
       const server = await serve(always(reply));
-      expect(await apiFor(server.endpoint).pullEvents()).toEqual([]);
+      expect(await apiFor(server.endpoint).pullEvents()).toEqual({ events: [], unreadable: 0 });
     },
   );
 
   test.each([
-    ['{"code":0,"eventList":[{"eventContent":{}}]}', 'MALFORMED_REPLY', 'retryable'],
     ['{"code":0,"eventList":{}}', 'MALFORMED_REPLY', 'retryable'],
     ['{"code":4100,"message":"no"}', '4100', 'account'],
     ['{"code":4400,"message":"slow down"}', '4400', 'quota'],
@@ -44,6 +45,23 @@ describe('pullEvents', () => {
     const server = await serve(always(reply));
     const error = await failure(apiFor(server.endpoint).pullEvents());
     expect(error).toMatchObject({ action: 'PullEvent', code, kind });
+  });
+
+  test('takes the good ones when others are odd: no handle, one that is a number, no entry at all, far too deep', async () => {
+    const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
+    const list = [
+      '{"msgHandle":"h1","eventContent":{"data":{"srcFileId":14508071098244931831}}}',
+      '{"eventContent":{"eventType":"X"}}',
+      '{"msgHandle":98765432109876543210,"eventContent":{}}',
+      'null',
+      '"text"',
+      `{"msgHandle":"h6","eventContent":${deep}}`,
+    ];
+    const server = await serve(always(`{"code":0,"message":"","eventList":[${list.join(',')}]}`));
+    const { events, unreadable } = await apiFor(server.endpoint).pullEvents();
+    expect(unreadable).toBe(2);
+    expect(events.map(({ msgHandle }) => msgHandle)).toEqual(['h1', undefined, '98765432109876543210', 'h6']);
+    expect(events[0]?.content).toEqual({ data: { srcFileId: '14508071098244931831' } });
   });
 
   test('no reply at all is given up', async () => {

@@ -205,7 +205,6 @@ describe('replies that are none', () => {
     ['with a word as code', '{"code":"ok"}'],
     ['with an empty code', '{"code":""}'],
     ['with a huge code', '{"code":1e400}'],
-    ['nested very deep', `{"code":0,"x":${'['.repeat(50_000)}${']'.repeat(50_000)}}`],
     ['nested deep in objects', '{"a":'.repeat(200_000)],
   ])('%s: MALFORMED_REPLY from each call', (_, text) => {
     for (const parse of [parseInitReply, parsePartReply, parseFinishReply]) {
@@ -213,6 +212,11 @@ describe('replies that are none', () => {
       expect(error).toMatchObject({ name: 'VodTransportError', code: 'MALFORMED_REPLY', retryable: true });
       expect(error.message.length).toBeLessThan(400);
     }
+  });
+
+  test('how deep a field of no interest is makes no difference', () => {
+    const deep = `${'['.repeat(300_000)}${']'.repeat(300_000)}`;
+    expect(parseInitReply(`{"code":0,"x":${deep}}`)).toEqual({ kind: 'created' });
   });
 
   test('listParts that is no list is malformed', () => {

@@ -17,7 +17,7 @@ async function follow(contents: readonly (string | Error)[], tookMs = 0) {
     over.resolve();
     await new Promise(() => {});
   };
-  const live = new Live(new Turns(clock, async () => {}), clock, rest);
+  const live = new Live(new Turns(clock, async () => {}), undefined, clock, rest);
   const read = async (): Promise<string> => {
     nowMs += tookMs;
     const content = contents[reads++] ?? 'the end';

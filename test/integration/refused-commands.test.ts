@@ -1,0 +1,39 @@
+import { Redis } from 'ioredis';
+import { expect, it, onTestFinished } from 'vitest';
+import { startProducer } from '../support/producer.ts';
+import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const { world, source, gate } = useWorld();
+
+it('what Redis refuses to tell is done without, and said once: pages, metrics and cancel go on', async () => {
+  const { port } = await startRedis({});
+  const admin = new Redis({ port });
+  onTestFinished(() => admin.disconnect());
+  await grantDocumentedRights(admin, { prefix: world().prefix, password: 'pass' });
+  await admin.acl('SETUSER', 'uploads', '-client|list', '-info');
+  const url = `redis://uploads:pass@127.0.0.1:${port}`;
+  const ops = await world().ops({ REDIS_URL: url }).ready();
+  const told = ops.lines.filter(({ msg }) => msg === 'redis refuses a command');
+  expect(told).toMatchObject([
+    { level: 'warn', command: 'CLIENT LIST', fix: 'grant +client|list' },
+    { command: 'INFO MEMORY', fix: 'grant +info' },
+  ]);
+
+  // A worker can't do without.
+  await admin.acl('SETUSER', 'uploads', '+info');
+  const parts = gate({ action: 'UploadPart' });
+  await world().worker({ REDIS_URL: url }).ready();
+  const uploads = startProducer(world(), url);
+  const upload = await uploads.add({ source: await source('cancelled.mp4', 1000) });
+  await parts.reached();
+  const metrics = async () => parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
+  const series = await metrics();
+  expect(sumOf(series, 'vod_queue_jobs', { queue: 'vod-upload' })).toBe(1);
+  expect(series.some(({ name }) => name === 'vod_queue_workers')).toBe(false);
+  const page = await fetch(`${ops.url}/uploads`);
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('cancelled.mp4')]);
+  expect(await uploads.cancel(upload.id)).toBe(true);
+  await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+});

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { Worker } from 'bullmq';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { MAX_FILE_BYTES, MAX_PARTS } from '../../src/upload/plan.ts';
+import { writeSparseFile } from '../support/files.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const { world, source, stats } = useWorld();
+
+/** Somebody who can write to Redis answers for a stage, whatever he likes. */
+function answer(stage: 'hash' | 'init', value: object): void {
+  const connection = { url: world().redisUrl, maxRetriesPerRequest: null };
+  const liar = new Worker(`vod-${stage}`, async () => value, { connection, prefix: world().prefix });
+  onTestFinished(() => liar.close(true));
+}
+
+const hashed = (size: number) => ({ fileSha: 'a'.repeat(40), version: { size, mtimeNs: '1', inode: '1' } });
+
+describe('a file of more parts than there may be', () => {
+  it('is refused by add, and by the worker when add could not see it', async () => {
+    const path = await writeSparseFile(join(world().sources, 'huge.mp4'), MAX_FILE_BYTES + 1);
+    const words = /huge\.mp4 is too large: 488\.3 GiB are 500001 parts of 1\.0 MiB, more than 500000/;
+    await expect(world().uploads.add({ source: path })).rejects.toThrow(words);
+    await expect(world().uploads.add({ source: path, partSize: 524288 })).rejects.toThrow('244.1 GiB');
+    await world().worker().ready();
+    const unseen = await world().uploads.add({ source: path, checkSource: false });
+    const error = await unseen.result().catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'TOO_MANY_PARTS', retryable: false });
+    expect(error.message).toMatch(words);
+  });
+});
+
+describe('sizes and parts that somebody has made up', () => {
+  it.each([
+    ['a file of 8 PiB', hashed(9e15), undefined],
+    [
+      'the same parts a thousand times',
+      hashed(MAX_FILE_BYTES),
+      Array.from({ length: 1000 }, () => [0, MAX_PARTS - 1]),
+    ],
+    ['parts beyond all files', hashed(MAX_FILE_BYTES), [[0, 2 ** 50]]],
+  ])('%s end the upload, and not the worker', async (_, hash, missing) => {
+    answer('hash', hash);
+    if (missing !== undefined) answer('init', { kind: 'send', partSize: 1048576, missing });
+    const worker = await world().worker({}, ['--stages', 'upload,part,finish']).ready();
+    const upload = await world().uploads.add({ source: await source('video.mp4', 1000) });
+    await expect(upload.result()).rejects.toMatchObject({ code: 'INVALID_JOB', retryable: false });
+    expect(worker.running).toBe(true);
+    expect(stats().requests.UploadPart.total).toBe(0);
+  });
+});
