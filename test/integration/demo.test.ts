@@ -32,6 +32,10 @@ async function demo(args: readonly string[] = [], more: Record<string, string> =
   const temp = await directory();
   const env = { TMPDIR: temp, ...HOSTILE, ...more };
   const process = new CliProcess(['demo', ...args], { env, cwd: await directory() });
+  onTestFinished(async () => {
+    if (process.groupIsAlive) process.signal('SIGINT');
+    await process.ended;
+  });
   return {
     process,
     async expectNothingLeft(): Promise<void> {
@@ -108,7 +112,7 @@ test('a worker that dies ends it, with what the worker said last', async () => {
 
 test('with --keep everything stays, with pages to look at, until a signal comes', async () => {
   const { process, expectNothingLeft } = await demo(['--keep']);
-  await process.wrote(/Upload more, from .*\n.*add FILE\n/);
+  const [, command = ''] = await process.wrote(/Upload one more, from another shell:\n +(.*)\n/);
   const link = (label: string): string =>
     new RegExp(`^${label} +(http://\\S+)`, 'm').exec(process.stdout)?.[1] ?? `no ${label}`;
   const page = async (url: string): Promise<string> => {
@@ -126,6 +130,9 @@ test('with --keep everything stays, with pages to look at, until a signal comes'
     const query = `http://${host}/api/v1/query?query=sum(vod_uploads_total)`;
     await expect.poll(() => page(query)).toContain('"2"]');
   }
+  // It can be pasted as it is, into any directory's shell.
+  const pasted = await promisify(execFile)('sh', ['-c', command], { cwd: await directory() });
+  expect(pasted.stdout).toMatch(/^another\.mp4: completed in /);
   process.signal('SIGINT');
   const { exitCode, stderr } = await process.ended;
   expect(exitCode).toBe(130);
