@@ -124,8 +124,20 @@ const eventSchema = z.object({
   data: z.unknown().optional(),
 });
 
+/** Deeper than any event of VOD's, and far from what the stack can bear. */
+const MOST_LEVELS = 64;
+
+/** Whether it is nested so deep that JSON.stringify could run out of stack; JSON.parse reads any depth. */
+export function isTooDeep(content: unknown, levels = MOST_LEVELS): boolean {
+  if (typeof content !== 'object' || content === null) return false;
+  return levels === 0 || Object.values(content).some((one) => isTooDeep(one, levels - 1));
+}
+
 /** @throws {UploaderError} `INVALID_EVENT` when it is no event of VOD's at all */
 export function parseEvent(content: unknown): VodEvent {
+  if (isTooDeep(content)) {
+    throw new UploaderError('INVALID_EVENT', `not an event of VOD: it has more than ${MOST_LEVELS} levels`);
+  }
   const parsed = eventSchema.safeParse(content);
   if (!parsed.success) {
     throw new UploaderError(
@@ -150,9 +162,6 @@ export function fileIdsOf(event: VodEvent): string[] {
   const { fileId: one, FileId, srcFileId } = data as Readonly<Record<string, unknown>>;
   return [one, FileId, srcFileId].filter((id): id is string => fileIdSchema.safeParse(id).success);
 }
-
-/** Deeper than any event of VOD's, and far from what the stack can bear. */
-const MOST_LEVELS = 64;
 
 /** JSON with the names of each object in order, so that two copies of one event are the same text. */
 export function canonicalJson(value: unknown, levels = MOST_LEVELS): string {

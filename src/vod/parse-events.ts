@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isTooDeep } from './events.ts';
 import { asIs, checked, open, parseJson, type Reply } from './parse.ts';
 import type { PulledEvents } from './protocol.ts';
 import type { Redact } from './text.ts';
@@ -26,7 +27,7 @@ export function parsePullReply(text: string, redact: Redact = asIs): PulledEvent
   const entries = eventList.flatMap((entry) => entrySchema.safeParse(entry).data ?? []);
   const events = entries.map(({ msgHandle, eventContent }) => ({
     msgHandle,
-    content: unpacked(eventContent),
+    content: keepable(unpacked(eventContent)),
   }));
   return { events, unreadable: eventList.length - entries.length };
 }
@@ -44,4 +45,9 @@ function unpacked(content: unknown): unknown {
   } catch {
     return content;
   }
+}
+
+/** What can be written into a job. An event that can not is confirmed all the same, or VOD would give it out forever. */
+function keepable(content: unknown): unknown {
+  return isTooDeep(content) ? 'an event of too many levels, left out' : content;
 }

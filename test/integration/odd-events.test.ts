@@ -11,6 +11,10 @@ const EVENTS = [
   { eventContent: { eventType: 'WithoutHandle', data: {} } },
   { msgHandle: 7, eventContent: { eventType: 'NumericHandle', data: {} } },
   null,
+  {
+    msgHandle: 'deep',
+    eventContent: `{"eventType":"Deep","data":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+  },
   { msgHandle: 'good-2', eventContent: { eventType: 'Second', data: {} } },
 ];
 
@@ -41,7 +45,7 @@ async function serviceWithOddEvents(): Promise<{ url: string; confirmed: string[
 it('odd entries among events keep no other from being taken and confirmed, and are counted', async () => {
   const { url, confirmed } = await serviceWithOddEvents();
   const worker = await world().worker({ VOD_EVENT_ENDPOINT: url }, ['--stages', 'events']).ready();
-  await expect.poll(() => confirmed).toEqual(['good-1', '7', 'good-2']);
+  await expect.poll(() => confirmed).toEqual(['good-1', '7', 'deep', 'good-2']);
   const odd = await worker.line(({ msg }) => String(msg).startsWith('PullEvent gave entries'));
   expect(odd).toMatchObject({ unreadable: 1, unconfirmed: 1 });
   const queue = new Queue('vod-event', { connection: { url: world().redisUrl }, prefix: world().prefix });
@@ -49,5 +53,6 @@ it('odd entries among events keep no other from being taken and confirmed, and a
   await expect
     .poll(async () => (await queue.getCompleted()).map(({ name }) => name).sort())
     .toEqual(['First', 'NumericHandle', 'Second', 'WithoutHandle']);
-  expect(await worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(1);
+  // The unreadable entry, and the one whose content could not be kept.
+  await expect.poll(() => worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(2);
 });
