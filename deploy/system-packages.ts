@@ -38,6 +38,7 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     dnf: 'chromium',
     brew: 'chromium',
   },
+  iproute2: { programs: ['tc'], apt: 'iproute2', dnf: 'iproute-tc' },
   buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah' },
   podman: { programs: ['podman'], apt: 'podman', dnf: 'podman' },
   runc: { programs: ['runc'], apt: 'runc', dnf: 'runc' },
