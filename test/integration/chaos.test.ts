@@ -47,6 +47,7 @@ describe('the schedule of a chaos run', () => {
         "VOD html after effect",
         "VOD html before effect",
         "VOD latency",
+        "VOD line slow",
         "VOD quirks",
         "VOD refuses",
         "VOD reset after effect",
