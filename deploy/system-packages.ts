@@ -39,6 +39,7 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
     brew: 'chromium',
   },
   nginx: { programs: ['nginx'], apt: 'nginx-light', dnf: 'nginx', brew: 'nginx' },
+  iproute2: { programs: ['tc'], apt: 'iproute2', dnf: 'iproute-tc' },
   buildah: { programs: ['buildah'], apt: 'buildah', dnf: 'buildah' },
   podman: { programs: ['podman'], apt: 'podman', dnf: 'podman' },
   runc: { programs: ['runc'], apt: 'runc', dnf: 'runc' },

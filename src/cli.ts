@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { setAttemptTimeout } from './attempt-timeout.ts';
 import { runCli } from './cli/run.ts';
+
+setAttemptTimeout();
 
 // A reader that has seen enough (`vod-upload list | head`) is no error.
 for (const stream of [process.stdout, process.stderr]) {

@@ -257,7 +257,7 @@ const schema = z.object({
   EVENT_CALLBACK_ONLY: flag,
   SOURCE_ROOTS: z.string().optional(),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: slotBounds.default({ min: 8, max: 8 }),
+  PART_CONCURRENCY: slotBounds.default({ min: 1, max: 8 }),
   MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
   MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
   PART_ATTEMPTS: integer(60, 1, 1000),

@@ -115,6 +115,11 @@ export function createMetrics(revision: string) {
       help: 'Parts that this worker sends at a time at most, as of now.',
       registers,
     }),
+    partSlotsMax: new Gauge({
+      name: 'vod_part_slots_max',
+      help: 'The most that vod_part_slots can become: the upper bound of PART_CONCURRENCY.',
+      registers,
+    }),
     events: new Counter({
       name: 'vod_events_total',
       help: 'Events of VOD by type, by how they came (pull, callback), and outcome: joined, not_ours, invalid.',

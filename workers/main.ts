@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { setAttemptTimeout } from '../src/attempt-timeout.ts';
 import { loadConfig } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
 import { parseStages } from '../src/queue/names.ts';
@@ -6,6 +7,7 @@ import { runWorker } from './run.ts';
 
 /** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: what a container runs. */
 try {
+  setAttemptTimeout();
   const { values } = parseArgs({ options: { stages: { type: 'string' } } });
   await runWorker(loadConfig(process.env), parseStages(values.stages));
 } catch (error) {

@@ -155,7 +155,7 @@ export class Observer {
       this.#log.debug(fields, 'attempt stopped');
       return;
     }
-    this.#log[next === 'held' || next === 'interrupted' ? 'info' : 'warn'](fields, 'attempt failed');
+    this.#log[next === 'retried' || next === 'failed' ? 'warn' : 'info'](fields, 'attempt failed');
     const what = fields.offset === undefined ? stage : `part at ${fields.offset}`;
     const row = `${what}: attempt ${fields.attempt} failed, ${AND_THEN[next]}: ${reason} [${code}]`;
     if (typeof fields.uploadId === 'string') this.#recordAttempt(fields.uploadId, next, row);
@@ -188,6 +188,7 @@ const AND_THEN: Readonly<Record<Next, string>> = {
   failed: 'for good',
   held: 'will be made again when there is quota',
   interrupted: 'will be made again when VOD answers',
+  strained: 'will be made again, fewer at a time',
 };
 
 export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onRequest']> {

@@ -61,34 +61,43 @@ export class PartSlots {
     apply(this);
   }
 
-  /** Waits for a slot. @returns what gives it back, told how the part left it. @throws the signal's reason */
-  async enter(signal: AbortSignal): Promise<(end: PartEnd) => void> {
+  /**
+   * Waits for a slot.
+   * @returns what gives it back, told how the part left it, and says whether there are fewer now than there were for it
+   * @throws the signal's reason
+   */
+  async enter(signal: AbortSignal): Promise<(end: PartEnd) => boolean> {
     const release = await this.#slots.acquire(signal);
     this.#count(this.#clock());
     this.#inFlight++;
+    const came = this.slots;
     return (end) => {
+      const before = this.slots;
       // First the number, which may have become another, and then who comes next.
-      this.#ended(end);
+      this.#ended(end, came);
       release();
+      return this.slots < Math.max(came, before);
     };
   }
 
-  #ended(end: PartEnd): void {
+  /** @param came the slots that there were when the part got one */
+  #ended(end: PartEnd, came: number): void {
     const now = this.#clock();
     this.#count(now);
     this.#inFlight--;
     if (this.#fixed) return;
-    if (this.#settling > 0) {
-      // Those that were at work under the old number say nothing of this one, time-outs included.
-      if (--this.#settling === 0) this.#open(now);
-      return;
-    }
-    if (end === 'strained') {
+    // Where there are fewer since it came, what strained it is seen to.
+    if (end === 'strained' && this.slots >= came) {
       this.#change(now, () => this.#control.strained());
       return;
     }
+    if (this.#settling > 0) {
+      // Those that were at work under the old number say nothing of this one.
+      if (--this.#settling === 0) this.#open(now);
+      return;
+    }
     this.#parts++;
-    if (end !== 'other') this.#bytes += end.bytes;
+    if (typeof end === 'object') this.#bytes += end.bytes;
     const windowMs = now - this.#startedAt;
     const { slots } = this.#control;
     if (windowMs < SHORTEST_WINDOW_MS || this.#parts < PARTS_IN_A_ROW * slots) return;

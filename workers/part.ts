@@ -1,15 +1,18 @@
 import type { Metrics } from '../src/metrics.ts';
-import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
+import { type Attempt, QuotaHold, Strained } from '../src/queue/consumer.ts';
 import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import { VodTransportError } from '../src/vod/errors.ts';
+import { VodError, VodTransportError } from '../src/vod/errors.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
-import type { PartEnd, PartSlots } from './part-slots.ts';
+import type { PartSlots } from './part-slots.ts';
 import type { VodCall } from './vod-call.ts';
+
+/** More starts than it takes from 512 slots to one: a part that is still too much then has a trouble of its own. */
+const MOST_STRAINED_STARTS = 20;
 
 /**
  * One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot; unless VOD lists
@@ -30,9 +33,13 @@ export function partProcessor(deps: {
   // One buffer per job at work, made when it is first needed and used again for every part after.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
 
-  async function send(data: PartData, body: Uint8Array, dataMd5: string, signal: AbortSignal): Promise<void> {
+  async function send(
+    data: PartData,
+    body: Uint8Array,
+    dataMd5: string,
+    { signal, starts }: Attempt,
+  ): Promise<void> {
     const { offset, hashed } = data;
-    let end: PartEnd = 'other';
     const leave = await slots.enter(signal);
     metrics.partsInFlight.inc();
     const startedAt = performance.now();
@@ -41,18 +48,20 @@ export function partProcessor(deps: {
     try {
       await deps.call(() => deps.vod.uploadPart({ fileSha: hashed.fileSha, offset, dataMd5, body }, signal));
       ended('ok');
-      end = { bytes: data.dataSize };
+      leave({ bytes: data.dataSize });
     } catch (error) {
       ended(signal.aborted ? 'aborted' : 'failed');
-      if (isStrain(error)) end = 'strained';
-      throw error;
+      const fewer = leave(isStrain(error) ? 'strained' : 'other');
+      // What it was sent among was too much: that it failed says nothing of the part.
+      const spared = fewer && starts < MOST_STRAINED_STARTS && error instanceof VodError && error.strained;
+      throw spared ? new Strained(error) : error;
     } finally {
       metrics.partsInFlight.dec();
-      leave(end);
     }
   }
 
-  return async (data, { signal, restarted }) => {
+  return async (data, attempt) => {
+    const { signal, restarted } = attempt;
     if (!(await deps.marks.isAlive(data.uploadId, data.run.attempt))) {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
@@ -68,7 +77,7 @@ export function partProcessor(deps: {
       }
       // Before it has a slot: more slots would not help against the cap.
       await deps.bandwidth?.take(data.dataSize, signal);
-      await send(data, body, dataMd5, signal);
+      await send(data, body, dataMd5, attempt);
       metrics.parts.inc({ outcome: 'ok' });
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
       return undefined;

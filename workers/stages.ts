@@ -159,6 +159,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   );
   const relay = startWebhooks(consume, deps);
   metrics.partSlots.set(0);
+  metrics.partSlotsMax.set(partWorker === undefined ? 0 : partConcurrency.max);
   if (partWorker !== undefined) {
     reportProgress(partWorker, progress);
     slots.start(({ slots, jobs }) => {

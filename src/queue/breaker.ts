@@ -76,8 +76,14 @@ export class Breaker {
   async interrupted(jobId: string, error: VodError): Promise<boolean> {
     const kind = holdKindOf(error);
     if (kind === undefined) return false;
-    this.#failuresInARow++;
-    if (this.#hold === undefined && (kind === 'account' || this.#failuresInARow >= OUTAGE_FAILURES)) {
+    // The line takes no more at a time, but moves: that is no outage.
+    const { strained } = error;
+    if (!strained) this.#failuresInARow++;
+    if (
+      this.#hold === undefined &&
+      !strained &&
+      (kind === 'account' || this.#failuresInARow >= OUTAGE_FAILURES)
+    ) {
       await this.#open({ kind, since: this.#clock(), code: error.code, message: error.message });
     }
     if (this.#hold !== undefined) return true;
@@ -85,7 +91,7 @@ export class Breaker {
     const before = this.#interruptedAt.get(jobId);
     if (this.#interruptedAt.size > 10_000) this.#interruptedAt.clear();
     this.#interruptedAt.set(jobId, this.#clock());
-    return before === undefined || this.#answeredAt < before;
+    return before === undefined || (!strained && this.#answeredAt < before);
   }
 
   stop(): void {

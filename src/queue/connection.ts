@@ -3,6 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import { UploaderError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { DEFAULT_MASTER, type RedisLocation, showLocation, urlsOf, variableOf } from '../redis-location.ts';
+import { Connector } from './connector.ts';
 
 /** Where Redis is, and whom to believe that it is that. */
 export interface RedisTarget {
@@ -78,6 +79,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     return gatherWrites(
       new Redis(location, {
         ...options,
+        Connector,
         retryStrategy,
         enableOfflineQueue,
         ...(tls && { tls: { ...tls, ...(isName && { servername: hostname }) } }),
@@ -103,7 +105,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
       slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
       // A name stays a name: certificates are made out to names.
       dnsLookup: (host, found) => found(null, host),
-      redisOptions: { ...options, ...login },
+      redisOptions: { ...options, ...login, Connector },
     });
     cluster.on('+node', gatherWrites);
     return cluster;
@@ -315,6 +317,7 @@ async function hostError(connection: RedisClient, location: RedisLocation): Prom
     tls,
     username,
     password,
+    Connector,
     lazyConnect: true,
     enableReadyCheck: false,
     connectTimeout: PRODUCER_TIMEOUT_MS,

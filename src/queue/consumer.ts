@@ -21,6 +21,8 @@ import { QUEUES, type Stage } from './names.ts';
 export interface Attempt {
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
+  /** How often this job has been started, this time included; not every start spends an attempt. */
+  readonly starts: number;
   /** Aborted when the upload is cancelled or has failed, when the worker shuts down, and when the job's lock was lost. */
   readonly signal: AbortSignal;
   /** Writes the job's data anew, for whoever starts it after this one. */
@@ -33,6 +35,13 @@ export class QuotaHold extends Error {
   constructor(holdMs: number, cause: Error) {
     super(cause.message, { cause });
     this.holdMs = holdMs;
+  }
+}
+
+/** Thrown by a processor that has learnt to do less at a time: its job comes again soon, and spends no attempt. */
+export class Strained extends Error {
+  constructor(cause: VodError) {
+    super(cause.message, { cause });
   }
 }
 
@@ -57,9 +66,15 @@ export interface ConsumerSettings {
   readonly log: Logger;
   /**
    * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
-   * `interrupted` by an outage or a refused account. Attempts that are spent are BullMQ's event `failed`.
+   * `interrupted` by an outage or a refused account, `strained` because that was too much at a time. Attempts that are
+   * spent are BullMQ's event `failed`.
    */
-  readonly onSpared: (stage: Stage, job: Job, why: 'held' | 'interrupted', error: unknown) => void;
+  readonly onSpared: (
+    stage: Stage,
+    job: Job,
+    why: 'held' | 'interrupted' | 'strained',
+    error: unknown,
+  ) => void;
   readonly breaker: Breaker;
   readonly leave: Leave;
   /** Absent while tracing is off. */
@@ -108,6 +123,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     readonly settings: ConsumerSettings;
   }) {
     const { stage, queue, settings } = options;
+    const soonMs = (): number => settings.interruptionMs * (0.5 + Math.random());
     this.worker = new Worker(
       QUEUES[stage],
       async (job: Job, token: string | undefined) => {
@@ -118,7 +134,8 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
         this.#active.set(jobId, { uploadId: data.uploadId, controller });
         try {
           const save = (changed: object): Promise<void> => job.updateData(changed);
-          return await options.process(data, { restarted: job.attemptsStarted > 1, signal, save });
+          const { attemptsStarted: starts } = job;
+          return await options.process(data, { restarted: starts > 1, starts, signal, save });
         } catch (error) {
           if (signal.reason === SHUTDOWN) {
             await job.moveToWait(token);
@@ -127,6 +144,10 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
           if (error instanceof NotYet) return await delay(job, error.waitMs, token);
+          if (error instanceof Strained) {
+            settings.onSpared(stage, job, 'strained', error.cause);
+            return await delay(job, soonMs(), token);
+          }
           if (error instanceof QuotaHold) {
             settings.onSpared(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
@@ -139,8 +160,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
             error instanceof VodError &&
             (await settings.breaker.interrupted(jobId, error).catch(() => true));
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
-          if (lost || interrupted || isRedisError(error))
-            return await delay(job, settings.interruptionMs * (0.5 + Math.random()), token);
+          if (lost || interrupted || isRedisError(error)) return await delay(job, soonMs(), token);
           const failure = failureOf(error);
           const failed = failure.retryable ? Error : UnrecoverableError;
           throw Object.assign(new failed(formatFailure(failure)), { cause: error });

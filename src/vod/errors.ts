@@ -28,6 +28,7 @@ export interface VodErrorFields {
   readonly canRetry?: 0 | 1 | undefined;
   readonly holdMs?: number | undefined;
   readonly outcomeUnknown?: boolean;
+  readonly strained?: boolean;
   readonly cause?: unknown;
 }
 
@@ -42,6 +43,8 @@ export class VodError extends UploaderError {
   readonly holdMs: number | undefined;
   /** No answer came and the request may have been sent: it may have taken effect. */
   readonly outcomeUnknown: boolean;
+  /** It timed out while the line moved, for other requests or for itself: too much at a time, and no outage. */
+  readonly strained: boolean;
 
   constructor(message: string, fields: VodErrorFields) {
     super(fields.code, message, {
@@ -54,6 +57,7 @@ export class VodError extends UploaderError {
     this.canRetry = fields.canRetry;
     this.holdMs = fields.holdMs;
     this.outcomeUnknown = fields.outcomeUnknown ?? false;
+    this.strained = fields.strained ?? false;
   }
 }
 
@@ -92,15 +96,21 @@ export interface TransportFailure {
   readonly code: TransportCode;
   /** Whether the request can have reached the service. */
   readonly outcomeUnknown: boolean;
+  /** Of a time-out: whether the line moved meanwhile. */
+  readonly strained?: boolean;
   /** What happened, more exactly than the code; redacted. */
   readonly detail?: string;
   /** Without secrets: never an error of the HTTP client itself, which carries the signed URL. */
   readonly cause?: unknown;
 }
 
+const STRAIN_ADVICE =
+  'If it persists, the line takes less at a time: lower PART_CONCURRENCY, or let it be a range such as 1-8.';
+
 /** The error for a call without an answer. Always retryable: no reply at all is not an answer. */
 export function transportError(action: VodAction, failure: TransportFailure): VodTransportError {
-  const { reason, what, advice } = transportMeaning(failure.code);
+  const { reason, what, advice: usual } = transportMeaning(failure.code);
+  const advice = failure.strained ? STRAIN_ADVICE : usual;
   const detail = failure.detail ?? what;
   const message = `${action} got no answer (${failure.code}): ${cleanText(detail, SERVICE_MESSAGE_MAX_LENGTH)}.`;
   return new VodTransportError(advice === undefined ? message : `${message} ${advice}`, {
@@ -109,6 +119,7 @@ export function transportError(action: VodAction, failure: TransportFailure): Vo
     kind: 'retryable',
     reason,
     outcomeUnknown: failure.outcomeUnknown,
+    ...(failure.strained !== undefined && { strained: failure.strained }),
     ...('cause' in failure ? { cause: failure.cause } : {}),
   });
 }

@@ -3,9 +3,12 @@ import https from 'node:https';
 import got, { type Got } from 'got';
 import { transportError, type VodTransportError } from './errors.ts';
 import { cleanCause, failureOf, type Progress, statusFailure } from './failure.ts';
+import { Line } from './line.ts';
+import { inPieces, inThrottledPieces, LARGE_PIECE_BYTES, PIECE_BYTES } from './pieces.ts';
 import type { VodAction } from './protocol.ts';
+import { RequestWatch } from './request-watch.ts';
 import type { Redact } from './text.ts';
-import { type Throttle, throttled } from './throttle.ts';
+import type { Throttle } from './throttle.ts';
 import { phaseTimeouts, type VodTimeouts } from './timeouts.ts';
 import type { TransportCode } from './transport.ts';
 
@@ -14,7 +17,7 @@ interface Outgoing {
   readonly action: VodAction;
   /** With the signed query. */
   readonly url: URL;
-  /** Sent by POST as it is, without a copy, or throttled by pieces; none: GET. */
+  /** Sent by POST, without a copy; none: GET. */
   readonly body?: Uint8Array;
   readonly signal?: AbortSignal | undefined;
   /** For whatever of this request ends up in an error. */
@@ -50,6 +53,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     ...(options.proxyEnv === undefined ? {} : { proxyEnv: { ...options.proxyEnv } }),
   };
   const agents = { http: new http.Agent(agentOptions), https: new https.Agent(agentOptions) };
+  const line = new Line();
   const client: Got = got.extend({
     agent: agents,
     retry: { limit: 0 },
@@ -62,21 +66,15 @@ export function createExchange(options: ExchangeOptions): Exchange {
   async function receive(
     request: Outgoing,
     progress: Progress,
+    { watch, stop }: { readonly watch: RequestWatch; readonly stop: AbortController },
   ): Promise<{ status: number; location?: string; text: string }> {
     const { url, body, signal } = request;
-    const stop = new AbortController();
     const abort = (): void => stop.abort();
     signal?.addEventListener('abort', abort, { once: true });
-    const { request: wholeMs, ...timeout } = phaseTimeouts(options.timeouts, body?.byteLength ?? 0);
-    // Not got's own: that one can't end a request that has no socket yet, as behind a proxy that opens no tunnel.
-    const deadline = setTimeout(() => {
-      progress.overdue = true;
-      stop.abort();
-    }, wholeMs);
     try {
       if (signal?.aborted) stop.abort();
       const pending = client(url, {
-        timeout,
+        timeout: phaseTimeouts(options.timeouts, body !== undefined),
         signal: stop.signal,
         ...(body === undefined
           ? { method: 'GET' }
@@ -84,8 +82,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
               method: 'POST',
               body:
                 options.throttle === undefined
-                  ? new OnePiece(body)
-                  : throttled(body, options.throttle, stop.signal),
+                  ? inPieces(body, line.isFast ? LARGE_PIECE_BYTES : PIECE_BYTES, watch)
+                  : inThrottledPieces(body, { throttle: options.throttle, signal: stop.signal }, watch),
               headers: {
                 'content-type': 'application/octet-stream',
                 'content-length': String(body.byteLength),
@@ -96,10 +94,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
         outgoing.once('socket', (socket) => {
           const mark = (): void => {
             progress.sent = true;
+            watch.connected();
           };
           if (socket.connecting) socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', mark);
           else mark();
         });
+        outgoing.once('response', () => watch.replied());
       });
       pending.on('downloadProgress', ({ transferred, total }) => {
         if (transferred <= options.maxReplyBytes && (total ?? 0) <= options.maxReplyBytes) return;
@@ -114,7 +114,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
         ...(location === undefined ? {} : { location }),
       };
     } finally {
-      clearTimeout(deadline);
+      watch.end();
       signal?.removeEventListener('abort', abort);
     }
   }
@@ -122,30 +122,45 @@ export function createExchange(options: ExchangeOptions): Exchange {
   function failed(
     { action, url, redact }: Outgoing,
     progress: Progress,
-    failure: { code: TransportCode; detail: string },
+    failure: { code: TransportCode; detail: string; strained?: boolean },
     cause?: Error,
   ): VodTransportError {
+    const { code, detail, strained = false } = failure;
     return transportError(action, {
-      code: failure.code,
-      detail: redact(`${failure.detail}; endpoint ${url.host}`),
+      code,
+      detail: redact(`${detail}${strained ? ', while the line moved' : ''}; endpoint ${url.host}`),
       outcomeUnknown: progress.sent,
+      strained,
       ...(cause === undefined ? {} : { cause }),
     });
   }
 
   return {
     async send(request) {
-      const progress: Progress = { sent: false, tooLarge: false, overdue: false };
+      const progress: Progress = { sent: false, tooLarge: false, overdue: undefined };
+      const stop = new AbortController();
+      const watch = new RequestWatch({
+        timeouts: options.timeouts,
+        bodyBytes: request.body?.byteLength,
+        line,
+        // Got's own deadline can't end a request without a socket, as behind a proxy that opens no tunnel.
+        onOverdue(what) {
+          progress.overdue = what;
+          stop.abort();
+        },
+      });
       let reply: Awaited<ReturnType<typeof receive>>;
       try {
-        reply = await receive(request, progress);
+        reply = await receive(request, progress, { watch, stop });
       } catch (error) {
         const failure = failureOf(error, progress, request.signal?.aborted ?? false);
-        throw failed(request, progress, failure, cleanCause(error, request.redact));
+        const strained = failure.code === 'TIMEOUT' && watch.strained;
+        throw failed(request, progress, { ...failure, strained }, cleanCause(error, request.redact));
       }
       if (reply.status < 200 || reply.status > 299) {
         throw failed(request, progress, statusFailure(reply.status, reply.location));
       }
+      watch.answered();
       return reply.text;
     },
     close() {
@@ -156,20 +171,4 @@ export function createExchange(options: ExchangeOptions): Exchange {
       }
     },
   };
-}
-
-/**
- * A body that is written as it is. Of one that it can look into got makes a copy to compare it with, and writes it by
- * 64 KiB.
- */
-class OnePiece implements Iterable<Uint8Array> {
-  readonly #bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  *[Symbol.iterator](): Generator<Uint8Array> {
-    yield this.#bytes;
-  }
 }

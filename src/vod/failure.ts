@@ -34,8 +34,8 @@ export interface Progress {
   /** Whether the request can have left this machine. */
   sent: boolean;
   tooLarge: boolean;
-  /** The time for the whole request is over. */
-  overdue: boolean;
+  /** What has taken too long, for people, when a time of ours is over. */
+  overdue: string | undefined;
 }
 
 export function failureOf(
@@ -44,7 +44,9 @@ export function failureOf(
   aborted: boolean,
 ): { code: TransportCode; detail: string } {
   if (progress.tooLarge) return { code: 'REPLY_TOO_LARGE', detail: 'the reply is larger than allowed' };
-  if (progress.overdue) return { code: 'TIMEOUT', detail: 'the whole request took too long' };
+  if (progress.overdue !== undefined) {
+    return { code: 'TIMEOUT', detail: `${progress.overdue} took too long` };
+  }
   if (aborted) return { code: 'ABORTED', detail: 'aborted by the caller' };
   if (error instanceof TimeoutError) {
     return { code: 'TIMEOUT', detail: `${PHASES[error.event] ?? error.event} took too long` };

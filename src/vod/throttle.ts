@@ -3,9 +3,6 @@ import { setTimeout } from 'node:timers/promises';
 /** Resolves when so many bytes may be sent. Rejects when `signal` aborts first. */
 export type Throttle = (bytes: number, signal?: AbortSignal) => Promise<void>;
 
-/** What a capped body is sent by, in bytes. */
-export const PIECE_BYTES = 64 * 1024;
-
 /** A late timer is made up for when it was no later than this; what was left unused before is lost. */
 const MOST_CREDIT_MS = 50;
 
@@ -47,17 +44,4 @@ export function createThrottle(bytesPerSecond: number, { now, sleep }: Time = RE
     // Timers know whole milliseconds, and the credit evens it out.
     if (ms >= 1) await sleep(ms, signal);
   };
-}
-
-/** @returns the body piece by piece, each when it may be sent */
-export async function* throttled(
-  body: Uint8Array,
-  throttle: Throttle,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < body.length; offset += PIECE_BYTES) {
-    const piece = body.subarray(offset, offset + PIECE_BYTES);
-    await throttle(piece.length, signal);
-    yield piece;
-  }
 }

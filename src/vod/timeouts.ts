@@ -6,11 +6,15 @@ export interface VodTimeouts {
   readonly connectMs: number;
   /** From connected to the end of the TLS handshake, in ms. */
   readonly secureConnectMs: number;
-  /** To send a request, besides the time that its size takes at `minBytesPerSecond`, in ms. */
+  /** To send a request without a body, in ms. */
   readonly sendMs: number;
-  /** From the request sent to the reply's first byte, and again to its last, in ms. */
+  /** For a piece of a body to be taken, besides the time that it takes at `minBytesPerSecond`, in ms. */
+  readonly stallMs: number;
+  /** From the request sent to the reply's first byte, besides the time that its body takes, and again to its last, in ms. */
   readonly responseMs: number;
-  /** The slowest line that a part may be sent over, in bytes per second. */
+  /** However fast other bodies are, one may still be on its way as if at this speed, in bytes per second. */
+  readonly usualBytesPerSecond: number;
+  /** What a body gets of the slowest line, in bytes per second. */
   readonly minBytesPerSecond: number;
 }
 
@@ -18,28 +22,59 @@ export const DEFAULT_TIMEOUTS: VodTimeouts = {
   connectMs: 10_000,
   secureConnectMs: 10_000,
   sendMs: 5_000,
+  stallMs: 30_000,
   responseMs: 30_000,
-  minBytesPerSecond: 64 * 1024,
+  usualBytesPerSecond: 64 * 1024,
+  minBytesPerSecond: 4 * 1024,
 };
 
-/**
- * The time-outs of one request with a body of `bodyBytes`. "Sent" means handed to the operating system, which can
- * hold a whole part; so the size counts for the wait for the reply as well. `request` is the sum of what really
- * takes turns: it ends what no phase sees, such as a proxy that never opens its tunnel.
- */
-export function phaseTimeouts(timeouts: VodTimeouts, bodyBytes: number): Delays {
-  const { connectMs, secureConnectMs, sendMs, responseMs, minBytesPerSecond } = timeouts;
-  const transferMs = Math.ceil((bodyBytes * 1000) / minBytesPerSecond);
+/** The time-outs of a request without a body, and those of one with a body that do not depend on it. */
+export function phaseTimeouts(timeouts: VodTimeouts, hasBody: boolean): Delays {
+  const { connectMs, secureConnectMs, sendMs, responseMs } = timeouts;
   return {
     lookup: connectMs,
     connect: connectMs,
     secureConnect: secureConnectMs,
-    // Runs from the connection on, so it has the handshake in it.
-    send: secureConnectMs + sendMs + transferMs,
-    response: responseMs + transferMs,
     read: responseMs,
-    request: 2 * connectMs + secureConnectMs + sendMs + transferMs + 2 * responseMs,
+    // Runs from the connection on, so it has the handshake in it.
+    ...(!hasBody && { send: secureConnectMs + sendMs, response: responseMs }),
   };
+}
+
+/** Until there is a connection: what no phase sees, such as a proxy that never opens its tunnel, ends then. */
+export function connectionMs({ connectMs, secureConnectMs, sendMs }: VodTimeouts): number {
+  return 2 * connectMs + secureConnectMs + sendMs;
+}
+
+/** For all of a request without a body. */
+export function requestMs(timeouts: VodTimeouts): number {
+  return connectionMs(timeouts) + 2 * timeouts.responseMs;
+}
+
+/** For a piece of a body until the connection has taken it. */
+export function pieceMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
+  return stallMs + Math.ceil((bytes * 1000) / minBytesPerSecond);
+}
+
+/** A body may be so much slower than the slowest of the last ones. */
+const SLOWER = 4;
+
+/**
+ * From a body that the connection has taken to the reply's first byte. Operating systems and proxies hold a whole part,
+ * and nobody sees it leave: how long that may take is judged by the bodies before it.
+ * @param slowestMs how long the slowest of those took; undefined: there was none
+ */
+export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number | undefined): number {
+  const { responseMs, usualBytesPerSecond, minBytesPerSecond } = timeouts;
+  const usualMs = (bytes * 1000) / usualBytesPerSecond;
+  const longestMs = (bytes * 1000) / minBytesPerSecond;
+  const known = slowestMs === undefined ? longestMs : Math.max(usualMs, SLOWER * slowestMs);
+  return responseMs + Math.ceil(Math.min(known, longestMs));
+}
+
+/** For all of a body, however it gets on, so that no request goes on for ever. */
+export function bodyMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
+  return stallMs + Math.ceil((SLOWER * bytes * 1000) / minBytesPerSecond);
 }
 
 /** Time-outs under a cap: all connections share it, and each may have no more than an even share. */

@@ -151,6 +151,7 @@ async function runSchedule(
   const redis = new Turns();
   const redisProxy = new Turns();
   const vodProxy = new Turns();
+  const vodLine = new Turns();
   const running: Promise<void>[] = [];
   const cutVod = (afterMs: number): Promise<void> => pause(afterMs).then(() => void rig.vodProxy.cut());
 
@@ -175,6 +176,12 @@ async function runSchedule(
         return await redisProxy.take(() => outage(rig.redisProxy, trouble.forMs));
       case 'VOD refuses':
         return await vodProxy.take(() => outage(rig.vodProxy, trouble.forMs));
+      case 'VOD line slow':
+        return await vodLine.take(async () => {
+          rig.vodProxy.slow(trouble.bytesPerSecond);
+          await pause(trouble.forMs);
+          rig.vodProxy.slow(undefined);
+        });
       case 'VOD fault':
         rig.emulator.control.inject(trouble.fault);
         if (trouble.cutAfterMs !== undefined) running.push(cutVod(trouble.cutAfterMs));

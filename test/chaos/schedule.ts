@@ -24,6 +24,8 @@ export type Trouble =
   | { readonly kind: 'Redis connections cut' }
   | { readonly kind: 'VOD refuses'; readonly forMs: number }
   | { readonly kind: 'VOD connections cut' }
+  /** Of all connections to VOD together. */
+  | { readonly kind: 'VOD line slow'; readonly bytesPerSecond: number; readonly forMs: number }
   /** `cutAfterMs`: when connections to VOD are cut, so that what hangs needs no time-out. */
   | { readonly kind: 'VOD fault'; readonly fault: Fault; readonly cutAfterMs?: number };
 
@@ -76,6 +78,11 @@ const QUICK: readonly Draw[] = [
   (random) => ({ kind: 'Redis refuses', forMs: random.between(300, 2000) }),
   ...repeat(2, () => ({ kind: 'VOD connections cut' })),
   (random) => ({ kind: 'VOD refuses', forMs: random.between(300, 2500) }),
+  (random) => ({
+    kind: 'VOD line slow',
+    bytesPerSecond: random.between(50_000, 500_000),
+    forMs: random.between(1000, 4000),
+  }),
   ...repeat(
     2,
     vod((random) => ({ kind: 'code', code: random.pick(RETRYABLE_CODES), canRetry: 1 })),
@@ -119,8 +126,8 @@ const QUOTA: Draw = (random) => ({
 });
 const DECKS_PER_QUOTA = 3;
 
-/** A hang that isn't cut ends by the client's time-out; without so much time left, it is cut. */
-const HANG_MS = 60_000;
+/** A hang that isn't cut ends by the client's longest time-out; without so much time left, it is cut. */
+const HANG_MS = 300_000;
 /** What is held up must have time to show that it goes on. */
 const SLOW_TAIL_MS = 12_000;
 const MEAN_GAP_MS = 650;

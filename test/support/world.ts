@@ -131,7 +131,7 @@ export class World {
    * What a worker of this world needs. Backoffs, probes and stall checks are short, so that tests are; locks last as long
    * as they do by default, so that a busy machine loses none: see {@link expireLocks}.
    */
-  #workerEnvironment(): Record<string, string> {
+  get workerEnvironment(): Record<string, string> {
     return {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
@@ -155,7 +155,7 @@ export class World {
     args: readonly string[] = [],
     program = 'workers/main.ts',
   ): WorkerProcess {
-    const worker = new WorkerProcess([program, ...args], { ...this.#workerEnvironment(), ...env });
+    const worker = new WorkerProcess([program, ...args], { ...this.workerEnvironment, ...env });
     this.#processes.push(worker);
     return worker;
   }
@@ -164,7 +164,7 @@ export class World {
   workerByNpm(): WorkerProcess {
     const worker = new WorkerProcess(
       ['run', '-s', 'vod-upload', '--', 'worker'],
-      this.#workerEnvironment(),
+      this.workerEnvironment,
       'npm',
     );
     this.#processes.push(worker);

@@ -29,6 +29,7 @@ describe('loadConfig', () => {
         signatureMethod: 'HmacSHA1',
         quotaPerMinute: { init: 100, part: 10_000, finish: 100 },
       },
+      partConcurrency: { min: 1, max: 8 },
     });
     expect(loadConfig({}).metrics.port).toBeUndefined();
     expect(loadConfig({ METRICS_PORT: '' }).metrics.port).toBeUndefined();

@@ -29,7 +29,8 @@ function client(call: () => Promise<never>): VodClient {
 async function spanOf(call: () => Promise<never>) {
   const traced = client(call);
   const process = tracedProcessor(() => traced.finishUpload(SHA));
-  const attempt = { restarted: false, signal: new AbortController().signal, save: async () => {} };
+  const { signal } = new AbortController();
+  const attempt = { restarted: false, starts: 1, signal, save: async () => {} };
   await process({ uploadId: 'u1' }, attempt).catch(() => {});
   const spans = exporter.getFinishedSpans();
   expect(spans).toHaveLength(1);

@@ -43,6 +43,7 @@ describe('the schedule of a chaos run', () => {
         "VOD html after effect",
         "VOD html before effect",
         "VOD latency",
+        "VOD line slow",
         "VOD quirks",
         "VOD refuses",
         "VOD reset after effect",

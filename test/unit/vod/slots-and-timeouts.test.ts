@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createSlots } from '../../../src/vod/slots.ts';
-import { DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
+import {
+  bodyMs,
+  DEFAULT_TIMEOUTS,
+  phaseTimeouts,
+  pieceMs,
+  replyMs,
+  requestMs,
+} from '../../../src/vod/timeouts.ts';
+
+const MIB = 1048576;
 
 describe('slots', () => {
   test('are given in the order of asking, and a slot given back twice counts once', async () => {
@@ -80,41 +89,58 @@ describe('slots', () => {
   });
 });
 
-describe('phaseTimeouts', () => {
+describe('time-outs', () => {
   test('a request without a body has the plain ones', () => {
-    expect(phaseTimeouts(DEFAULT_TIMEOUTS, 0)).toEqual({
+    expect(phaseTimeouts(DEFAULT_TIMEOUTS, false)).toEqual({
       lookup: 10_000,
       connect: 10_000,
       secureConnect: 10_000,
       send: 15_000,
       response: 30_000,
       read: 30_000,
-      request: 95_000,
     });
+    expect(requestMs(DEFAULT_TIMEOUTS)).toBe(95_000);
   });
 
-  test('a part of 1 MiB has 16 s more at 64 KiB/s', () => {
-    const [none, part] = [0, 1048576].map((bytes) => phaseTimeouts(DEFAULT_TIMEOUTS, bytes));
-    for (const phase of ['send', 'response', 'request'] as const) {
-      expect((part?.[phase] ?? 0) - (none?.[phase] ?? 0)).toBe(16_000);
-    }
+  test('one with a body has none for sending and waiting: how it gets on decides', () => {
+    const { send, response, ...others } = phaseTimeouts(DEFAULT_TIMEOUTS, true);
+    expect([send, response]).toEqual([undefined, undefined]);
+    expect(phaseTimeouts(DEFAULT_TIMEOUTS, false)).toMatchObject(others);
   });
 
-  test('the whole is never shorter than a phase', () => {
+  test('a piece may take what it takes at 4 KiB/s, and half a minute more', () => {
+    expect(pieceMs(DEFAULT_TIMEOUTS, 65_536)).toBe(46_000);
+    expect(pieceMs(DEFAULT_TIMEOUTS, 524_288)).toBe(158_000);
+  });
+
+  test('a whole body is given up at 1 KiB/s', () => {
+    expect(bodyMs(DEFAULT_TIMEOUTS, MIB)).toBe(30_000 + 1_024_000);
+  });
+
+  test.each([
+    ['nothing is known', undefined, 256_000],
+    ['bodies take no time', 50, 16_000],
+    ['bodies take a while', 10_000, 40_000],
+    ['bodies take long', 100_000, 256_000],
+  ])('the reply to a part of 1 MiB, when %s', (_, slowestMs, besidesMs) => {
+    expect(replyMs(DEFAULT_TIMEOUTS, MIB, slowestMs)).toBe(30_000 + besidesMs);
+  });
+
+  test('the whole is never shorter than a phase, nor the time for a body than for a piece of it', () => {
     const ms = fc.integer({ min: 0, max: 600_000 });
+    const rate = fc.integer({ min: 1, max: 1e9 });
+    const timeouts = fc.record({
+      ...{ connectMs: ms, secureConnectMs: ms, sendMs: ms, stallMs: ms, responseMs: ms },
+      ...{ usualBytesPerSecond: rate, minBytesPerSecond: rate },
+    });
     fc.assert(
-      fc.property(
-        ms,
-        ms,
-        ms,
-        ms,
-        fc.nat(2 ** 21),
-        (connectMs, secureConnectMs, sendMs, responseMs, bytes) => {
-          const given = { connectMs, secureConnectMs, sendMs, responseMs, minBytesPerSecond: 65_536 };
-          const { request = 0, ...phases } = phaseTimeouts(given, bytes);
-          for (const phase of Object.values(phases)) expect(phase).toBeLessThanOrEqual(request);
-        },
-      ),
+      fc.property(timeouts, fc.nat(2 ** 21), fc.nat(2 ** 21), (given, one, other) => {
+        const whole = requestMs(given);
+        for (const phase of Object.values(phaseTimeouts(given, false))) {
+          expect(phase).toBeLessThanOrEqual(whole);
+        }
+        expect(pieceMs(given, Math.min(one, other))).toBeLessThanOrEqual(bodyMs(given, Math.max(one, other)));
+      }),
     );
   });
 });

@@ -1,15 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  ByteSchedule,
-  createThrottle,
-  PIECE_BYTES,
-  type Time,
-  throttled,
-} from '../../../src/vod/throttle.ts';
-import { cappedTimeouts, DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
+import { inThrottledPieces, PIECE_BYTES } from '../../../src/vod/pieces.ts';
+import { ByteSchedule, createThrottle, type Time } from '../../../src/vod/throttle.ts';
+import { bodyMs, cappedTimeouts, DEFAULT_TIMEOUTS } from '../../../src/vod/timeouts.ts';
 
 const MIB = 2 ** 20;
+
+const UNWATCHED = { given: () => {}, taken: () => {}, sent: () => {} };
 
 describe('a schedule of bytes', () => {
   it('never lets through more than the cap, a credit of 50 ms and one piece, whenever it is asked', () => {
@@ -47,26 +44,6 @@ describe('a schedule of bytes', () => {
   });
 });
 
-describe('a throttled body', () => {
-  it('is the same bytes in small pieces', async () => {
-    const body = Uint8Array.from({ length: 3 * PIECE_BYTES + 5 }, (_, index) => index % 251);
-    const pieces: Uint8Array[] = [];
-    const { signal } = new AbortController();
-    for await (const piece of throttled(body, createThrottle(1e9), signal)) pieces.push(piece);
-    expect(pieces.map(({ length }) => length)).toEqual([PIECE_BYTES, PIECE_BYTES, PIECE_BYTES, 5]);
-    expect(Buffer.concat(pieces).equals(body)).toBe(true);
-  });
-
-  it('ends as soon as its signal aborts', async () => {
-    const controller = new AbortController();
-    const body = throttled(new Uint8Array(MIB), createThrottle(1), controller.signal);
-    await body.next();
-    const next = body.next();
-    controller.abort();
-    await expect(next).rejects.toMatchObject({ name: 'AbortError' });
-  });
-});
-
 describe('bodies that share a cap', () => {
   /** Time that passes only while everybody sleeps, up to whoever wakes first. */
   function simulatedTime(): Time & { run(): Promise<void> } {
@@ -95,7 +72,7 @@ describe('bodies that share a cap', () => {
     const sent: { readonly atMs: number; readonly bytes: number }[] = [];
     const { signal } = new AbortController();
     const bodies = Array.from({ length: 8 }, async () => {
-      for await (const { length } of throttled(new Uint8Array(MIB), throttle, signal))
+      for await (const { length } of inThrottledPieces(new Uint8Array(MIB), { throttle, signal }, UNWATCHED))
         sent.push({ atMs: time.now(), bytes: length });
     });
     await time.run();
@@ -116,7 +93,7 @@ describe('bodies that share a cap', () => {
 describe('time-outs under a cap', () => {
   it('allow for a part on each connection at once', () => {
     const timeouts = cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 64 * 1024, connections: 32 });
-    expect(phaseTimeouts(timeouts, MIB).send).toBeGreaterThan(32 * 16_000);
+    expect(bodyMs(timeouts, MIB)).toBeGreaterThan(32 * 16_000);
   });
 
   it('are the usual ones when the cap is far off', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
-import { DEFAULT_TIMEOUTS, phaseTimeouts } from '../../../src/vod/timeouts.ts';
+import { DEFAULT_TIMEOUTS, requestMs } from '../../../src/vod/timeouts.ts';
 import {
   always,
   clientFor,
@@ -171,7 +171,7 @@ describe('proxies', () => {
 
   test('a proxy that never answers is given up with the whole request', async () => {
     holdTimers();
-    const { request: wholeMs = 0 } = phaseTimeouts(DEFAULT_TIMEOUTS, 0);
+    const wholeMs = requestMs(DEFAULT_TIMEOUTS);
     const connected = Promise.withResolvers<void>();
     const silent = await serveRaw(() => connected.resolve());
     const proxyEnv = { https_proxy: silent.endpoint };

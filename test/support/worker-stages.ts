@@ -1,0 +1,75 @@
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import { loadConfig, requireCredentials } from '../../src/config.ts';
+import { createMetrics, type Metrics } from '../../src/metrics.ts';
+import { Breaker } from '../../src/queue/breaker.ts';
+import { workerConnection } from '../../src/queue/connection.ts';
+import { apiHoldKey, type Hold, holdKey } from '../../src/queue/hold.ts';
+import { STAGES, type Stage } from '../../src/queue/names.ts';
+import { closeQueues, openQueues } from '../../src/queue/queues.ts';
+import { createHasher } from '../../src/upload/hash.ts';
+import { PartReader } from '../../src/upload/part-reader.ts';
+import { createApiClient } from '../../src/vod/api-client.ts';
+import { createVodClient, type VodClient, type VodClientOptions } from '../../src/vod/client.ts';
+import { createWebhookSender } from '../../src/webhook/send.ts';
+import { startStages } from '../../workers/stages.ts';
+import type { LogLine } from './process.ts';
+import type { World } from './world.ts';
+
+const NOT_RUN: readonly Stage[] = ['events', 'webhook'];
+
+export interface WorkerStages {
+  readonly metrics: Metrics;
+  /** What it has logged. */
+  readonly lines: readonly LogLine[];
+  /** Every hold that it has opened or seen. */
+  readonly holds: readonly Hold[];
+}
+
+/** A worker within this process, until the test ends, so that its client of VOD can be another than usual. */
+export async function runStages(
+  world: World,
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly client?: Partial<VodClientOptions>;
+    /** What stands in for the client, given that. */
+    readonly standIn?: (client: VodClient) => VodClient;
+  },
+): Promise<WorkerStages> {
+  const config = loadConfig({ ...world.workerEnvironment, ...options.env });
+  const lines: LogLine[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const redis = workerConnection({ location: world.redisUrl }, () => {});
+  const queues = openQueues(redis, world.prefix);
+  const holds: Hold[] = [];
+  const guard = (key: string): Promise<Breaker> =>
+    Breaker.start({
+      ...{ queues, redis, key, log, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs },
+      quotaPerMinute: { init: 0, part: 0, finish: 0 },
+      onChange: (hold) => void (hold && holds.push(hold)),
+    });
+  const breaker = await guard(holdKey(world.prefix));
+  const apiBreaker = await guard(apiHoldKey(world.prefix));
+  const account = { credentials: requireCredentials(config), endpoint: config.vod.endpoint };
+  const client = createVodClient({ ...account, ...options.client });
+  const api = createApiClient(account);
+  const webhooks = createWebhookSender({ connections: 1, secrets: [], allowPrivate: true, proxyEnv: {} });
+  const hasher = createHasher({ threads: 1 });
+  const reader = new PartReader();
+  const metrics = createMetrics('test');
+  const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
+  const { workers } = startStages(stages, {
+    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, reader, metrics, log },
+    vod: options.standIn?.(client) ?? client,
+    roots: [world.sources],
+  });
+  onTestFinished(async () => {
+    await Promise.all(workers.map((worker) => worker.close()));
+    await Promise.all([hasher.close(), reader.close()]);
+    for (const open of [client, api, webhooks]) open.close();
+    for (const started of [breaker, apiBreaker]) started.stop();
+    await closeQueues(queues);
+    redis.disconnect();
+  });
+  return { metrics, lines, holds };
+}
