@@ -34,6 +34,8 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unquotedFileId') }),
   /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */
   z.strictObject({ kind: z.literal('quirks') }),
+  /** Of InitUpload: the MD5 of listed parts is that of other bytes; default of all, or of the one at this offset. */
+  z.strictObject({ kind: z.literal('wrongMd5'), offset: z.int().min(0).optional() }),
   /** Of an event: it never comes. */
   z.strictObject({ kind: z.literal('lost') }),
 ]);

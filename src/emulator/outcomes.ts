@@ -54,6 +54,9 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     case 'quirks':
       endJson(response, JSON.stringify(asInDocument(reply)));
       break;
+    case 'wrongMd5':
+      endJson(response, JSON.stringify(withWrongMd5(reply, outcome.offset)));
+      break;
     default:
       endJson(response, JSON.stringify(reply));
   }
@@ -66,6 +69,18 @@ function asInDocument({ code, message, listParts, fileId, url, vodTaskId, eventL
     index === listParts.length - 1 ? { offset, dataSize, dataSha: dataMd5 } : { offset, dataSize, dataMd5 },
   );
   return { code, message, listParts: parts, fileId, url, vodTaskId, eventList };
+}
+
+/** As if the service had other bytes than were sent: each digit is another one. */
+function withWrongMd5(reply: Reply, at: number | undefined): Reply {
+  const { listParts } = reply;
+  if (listParts === undefined) return reply;
+  const other = (md5: string): string =>
+    md5.replaceAll(/[0-9a-f]/g, (digit) => (15 - parseInt(digit, 16)).toString(16));
+  const listed = listParts.map((part) =>
+    at === undefined || at === part.offset ? { ...part, dataMd5: other(part.dataMd5) } : part,
+  );
+  return { ...reply, listParts: listed };
 }
 
 export function endJson(response: ServerResponse, text: string, status = 200): void {

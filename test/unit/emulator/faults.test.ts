@@ -212,6 +212,29 @@ describe('fault effects', () => {
     expect(finish.json).toMatchObject({ code: 0, canRetry: 0, fileId: expect.any(String) });
   });
 
+  it('wrongMd5: listed parts as if the service had other bytes, and only in that reply', async () => {
+    const emulator = await start();
+    const call = callerOf(emulator);
+    const video = videoOf(524288 * 3);
+    await call('InitUpload', initParams(video));
+    for (const offset of [0, 524288]) await sendPart(call, video, offset);
+    const md5s = async () =>
+      (await call('InitUpload', initParams(video))).json.listParts.map(
+        (part: { dataMd5: string }) => part.dataMd5,
+      );
+    const right = await md5s();
+    emulator.control.inject({ action: 'InitUpload', effect: { kind: 'wrongMd5' } });
+    const wrong = await md5s();
+    for (const [index, one] of wrong.entries()) {
+      expect(one).toMatch(/^[0-9a-f]{32}$/);
+      expect(one).not.toBe(right[index]);
+    }
+    emulator.control.inject({ action: 'InitUpload', effect: { kind: 'wrongMd5', offset: 524288 } });
+    expect(await md5s()).toEqual([right[0], wrong[1]]);
+    expect(await md5s()).toEqual(right);
+    expect(emulator.control.stats().faultsUsed).toEqual({ wrongMd5: 2 });
+  });
+
   it('counts a sender that goes away midway, without effect', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
