@@ -30,7 +30,7 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     case 'hang':
       return 'hang';
     case 'http':
-      end(response, outcome.status, 'text/html', html);
+      end(response, outcome.status, 'text/html', html, outcome.headers);
       return `http ${outcome.status}`;
     case 'html':
       end(response, 200, 'text/html', html);
@@ -45,7 +45,8 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     }
     case 'code': {
       const message = outcome.message ?? `injected fault ${outcome.code}`;
-      endJson(response, JSON.stringify(refused(outcome.code, message, outcome.canRetry)));
+      const text = JSON.stringify(refused(outcome.code, message, outcome.canRetry));
+      end(response, 200, 'application/json', text, outcome.headers);
       return String(outcome.code);
     }
     case 'unquotedFileId':
@@ -87,8 +88,14 @@ export function endJson(response: ServerResponse, text: string, status = 200): v
   end(response, status, 'application/json', text);
 }
 
-function end(response: ServerResponse, status: number, type: string, text: string): void {
-  const length = Buffer.byteLength(text);
-  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': length });
-  response.end(text);
+function end(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const own = { 'content-type': `${type}; charset=utf-8`, 'content-length': Buffer.byteLength(text) };
+  for (const [name, value] of Object.entries({ ...own, ...headers })) response.setHeader(name, value);
+  response.writeHead(status).end(text);
 }
