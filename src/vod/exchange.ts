@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import got, { type Got } from 'got';
+import { httpDateMs } from '../retry-after.ts';
 import { transportError, type VodTransportError } from './errors.ts';
 import { cleanCause, failureOf, type Progress, statusFailure } from './failure.ts';
 import type { VodAction } from './protocol.ts';
@@ -21,10 +22,17 @@ interface Outgoing {
   readonly redact: Redact;
 }
 
+/** What came back. */
+interface Incoming {
+  readonly text: string;
+  /** When it was sent by the sender's own clock, in ms since 1970, to the second. */
+  readonly dateMs: number | undefined;
+}
+
 /** Sends requests, each once, and gives the text of the reply; knows HTTP and no codes. */
 interface Exchange {
   /** Throws VodTransportError only. */
-  send(request: Outgoing): Promise<string>;
+  send(request: Outgoing): Promise<Incoming>;
   /** Ends idle sockets; requests in flight go on. */
   close(): void;
 }
@@ -62,7 +70,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   async function receive(
     request: Outgoing,
     progress: Progress,
-  ): Promise<{ status: number; location?: string; text: string }> {
+  ): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string }> {
     const { url, body, signal } = request;
     const stop = new AbortController();
     const abort = (): void => stop.abort();
@@ -107,12 +115,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
         stop.abort();
       });
       const response = await pending;
-      const { location } = response.headers;
-      return {
-        status: response.statusCode,
-        text: response.body as string,
-        ...(location === undefined ? {} : { location }),
-      };
+      const { statusCode: status, headers } = response;
+      return { status, headers, text: response.body as string };
     } finally {
       clearTimeout(deadline);
       signal?.removeEventListener('abort', abort);
@@ -122,11 +126,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
   function failed(
     { action, url, redact }: Outgoing,
     progress: Progress,
-    failure: { code: TransportCode; detail: string },
+    failure: { code: TransportCode; detail: string; retryAfterMs?: number | undefined },
     cause?: Error,
   ): VodTransportError {
     return transportError(action, {
       code: failure.code,
+      retryAfterMs: failure.retryAfterMs,
       detail: redact(`${failure.detail}; endpoint ${url.host}`),
       outcomeUnknown: progress.sent,
       ...(cause === undefined ? {} : { cause }),
@@ -144,9 +149,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
         throw failed(request, progress, failure, cleanCause(error, request.redact));
       }
       if (reply.status < 200 || reply.status > 299) {
-        throw failed(request, progress, statusFailure(reply.status, reply.location));
+        throw failed(request, progress, statusFailure(reply.status, reply.headers, Date.now()));
       }
-      return reply.text;
+      return { text: reply.text, dateMs: httpDateMs(reply.headers.date) };
     },
     close() {
       for (const agent of [agents.http, agents.https]) {

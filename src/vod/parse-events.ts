@@ -12,15 +12,15 @@ const pulledSchema = z.object({
 });
 
 /** The reply to PullEvent. Throws as `parseInitReply` does. */
-export function parsePullReply(text: string, redact: Redact = asIs): PulledEvent[] {
-  const reply: Reply = { action: 'PullEvent', text, redact };
+export function parsePullReply(text: string, redact: Redact = asIs, aheadMs?: number): PulledEvent[] {
+  const reply: Reply = { action: 'PullEvent', text, redact, aheadMs };
   const { eventList } = checked(reply, pulledSchema, open(reply, [0]).fields);
   return eventList.map(({ msgHandle, eventContent }) => ({ msgHandle, content: unpacked(eventContent) }));
 }
 
 /** The reply to ConfirmEvent. Throws as `parseInitReply` does. */
-export function parseConfirmReply(text: string, redact: Redact = asIs): void {
-  open({ action: 'ConfirmEvent', text, redact }, [0]);
+export function parseConfirmReply(text: string, redact: Redact = asIs, aheadMs?: number): void {
+  open({ action: 'ConfirmEvent', text, redact, aheadMs }, [0]);
 }
 
 /** The document's example has an object; JSON in a text says the same. What is neither is passed on as it came. */
