@@ -19,7 +19,7 @@ export interface PullerOptions {
   readonly rates: { readonly pull: SharedRate; readonly confirm: SharedRate } | undefined;
   /** Milliseconds to wait after so many failures in a row. */
   readonly backoff: (failures: number) => number;
-  /** The same while the account is refused. */
+  /** The same while the account, or this machine's clock, is refused. */
   readonly accountProbeMs: number;
   readonly log: Logger;
 }
@@ -103,11 +103,11 @@ export class Puller {
     const { log, backoff, accountProbeMs } = this.#options;
     this.#failures++;
     const { code, message: reason } = failureOf(error);
-    const refused = error instanceof VodError && error.kind === 'account';
+    const refused = error instanceof VodError && (error.kind === 'account' || error.kind === 'clock');
     const level = code === this.#lastCode ? 'debug' : refused ? 'error' : 'warn';
     this.#lastCode = code;
     const what = refused
-      ? 'account refused; no events are pulled until that is mended'
+      ? `${error.kind} refused; no events are pulled until that is mended`
       : 'no events could be pulled; trying again';
     log[level]({ code, reason }, what);
     if (refused) return accountProbeMs;

@@ -109,7 +109,6 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     stalledIntervalMs: config.stalledIntervalMs,
     log,
     onSpared: observer.spared,
-    breaker,
     leave,
     telemetry: traced ? telemetry : undefined,
   };
@@ -134,14 +133,15 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     parseHashData,
     hashProcessor({ roots, files: openFiles, hasher, cache, progress, metrics }),
   );
-  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
+  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }), { breaker });
   const partWorker = consume(
     'part',
     slots.jobs,
     parsePartData,
     partProcessor({ files: openFiles, reader, slots, bandwidth, vod, call, marks, metrics }),
+    { breaker },
   );
-  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
+  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }), { breaker });
   consume(
     'transcode',
     CONTROL_CONCURRENCY,

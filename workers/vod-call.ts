@@ -13,7 +13,7 @@ export function createVodCall(breaker: Breaker): VodCall {
       return reply;
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
-      if (!(error instanceof VodTransportError) && error.kind !== 'account') await breaker.answered();
+      if (!(error instanceof VodTransportError) && error.trouble === undefined) await breaker.answered();
       if (error.holdMs !== undefined) throw new QuotaHold(error.holdMs, error);
       throw error;
     }
