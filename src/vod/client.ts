@@ -19,7 +19,7 @@ export interface VodClient {
   finishUpload(fileSha: string, signal?: AbortSignal): Promise<FinishResult>;
   /**
    * Asks whether VOD takes the key, by a request that changes nothing: UploadPart, of which there may be most a minute,
-   * for a file that nobody has.
+   * for no byte of a file that nobody has.
    * @returns the code that VOD answered with; it is a refusal, but not of the account, the signature or the clock
    */
   checkKey(signal?: AbortSignal): Promise<string>;
@@ -55,7 +55,7 @@ export function createVodClient(options: VodClientOptions): VodClient {
 }
 
 function nobodysPart(): PartRequest {
-  const body = Buffer.alloc(1);
+  const body = Buffer.alloc(0);
   const dataMd5 = createHash('md5').update(body).digest('hex');
   return { fileSha: randomBytes(20).toString('hex'), offset: 0, dataMd5, body };
 }
