@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Fault } from '../../src/emulator/server.ts';
 import type { Upload } from '../../src/index.ts';
 import { accountOf } from '../../src/queue/accounts.ts';
@@ -107,6 +107,9 @@ describe('what hits every request alike', () => {
 
   it('as the clock of all workers does, and the reason says by how much it is off', async () => {
     aheadMs = 3 * 3_600_000;
+    onTestFinished(() => {
+      aheadMs = 0;
+    });
     const worker = await world().worker(ONE_ATTEMPT).ready();
     expect(await worker.line(({ msg }) => String(msg).startsWith('key refused'))).toMatchObject({
       code: '4500',
