@@ -127,7 +127,9 @@ export async function openVodHosts(deps: {
         onAccounts: (count) => metrics.accounts.set(count),
       })
     : undefined;
-  await accounts?.tell();
+  await accounts?.tell().catch((error: Error) => {
+    log.warn({ reason: error.message }, 'redis does not let workers compare their accounts; it takes +time');
+  });
   // One request says what there is to know of the key.
   await (breaker.canProbe ? breaker : apiBreaker).check();
 

@@ -3,11 +3,13 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
 import { startEmulator } from '../../src/emulator/server.ts';
-import type { Upload } from '../../src/index.ts';
+import { type Upload, VodUploads } from '../../src/index.ts';
 import type { LogLine } from '../support/process.ts';
+import { grantDocumentedRights, startRedis } from '../support/redis.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY, type WorkerProcess, type World } from '../support/world.ts';
@@ -113,6 +115,26 @@ describe.each([-10002, 4100] as const)('a key that is refused with %i', (signatu
     await expect.poll(() => readiness(bad)).toMatchObject({ status: 200 });
     expect(await bad.metric('vod_worker_out')).toBe(0);
     expect(await bad.metric('vod_worker_running', { queue: 'vod-init' })).toBe(1);
+  });
+});
+
+describe('a Redis user without the right to TIME', () => {
+  const { world, source } = useWorld();
+
+  it('gets a worker that says what it can not do, and carries out uploads', async () => {
+    const { port } = await startRedis({});
+    const admin = new Redis({ port });
+    onTestFinished(() => admin.disconnect());
+    await grantDocumentedRights(admin, { prefix: world().prefix, password: 'p' });
+    await admin.acl('SETUSER', 'uploads', '-time');
+    const worker = await world()
+      .worker({ REDIS_URL: `redis://uploads:p@127.0.0.1:${port}` })
+      .ready();
+    expect(await worker.line(({ msg }) => String(msg).includes('+time'))).toMatchObject({ level: 'warn' });
+    const uploads = new VodUploads({ connection: `redis://127.0.0.1:${port}`, prefix: world().prefix });
+    onTestFinished(() => uploads.close());
+    const upload = await uploads.add({ source: await source('no-time.mp4', 1000) });
+    expect((await upload.result()).outcome).toBe('completed');
   });
 });
 
