@@ -72,7 +72,7 @@ export interface Config {
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
   readonly backoffMaxMs: number;
-  /** While VOD is out, or refuses the account, each queue tries one job in this time. */
+  /** How long to wait between two probes while VOD does not answer, and while it refuses the account or the clock. */
   readonly probeMs: { readonly outage: number; readonly account: number };
   readonly shutdownTimeoutMs: number;
   readonly lockDurationMs: number;

@@ -27,6 +27,17 @@ export function formatDuration(ms: number): string {
   return seconds < 59.5 ? `${Math.round(seconds)} s` : formatClock(ms);
 }
 
+/** In words, to the minute or, above two days, to the hour: `45 s`, `12 min`, `3 h 2 min`, `5 d 4 h`. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return hours % 24 === 0 ? `${hours / 24} d` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
 /** `0:07`, `3:07`, `1:03:07`. */
 export function formatClock(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -154,7 +154,18 @@ export function createMetrics(revision: string) {
     }),
     held: new Gauge({
       name: 'vod_hold',
-      help: '1 while the queues that call VOD are held for this reason: outage, account.',
+      help: '1 while the queues that call VOD are held for this reason: outage, blocked, account, clock.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    accounts: new Gauge({
+      name: 'vod_accounts',
+      help: 'SecretIds that the workers on this prefix use, as far as this one sees; 0 where it needs none.',
+      registers,
+    }),
+    workerOut: new Gauge({
+      name: 'vod_worker_out',
+      help: '1 while this process takes no jobs that call VOD, since VOD answers others and not this one, by reason.',
       labelNames: ['reason'] as const,
       registers,
     }),
@@ -183,8 +194,9 @@ function beginAtZero({
   }
   for (const outcome of ['delivered', 'failed', 'dead']) webhookDeliveries.inc({ outcome }, 0);
   for (const outcome of ['ok', 'failed', 'skipped', 'aborted']) parts.inc({ outcome }, 0);
-  for (const action of ['InitUpload', 'UploadPart', 'FinishUpload', 'PullEvent', 'ConfirmEvent']) {
-    for (const code of ['4100', '4300']) apiErrors.inc({ action, code, retryable: 'false' }, 0);
+  for (const action of ['InitUpload', 'UploadPart', 'FinishUpload', 'PullEvent', 'ConfirmEvent', 'check']) {
+    for (const code of ['-10001', '-10002', '4100', '4300'])
+      apiErrors.inc({ action, code, retryable: 'false' }, 0);
   }
 }
 

@@ -21,6 +21,7 @@ export type Consume = <Data extends { readonly uploadId?: string }>(
   process: (data: Data, attempt: Attempt) => Promise<unknown>,
   own?: {
     readonly backoff?: Backoff;
+    /** Of the host of VOD that it calls. */
     readonly breaker?: Breaker;
     /** What it does for an upload goes on when that is stopped. */
     readonly outlivesUpload?: boolean;
@@ -44,7 +45,7 @@ export function createConsume(options: {
     const consumer = new Consumer({
       ...{ stage, queue, concurrency, parse, backoff: own.backoff ?? backoff },
       process: traced ? tracedProcessor(process) : process,
-      settings: { ...settings, ...(own.breaker && { breaker: own.breaker }) },
+      settings: { ...settings, breaker: own.breaker },
     });
     const { worker } = consumer;
     observer.observeChildren(worker, stage);

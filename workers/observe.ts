@@ -174,8 +174,12 @@ export class Observer {
   #observeWorker(worker: Worker, stage: Stage): void {
     const queue = QUEUES[stage];
     this.#metrics.stalled.inc({ queue }, 0);
-    this.#metrics.workerRunning.set({ queue }, 1);
-    worker.on('closing', () => this.#metrics.workerRunning.set({ queue }, 0));
+    const running = (isRunning: boolean): void =>
+      this.#metrics.workerRunning.set({ queue }, isRunning ? 1 : 0);
+    running(worker.isRunning());
+    worker.on('paused', () => running(false));
+    worker.on('resumed', () => running(true));
+    worker.on('closing', () => running(false));
     worker.on('stalled', (jobId) => {
       this.#metrics.stalled.inc({ queue });
       this.#log.warn({ stage, jobId }, 'job stalled: its worker died or lost its lock; it runs again');

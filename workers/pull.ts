@@ -22,7 +22,7 @@ export interface PullerOptions {
   readonly minuteMs: number;
   /** Milliseconds to wait after so many failures in a row. */
   readonly backoff: (failures: number) => number;
-  /** The same while the account is refused. */
+  /** The same while the account, or this machine's clock, is refused. */
   readonly accountProbeMs: number;
   /** Told of entries that are no events, and of events that can't be confirmed. */
   readonly onOdd: (odd: OddEntries) => void;
@@ -115,11 +115,11 @@ export class Puller {
     const { log } = this.#options;
     this.#failures++;
     const { code, message: reason } = failureOf(error);
-    const refused = error instanceof VodError && error.kind === 'account';
+    const refused = error instanceof VodError && (error.kind === 'account' || error.kind === 'clock');
     const level = code === this.#lastCode ? 'debug' : refused ? 'error' : 'warn';
     this.#lastCode = code;
     const what = refused
-      ? 'account refused; no events are pulled until that is mended'
+      ? `${error.kind} refused; no events are pulled until that is mended`
       : 'no events could be pulled; trying again';
     const waitMs = this.#waitMs(error, refused);
     log[level]({ code, reason, waitMs }, what);

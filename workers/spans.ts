@@ -59,6 +59,7 @@ export function tracedClient(client: VodClient): VodClient {
       ),
     finishUpload: (fileSha, signal) =>
       inSpan('FinishUpload', { 'vod.file_sha': fileSha }, () => client.finishUpload(fileSha, signal)),
+    checkKey: (signal) => client.checkKey(signal),
     close: () => client.close(),
   };
 }

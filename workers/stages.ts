@@ -116,7 +116,6 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     heldLookMs: Math.min(HELD_LOOK_MS, config.probeMs.outage),
     log,
     onSpared: observer.spared,
-    breaker,
     leave,
     telemetry: traced ? telemetry : undefined,
   };
@@ -142,14 +141,15 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     parseHashData,
     hashProcessor({ roots, files: openFiles, hasher, cache, progress, metrics }),
   );
-  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }));
+  consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }), { breaker });
   const partWorker = consume(
     'part',
     slots.jobs,
     parsePartData,
     partProcessor({ files: openFiles, reader, slots, bandwidth, vod, call, marks, metrics }),
+    { breaker },
   );
-  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }));
+  consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }), { breaker });
   consume(
     'transcode',
     CONTROL_CONCURRENCY,

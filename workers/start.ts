@@ -3,7 +3,6 @@ import { createCredentialsReader } from '../src/credentials.ts';
 import type { Logger } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
-import { Breaker } from '../src/queue/breaker.ts';
 import {
   type RedisClient,
   reportingConnection,
@@ -11,7 +10,6 @@ import {
   workerConnection,
 } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
-import { apiHoldKey, type Hold, holdKey } from '../src/queue/hold.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
@@ -23,19 +21,13 @@ import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
-import { createApiClient } from '../src/vod/api-client.ts';
-import { createVodClient } from '../src/vod/client.ts';
 import { createWebhookSender } from '../src/webhook/send.ts';
 import { parseSecret } from '../src/webhook/signature.ts';
 import { within } from '../src/within.ts';
-import { vodObserver } from './observe.ts';
 import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
-import { tracedApiClient, tracedClient } from './spans.ts';
-import { CONTROL_CONCURRENCY, startStages } from './stages.ts';
+import { startStages } from './stages.ts';
+import { callsVod, openVodHosts, type VodHosts } from './vod-hosts.ts';
 import { WEBHOOK_CONCURRENCY } from './webhook-stage.ts';
-
-/** Only these need the account's credentials. */
-const VOD_STAGES: readonly Stage[] = ['init', 'part', 'finish', 'transcode', 'events'];
 
 export interface RunningWorker {
   /**
@@ -59,24 +51,17 @@ export async function startWorker(
   const { log } = options;
   const stages = new Set(options.stages);
   requireProxySupport(config);
-  const callsVod = VOD_STAGES.some((stage) => stages.has(stage));
-  const credentials = callsVod ? createCredentialsReader(config, { log }) : () => requireCredentials(config);
+  const credentials = callsVod(stages)
+    ? createCredentialsReader(config, { log })
+    : () => requireCredentials(config);
   const roots = await resolveRoots(config.sourceRoots, process.cwd());
   const metrics = createMetrics(config.revision);
-  let hold: Hold | undefined;
-  /** Without Redis nobody knows whether a hold goes on. */
-  const showHold = (): void => {
-    metrics.held.reset();
-    if (redis.status !== 'ready') return;
-    for (const reason of ['outage', 'account'] as const) {
-      metrics.held.set({ reason }, hold?.kind === reason ? 1 : 0);
-    }
-  };
+  let hosts: VodHosts | undefined;
   const redis = reportingConnection(config.redis, {
     log,
     onChange: (connected) => {
       metrics.redisConnected.set(connected ? 1 : 0);
-      showHold();
+      hosts?.showHolds();
     },
   });
   let phase: 'starting' | 'working' | 'draining' = 'starting';
@@ -85,7 +70,7 @@ export async function startWorker(
     registry: metrics.registry,
     unready: () => {
       if (redis.status !== 'ready') return 'not connected to Redis';
-      return phase === 'working' ? undefined : phase;
+      return phase === 'working' ? hosts?.unready() : phase;
     },
   }).catch((error) => {
     // What is open would keep the process from ending.
@@ -103,41 +88,8 @@ export async function startWorker(
   }
   const traced = config.tracing !== undefined;
   const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
-  const { init, part, finish, transcode } = config.vod.quotaPerMinute;
-  const guarded = { queues, redis, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs, log };
-  const breaker = await Breaker.start({
-    ...guarded,
-    key: holdKey(config.queuePrefix),
-    quotaPerMinute: { init, part, finish },
-    onChange: (now) => {
-      hold = now;
-      showHold();
-    },
-  });
-  const apiBreaker = await Breaker.start({
-    ...guarded,
-    key: apiHoldKey(config.queuePrefix),
-    quotaPerMinute: { transcode },
-    onChange: () => {},
-  });
-  const account = {
-    credentials,
-    region: config.vod.region,
-    signatureMethod: config.vod.signatureMethod,
-    proxyEnv: config.proxyEnv,
-    onRequest: vodObserver(metrics),
-  };
-  const client = createVodClient({
-    ...account,
-    endpoint: config.vod.endpoint,
-    connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
-    ...(config.maxBytesPerSecond.process !== undefined && {
-      maxBytesPerSecond: config.maxBytesPerSecond.process,
-    }),
-  });
-  const apiClient = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
-  const vod = traced ? tracedClient(client) : client;
-  const api = traced ? tracedApiClient(apiClient) : apiClient;
+  hosts = await openVodHosts({ config, stages, credentials, redis, queues, metrics, log });
+  const { vod, api, breaker, apiBreaker } = hosts;
   const hasher = createHasher({ threads: config.hashConcurrency });
   const reader = new PartReader();
   const webhooks = createWebhookSender({
@@ -185,12 +137,9 @@ export async function startWorker(
         log,
       });
       await Promise.all([relayClosed, hasher.close(), reader.close()]);
-      vod.close();
-      api.close();
       webhooks.close();
-      breaker.stop();
-      apiBreaker.stop();
       retention?.stop();
+      await hosts?.close();
       await closeQueues(queues);
       subscriber.disconnect();
       redis.disconnect();

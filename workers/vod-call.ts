@@ -15,7 +15,7 @@ export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
       return reply;
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
-      if (!(error instanceof VodTransportError) && error.kind !== 'account') await breaker.answered();
+      if (!(error instanceof VodTransportError) && error.trouble === undefined) await breaker.answered();
       if (error.holdMs !== undefined) throw new QuotaHold(holdIn(error.holdMs, minuteMs), error);
       throw error;
     }

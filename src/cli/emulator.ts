@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import { loadConfig } from '../config.ts';
 import type { QuotaLimits } from '../emulator/quota.ts';
 import type { Emulator } from '../emulator/server.ts';
+import { SIGNATURE_CODES, type SignatureCode } from '../emulator/signature.ts';
 import { fields } from '../format.ts';
 import { createLogger } from '../log.ts';
 import { firstStopSignal } from '../stop-signals.ts';
@@ -26,11 +28,28 @@ Examples:
   curl -X POST http://127.0.0.1:9321/faults \\
     -d '{"action":"UploadPart","count":3,"effect":{"kind":"code","code":-10005,"canRetry":1}}'
   curl -X POST http://127.0.0.1:9321/faults \\
+    -d '{"share":1,"effect":{"kind":"http","status":429,"headers":{"Retry-After":"30"}}}'
+  curl -X POST http://127.0.0.1:9321/faults \\
     -d '{"action":"TranscodeComplete","effect":{"kind":"lost"}}'
   curl -X POST http://127.0.0.1:9321/faults \\
     -d '{"action":"UploadPart","after":5,"share":1,"effect":{"kind":"gate","name":"sixth"}}'
   curl -X POST http://127.0.0.1:9321/gates -d '{"name":"sixth"}'
   curl http://127.0.0.1:9321/stats
+
+What a fault does to a request, by its kind:
+  code            a reply with any code (4200, 4300, 4600, 5300, 6000, 6200, …), canRetry 0 or 1, message, headers
+  http            a status from 300 to 599, with headers (Location, Retry-After, Date, …)
+  html, empty     HTTP 200 with a page, or with nothing, instead of a reply
+  truncated       half of the reply
+  reset, hang     the connection ends without a reply, or stays without one
+  latency, bandwidth, gate    it takes ms more, comes in by bytesPerSecond, or waits until the gate is opened
+  damage          UploadPart keeps other bytes than came, and says nothing
+  wrongMd5        InitUpload lists parts with the MD5 of other bytes, all or the one at offset
+  unquotedFileId, quirks      fileId as a number; fields left out as in the document
+  lost            of an event: it never comes
+when is "before" (default) or "after" the effect; after, count, share and seed say which requests it hits, action,
+offset and fileSha of which. strayPart is the action of an UploadPart of a file that no InitUpload has begun, as
+workers send it to find out whether their key is right; statistics count it by that name, too.
 
 It transcodes nothing, but emits the events of it, to be pulled and confirmed: NewFileUpload, TranscodeComplete, and
 whatever is sent to its control port: -X POST /events -d '{"eventType":"Any","data":{"fileId":"1"}}'.
@@ -48,6 +67,7 @@ interface EmulatorCommandOptions {
   readonly callbackUrl?: string;
   readonly secretId: string;
   readonly secretKey: string;
+  readonly signatureCode: string;
   readonly json?: boolean;
 }
 
@@ -74,13 +94,18 @@ export function defineEmulator({ command, action, context }: Definition): void {
     .option('--callback-url <url>', 'where events are sent by HTTP as well; default nowhere', parseHttpUrl)
     .option('--secret-id <id>', 'the SecretId that it accepts', DEFAULTS.secretId)
     .option('--secret-key <key>', 'the key that belongs to it', DEFAULTS.secretKey)
+    .addOption(
+      new Option('--signature-code <code>', 'how the calls of an upload are refused whose key is wrong')
+        .choices(SIGNATURE_CODES.map(String))
+        .default(String(SIGNATURE_CODES[0])),
+    )
     .option('--json', 'print where it listens as one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(action((options) => runEmulator(options, context)));
 }
 
 async function runEmulator(options: EmulatorCommandOptions, context: CliContext): Promise<number> {
-  const { quota, data, transcodeTime, ...given } = options;
+  const { quota, data, transcodeTime, signatureCode, ...given } = options;
   const { LOG_LEVEL, LOG_FORMAT } = context.env;
   const log = createLogger(loadConfig({ LOG_LEVEL, LOG_FORMAT }));
   const { startEmulator } = await import('../emulator/server.ts');
@@ -89,6 +114,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
   const emulator = await startEmulator({
     ...given,
     dataDir,
+    signatureCode: Number(signatureCode) as SignatureCode,
     ...(transcodeTime !== undefined && { transcodeMs: transcodeTime }),
     ...(quota !== undefined && { quotaPerMinute: quota }),
     log: (values, message) => log.info(values, message),

@@ -1,11 +1,14 @@
 /** Who may call: common parameters, account, signature, clock window and replay, in this order. */
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
-import { type SignedTarget, verifySignature } from './signature.ts';
+import { tellsCanRetry } from './rules.ts';
+import { type SignatureCode, type SignedTarget, verifySignature } from './signature.ts';
 
 export interface Account {
   readonly secretId: string;
   readonly secretKey: string;
+  /** How the calls of an upload are refused whose SecretId or signature is wrong; default -10002. Others: 4100. */
+  readonly signatureCode?: SignatureCode;
 }
 
 /** Nonces remembered at most, about 60 MB; beyond that the oldest timestamps are forgotten. */
@@ -36,7 +39,7 @@ export class AccessRules {
     return this.#seenCount;
   }
 
-  /** @throws {Refusal} -10001, 4000, 4100 or 4500. Only a request that passes uses up its Nonce. */
+  /** @throws {Refusal} -10001, -10002, 4000, 4100 or 4500. Only a request that passes uses up its Nonce. */
   check(target: SignedTarget, params: Params): void {
     for (const name of commonParameters) {
       if (!params.get(name)) throw new Refusal(-10001, `common parameter ${name} is missing`);
@@ -44,8 +47,10 @@ export class AccessRules {
     const timestamp = positiveInteger('Timestamp', params);
     const nonce = params.get('Nonce') ?? '';
     positiveInteger('Nonce', params);
-    if (params.get('SecretId') !== this.#account.secretId) throw new Refusal(4100, 'SecretId is unknown');
-    verifySignature(target, params, this.#account.secretKey);
+    const { secretId, secretKey, signatureCode = -10002 } = this.#account;
+    const code = tellsCanRetry(params.get('Action') ?? '') ? signatureCode : 4100;
+    if (params.get('SecretId') !== secretId) throw new Refusal(code, 'SecretId is unknown');
+    verifySignature(target, params, secretKey, code);
     const inMs = timestamp >= FIRST_MS_TIMESTAMP;
     const second = inMs ? Math.floor(timestamp / 1000) : timestamp;
     this.#checkWindow(second);

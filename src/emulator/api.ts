@@ -12,6 +12,7 @@ import type { Quota } from './quota.ts';
 import { Refusal, type Reply, refused } from './reply.ts';
 import { parseAction, tellsCanRetry } from './rules.ts';
 import type { Sleep } from './sleep.ts';
+import type { CountedAction } from './stats.ts';
 
 export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
 
@@ -56,12 +57,15 @@ export async function serveApi(
     return;
   }
   const { action, params } = call;
-  context.counts.arrive(action);
+  const fileSha = params.get('fileSha');
+  const counted: CountedAction =
+    action === 'UploadPart' && !context.store.knows(fileSha) ? 'strayPart' : action;
+  context.counts.arrive(counted);
   context.quota.arrive(action);
-  const taken = context.faults.take({ action, offset: params.get('offset'), fileSha: params.get('fileSha') });
+  const taken = context.faults.take({ action: counted, offset: params.get('offset'), fileSha });
   if (taken.outcome) context.log({ action, fault: taken.outcome.kind }, 'fault');
   const result = await serveCall(context, call, taken, request, response);
-  context.counts.result(action, result);
+  context.counts.result(counted, result);
 }
 
 async function serveCall(

@@ -1,8 +1,11 @@
 /** Faults on demand: what can go wrong, for which requests or events, how often. */
 import { z } from 'zod';
-import { ACTIONS } from './rules.ts';
+import { COUNTED_ACTIONS } from './stats.ts';
 
 const when = z.enum(['before', 'after']);
+
+/** Of the reply, in place of the emulator's own or beside them: `Retry-After`, `Location`, `Date`. */
+const headers = z.record(z.string().regex(/^[A-Za-z0-9-]+$/), z.string().regex(/^[\x20-\x7e]*$/)).optional();
 
 const effectSchema = z.discriminatedUnion('kind', [
   /** A reply with this code instead of the effect. */
@@ -11,9 +14,15 @@ const effectSchema = z.discriminatedUnion('kind', [
     code: z.int(),
     canRetry: z.union([z.literal(0), z.literal(1)]),
     message: z.string().optional(),
+    headers,
   }),
-  /** An HTTP status with an HTML body. */
-  z.strictObject({ kind: z.literal('http'), status: z.int().min(400).max(599), when: when.optional() }),
+  /** An HTTP status, of a redirect or a failure, with an HTML body. */
+  z.strictObject({
+    kind: z.literal('http'),
+    status: z.int().min(300).max(599),
+    when: when.optional(),
+    headers,
+  }),
   /** HTTP 200 with HTML instead of JSON. */
   z.strictObject({ kind: z.literal('html'), when: when.optional() }),
   /** HTTP 200 without a body. */
@@ -36,9 +45,14 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unquotedFileId') }),
   /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */
   z.strictObject({ kind: z.literal('quirks') }),
+  /** Of InitUpload: the MD5 of listed parts is that of other bytes; default of all, or of the one at this offset. */
+  z.strictObject({ kind: z.literal('wrongMd5'), offset: z.int().min(0).optional() }),
   /** Of an event: it never comes. */
   z.strictObject({ kind: z.literal('lost') }),
 ]);
+
+/** For whoever describes them. */
+export const FAULT_KINDS: readonly string[] = effectSchema.options.map(({ shape }) => shape.kind.value);
 
 /** Events that the emulator emits by itself. */
 export const EVENT_TYPES = ['NewFileUpload', 'TranscodeComplete'] as const;
@@ -53,8 +67,8 @@ const EVENT_EFFECTS: Readonly<Record<EmittedType, readonly string[]>> = {
 
 /** `count` defaults to 1, without limit when `share` is given. `when` defaults to `before`: no effect took place. */
 const shapeSchema = z.strictObject({
-  /** A request's, or the type of an event; without it any request is hit, and no event. */
-  action: z.enum([...ACTIONS, ...EVENT_TYPES]).optional(),
+  /** A request's, `strayPart`, or the type of an event; without it any request is hit, and no event. */
+  action: z.enum([...COUNTED_ACTIONS, ...EVENT_TYPES]).optional(),
   effect: effectSchema,
   /** Matching requests that pass before it hits the first one. */
   after: z.int().min(0).optional(),

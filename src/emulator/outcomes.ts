@@ -30,7 +30,7 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     case 'hang':
       return 'hang';
     case 'http':
-      end(response, outcome.status, 'text/html', html);
+      end(response, outcome.status, 'text/html', html, outcome.headers);
       return `http ${outcome.status}`;
     case 'html':
       end(response, 200, 'text/html', html);
@@ -45,7 +45,8 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     }
     case 'code': {
       const message = outcome.message ?? `injected fault ${outcome.code}`;
-      endJson(response, JSON.stringify(refused(outcome.code, message, outcome.canRetry)));
+      const text = JSON.stringify(refused(outcome.code, message, outcome.canRetry));
+      end(response, 200, 'application/json', text, outcome.headers);
       return String(outcome.code);
     }
     case 'unquotedFileId':
@@ -53,6 +54,9 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
       break;
     case 'quirks':
       endJson(response, JSON.stringify(asInDocument(reply)));
+      break;
+    case 'wrongMd5':
+      endJson(response, JSON.stringify(withWrongMd5(reply, outcome.offset)));
       break;
     default:
       endJson(response, JSON.stringify(reply));
@@ -68,12 +72,30 @@ function asInDocument({ code, message, listParts, fileId, url, vodTaskId, eventL
   return { code, message, listParts: parts, fileId, url, vodTaskId, eventList };
 }
 
+/** As if the service had other bytes than were sent: each digit is another one. */
+function withWrongMd5(reply: Reply, at: number | undefined): Reply {
+  const { listParts } = reply;
+  if (listParts === undefined) return reply;
+  const other = (md5: string): string =>
+    md5.replaceAll(/[0-9a-f]/g, (digit) => (15 - parseInt(digit, 16)).toString(16));
+  const listed = listParts.map((part) =>
+    at === undefined || at === part.offset ? { ...part, dataMd5: other(part.dataMd5) } : part,
+  );
+  return { ...reply, listParts: listed };
+}
+
 export function endJson(response: ServerResponse, text: string, status = 200): void {
   end(response, status, 'application/json', text);
 }
 
-function end(response: ServerResponse, status: number, type: string, text: string): void {
-  const length = Buffer.byteLength(text);
-  response.writeHead(status, { 'content-type': `${type}; charset=utf-8`, 'content-length': length });
-  response.end(text);
+function end(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const own = { 'content-type': `${type}; charset=utf-8`, 'content-length': Buffer.byteLength(text) };
+  for (const [name, value] of Object.entries({ ...own, ...headers })) response.setHeader(name, value);
+  response.writeHead(status).end(text);
 }

@@ -51,9 +51,15 @@ const codeDescriptions: Readonly<Record<number, string>> = {
   1000: 'InvalidParameter',
   4000: 'InvalidRequest',
   4100: 'AuthFailure',
+  4200: 'RequestExpired',
+  4300: 'UnauthorizedOperation',
   4400: 'RequestLimitExceeded',
   4500: 'ReplayAttack',
+  4600: 'UnsupportedProtocol',
+  5100: 'OperationFailed',
+  6000: 'InternalError',
   6100: 'UnsupportedAction',
+  6200: 'UnderMaintenance',
   10009: 'UnexpectedFileStatus',
 };
 

@@ -47,7 +47,7 @@ export const ACTIONS = [
 ] as const satisfies readonly VodAction[];
 
 /** Whether replies have `canRetry`: only those to an upload's calls do. */
-export function tellsCanRetry(action: VodAction): boolean {
+export function tellsCanRetry(action: string): boolean {
   return UPLOAD_ACTIONS.some((known) => known === action);
 }
 

@@ -19,6 +19,7 @@ import { closeServer, listen } from './listen.ts';
 import { endJson } from './outcomes.ts';
 import { playbackPath, servePlayback } from './playback.ts';
 import { Quota, type QuotaLimits } from './quota.ts';
+import type { SignatureCode } from './signature.ts';
 import { type Sleep, systemSleep } from './sleep.ts';
 import { type EmulatorStats, RequestCounts } from './stats.ts';
 import { Store } from './store.ts';
@@ -37,6 +38,8 @@ export interface EmulatorOptions {
   readonly dataDir: string;
   readonly secretId: string;
   readonly secretKey: string;
+  /** How the calls of an upload are refused whose SecretId or signature is wrong; default -10002. */
+  readonly signatureCode?: SignatureCode;
   /** Default: no limits. */
   readonly quotaPerMinute?: QuotaLimits;
   /**
@@ -50,7 +53,7 @@ export interface EmulatorOptions {
   readonly callbackUrl?: string | undefined;
   /** What the urls of stored videos start with; default the emulator's own origin. */
   readonly publicUrl?: string;
-  /** Milliseconds since 1970; default the system's. */
+  /** Milliseconds since 1970; default the system's. Replies have their Date by it. */
   readonly clock?: () => number;
   /** How time passes for whoever waits; default by the system's timers. It goes with `clock`. */
   readonly sleep?: Sleep;
@@ -103,6 +106,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const control = controlOf(context, callback);
   const running = new Set<Promise<void>>();
   const server = createServer((request, response) => {
+    response.setHeader('date', new Date(clock()).toUTCString());
     const own = serve(context, request, response)
       .catch(() => void response.destroy())
       .finally(() => running.delete(own));

@@ -3,6 +3,13 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
 
+/**
+ * How a request is refused whose signature is wrong: the document of the upload API has -10002, and the codes that are
+ * common to all APIs have 4100.
+ */
+export const SIGNATURE_CODES = [-10002, 4100] as const;
+export type SignatureCode = (typeof SIGNATURE_CODES)[number];
+
 /** The parts of a request, besides its parameters, that a signature covers. */
 export interface SignedTarget {
   /** In capitals. */
@@ -36,9 +43,15 @@ export function signatureOf(text: string, secretKey: string, digest = 'sha1'): s
 /**
  * Official clients sign the host without its port, others sign the Host header as it is: both are right.
  *
- * @throws {Refusal} 4100 when the signature is wrong, 4000 when its method is unknown.
+ * @param code of the refusal when the signature is wrong
+ * @throws {Refusal} with that code, or 4000 when the signature's method is unknown.
  */
-export function verifySignature(target: SignedTarget, params: Params, secretKey: string): void {
+export function verifySignature(
+  target: SignedTarget,
+  params: Params,
+  secretKey: string,
+  code: SignatureCode,
+): void {
   const method = params.get('SignatureMethod') ?? 'HmacSHA1';
   const digest = digests.get(method);
   if (digest === undefined)
@@ -50,5 +63,5 @@ export function verifySignature(target: SignedTarget, params: Params, secretKey:
     const expected = Buffer.from(signatureOf(signedText({ ...target, host }, params), secretKey, digest));
     if (given.length === expected.length && timingSafeEqual(given, expected)) return;
   }
-  throw new Refusal(4100, `signature is wrong for ${target.method} ${target.path}`);
+  throw new Refusal(code, `signature is wrong for ${target.method} ${target.path}`);
 }

@@ -3,6 +3,13 @@ import type { VodAction } from '../vod/protocol.ts';
 import type { FaultEffect } from './faults.ts';
 import { ACTIONS } from './rules.ts';
 
+/**
+ * What requests are counted as, and faults pick them by: their action, but `strayPart` for an UploadPart of a file that
+ * no InitUpload has begun. A client can send one to find out whether its key is right; it is about no upload.
+ */
+export const COUNTED_ACTIONS = [...ACTIONS, 'strayPart'] as const;
+export type CountedAction = (typeof COUNTED_ACTIONS)[number];
+
 /** Requests of one action. `byResult` has reply codes and, for faults, `http 502`, `html`, `empty`, `truncated`,
  * `reset`, `hang`; `aborted` is a request whose sender went away. */
 interface ActionCounts {
@@ -54,8 +61,8 @@ interface EventCounts {
 }
 
 export interface EmulatorStats {
-  /** By action; `other` is a request without a known one. */
-  readonly requests: Readonly<Record<VodAction | 'other', ActionCounts>>;
+  /** `other` is a request without a known action. */
+  readonly requests: Readonly<Record<CountedAction | 'other', ActionCounts>>;
   readonly parts: PartCounts & { readonly bySha: Readonly<Record<string, PartCounts>> };
   /** Videos on disk, also from before a restart. */
   readonly files: readonly StoredFileStats[];
@@ -86,11 +93,11 @@ export class RequestCounts {
   #bySha = new Map<string, CountingParts>();
 
   /** At the arrival, so that a request without a reply counts as well. */
-  arrive(action: VodAction | 'other'): void {
+  arrive(action: CountedAction | 'other'): void {
     this.#requests[action].total += 1;
   }
 
-  result(action: VodAction | 'other', result: string): void {
+  result(action: CountedAction | 'other', result: string): void {
     const { byResult } = this.#requests[action];
     byResult[result] = (byResult[result] ?? 0) + 1;
   }
@@ -119,10 +126,10 @@ export class RequestCounts {
   }
 }
 
-function noRequests(): Record<VodAction | 'other', Counting> {
+function noRequests(): Record<CountedAction | 'other', Counting> {
   const none = (): Counting => ({ total: 0, byResult: {} });
-  const entries = [...ACTIONS, 'other' as const].map((action) => [action, none()]);
-  return Object.fromEntries(entries) as Record<VodAction | 'other', Counting>;
+  const entries = [...COUNTED_ACTIONS, 'other' as const].map((action) => [action, none()]);
+  return Object.fromEntries(entries) as Record<CountedAction | 'other', Counting>;
 }
 
 function noParts(): CountingParts {

@@ -56,6 +56,11 @@ export class Store {
     return { kind: 'resumable', parts, dataSize: session.dataSize };
   }
 
+  /** Whether an upload of this file was begun, or has ended as a video. */
+  knows(fileSha: string | undefined): boolean {
+    return fileSha !== undefined && (this.#sessions.has(fileSha) || this.files.ofSha(fileSha) !== undefined);
+  }
+
   /** What a part must fit; a finished video still takes its parts again, without effect. */
   checkPart(part: PartParameters): void {
     const file = this.files.ofSha(part.fileSha);

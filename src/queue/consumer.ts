@@ -66,7 +66,7 @@ export interface ConsumerSettings {
   readonly log: Logger;
   /**
    * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
-   * `interrupted` by an outage or a refused account, `strained` because that was too much at a time. Attempts that are
+   * `interrupted` by what hits every request alike, `strained` because that was too much at a time. Attempts that are
    * spent are BullMQ's event `failed`.
    */
   readonly onSpared: (
@@ -75,7 +75,8 @@ export interface ConsumerSettings {
     why: 'held' | 'interrupted' | 'strained',
     error: unknown,
   ) => void;
-  readonly breaker: Breaker;
+  /** Of the host of VOD that the stage calls; absent when it calls none. */
+  readonly breaker?: Breaker | undefined;
   readonly leave: Leave;
   /** Absent while tracing is off. */
   readonly telemetry?: Telemetry | undefined;
@@ -123,11 +124,14 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     readonly settings: ConsumerSettings;
   }) {
     const { stage, queue, settings } = options;
+    const { breaker } = settings;
     const soonMs = (): number => settings.interruptionMs * (0.5 + Math.random());
     this.worker = new Worker(
       QUEUES[stage],
       async (job: Job, token: string | undefined) => {
         const jobId = job.id ?? '';
+        // Fetched before the worker was paused.
+        if (breaker?.isOut) return await giveBack(job, token);
         const data = await parseOrLeave(options.parse, job, token, settings.leave);
         const controller = new AbortController();
         const { signal } = controller;
@@ -137,10 +141,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           const { attemptsStarted: starts } = job;
           return await options.process(data, { restarted: starts > 1, starts, signal, save });
         } catch (error) {
-          if (signal.reason === SHUTDOWN) {
-            await job.moveToWait(token);
-            throw new WaitingError();
-          }
+          if (signal.reason === SHUTDOWN) return await giveBack(job, token);
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
           if (error instanceof NotYet) return await delay(job, error.waitMs, token);
@@ -156,9 +157,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           // Of what it throws then nothing is the job's fault; and should nobody else have it, its turn comes again.
           const lost = signal.reason === LOCK_LOST;
           const interrupted =
-            !lost &&
-            error instanceof VodError &&
-            (await settings.breaker.interrupted(jobId, error).catch(() => true));
+            !lost && error instanceof VodError && breaker?.interrupted(jobId, error) === true;
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
           if (lost || interrupted || isRedisError(error)) return await delay(job, soonMs(), token);
           const failure = failureOf(error);
@@ -170,10 +169,12 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
       },
       {
         ...workerOptions(settings),
+        autorun: !breaker?.isOut,
         concurrency: options.concurrency,
         settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
       },
     );
+    breaker?.follow(this.worker);
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
     // Somebody else may be at the job already: what this process still does for it is in vain.
     this.worker.on('lockRenewalFailed', (jobIds) => {
@@ -189,6 +190,12 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
   handBack(): void {
     for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
   }
+}
+
+/** For whoever is next; spends no attempt. @throws always, what BullMQ knows it by */
+async function giveBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 async function parseOrLeave<Data>(

@@ -1,5 +1,6 @@
 import { createCalls, type VodClientOptions } from './calls.ts';
 import { confirmParams, convertParams } from './params.ts';
+import { answeredCode } from './parse.ts';
 import { parseConvertReply } from './parse-convert.ts';
 import { parseConfirmReply, parsePullReply } from './parse-events.ts';
 import type { ConvertRequest, ConvertResult, PulledEvents } from './protocol.ts';
@@ -17,12 +18,17 @@ export interface VodApiClient {
   confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
   /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
   convertFile(request: ConvertRequest, signal?: AbortSignal): Promise<ConvertResult>;
+  /** As that of VodClient: ConvertVodFile, for a video that nobody has. */
+  checkKey(signal?: AbortSignal): Promise<string>;
   /** As that of VodClient. */
   close(): void;
 }
 
 /** Above the 5 s for which PullEvent is held. */
 const RESPONSE_MS = 10_000;
+
+/** No video's: no `fileId` begins with so many zeros. */
+const NOBODYS_FILE_ID = '0'.repeat(19);
 
 /** A client for one account. Throws UploaderError (INVALID_ENDPOINT). */
 export function createApiClient(options: VodClientOptions): VodApiClient {
@@ -38,6 +44,16 @@ export function createApiClient(options: VodClientOptions): VodApiClient {
     },
     convertFile: (request, signal) =>
       run({ action: 'ConvertVodFile', params: convertParams(request), parse: parseConvertReply }, signal),
+    checkKey: (signal) =>
+      run(
+        {
+          action: 'ConvertVodFile',
+          observedAs: 'check',
+          params: convertParams({ fileId: NOBODYS_FILE_ID }),
+          parse: (...reply) => answeredCode(() => parseConvertReply(...reply)),
+        },
+        signal,
+      ),
     close,
   };
 }

@@ -12,7 +12,8 @@ import { type TransportCode, transportMeaning } from './transport.ts';
 
 /** One finished request, for metrics. */
 export interface VodObservation {
-  readonly action: VodAction;
+  /** `check`: a request that only asked whether the key is right. */
+  readonly action: VodAction | 'check';
   readonly result: 'ok' | 'vod_error' | 'http_error' | 'network';
   /** Unless ok: the error's. */
   readonly code?: string;
@@ -59,7 +60,10 @@ export interface Call<T> {
   readonly action: VodAction;
   readonly params: Params;
   readonly body?: Uint8Array;
-  readonly parse: (text: string, redact: Redact) => T;
+  /** Default its action. */
+  readonly observedAs?: 'check';
+  /** @param aheadMs how far this machine's clock is ahead of the service's, where that is known */
+  readonly parse: (text: string, redact: Redact, aheadMs?: number) => T;
 }
 
 /** The way of every call to VOD: a free connection, credentials, a signature, one request, its reply. */
@@ -88,8 +92,9 @@ export function createCalls(options: VodClientOptions): Calls {
   });
   const slots = createSlots(connections);
 
-  function observe(action: VodAction, startedAt: number, error?: unknown): void {
+  function observe({ action: own, observedAs }: Call<unknown>, startedAt: number, error?: unknown): void {
     const durationMs = performance.now() - startedAt;
+    const action = observedAs ?? own;
     try {
       options.onRequest?.({ action, durationMs, ...outcomeOf(error) });
     } catch {
@@ -132,18 +137,18 @@ export function createCalls(options: VodClientOptions): Calls {
     const { url, redact } = signed(call, await credentialsFor(action));
     const startedAt = performance.now();
     try {
-      const text = await exchange.send({
+      const { text, dateMs } = await exchange.send({
         action,
         url,
         redact,
         signal,
         ...(body === undefined ? {} : { body }),
       });
-      const result = call.parse(text, redact);
-      observe(action, startedAt);
+      const result = call.parse(text, redact, dateMs === undefined ? undefined : clock() - dateMs);
+      observe(call, startedAt);
       return result;
     } catch (error) {
-      observe(action, startedAt, error);
+      observe(call, startedAt, error);
       throw error;
     }
   }

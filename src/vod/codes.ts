@@ -1,11 +1,17 @@
-import type { FailureKind, FailureReason } from './errors.ts';
+import type { FailureKind, FailureReason, Trouble } from './errors.ts';
 import type { VodAction } from './protocol.ts';
 
 /** What a code of the service means and what becomes of the call. `by-can-retry`: 1 is retryable, all else permanent. */
 export interface CodeMeaning {
   readonly what: string;
   readonly kind: FailureKind | 'by-can-retry';
+  /** Instead of permanent, where `by-can-retry` comes to that. */
+  readonly otherwise?: FailureKind;
   readonly reason: FailureReason;
+  /** Unless the kind says it. */
+  readonly trouble?: Trouble;
+  /** Whether a wrong clock of this machine can be the cause. */
+  readonly byClock?: true;
   /** What a person can do about it. */
   readonly advice?: string;
   /** Only for quota: how long to hold every call of the action, in ms. */
@@ -20,11 +26,26 @@ export interface CodeMeaning {
 export const QUOTA_HOLD_MS = 15_000;
 
 const SOMEBODY_MUST_LOOK = 'The same request would be refused again.';
+const CHECK_KEY = 'Check VOD_SECRET_ID and VOD_SECRET_KEY; every other call will be refused as well.';
+const CHECK_CLOCK = "If it persists, check this machine's clock: it must be within 2 hours of the service's.";
 
 /** The service's error table, code by code. Ranges that it names as a whole are in `CODE_RANGES`. */
 export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
-  '-10001': { what: 'common parameters rejected', kind: 'by-can-retry', reason: 'vod' },
-  '-10002': { what: 'signature rejected', kind: 'by-can-retry', reason: 'signature' },
+  '-10001': {
+    what: 'common parameters rejected',
+    kind: 'by-can-retry',
+    otherwise: 'account',
+    reason: 'vod',
+    byClock: true,
+    advice: 'Check VOD_SECRET_ID and VOD_REGION, which every call has.',
+  },
+  '-10002': {
+    what: 'signature rejected',
+    kind: 'by-can-retry',
+    otherwise: 'account',
+    reason: 'signature',
+    advice: CHECK_KEY,
+  },
   '-10003': { what: 'protocol parameters rejected', kind: 'by-can-retry', reason: 'vod' },
   '-10004': { what: "writing the service's cache failed", kind: 'by-can-retry', reason: 'vod' },
   '-10005': { what: "reading the service's cache failed", kind: 'by-can-retry', reason: 'vod' },
@@ -34,13 +55,14 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
     what: 'authentication failed',
     kind: 'account',
     reason: 'signature',
-    advice: 'Check VOD_SECRET_ID and VOD_SECRET_KEY; every other call will be refused as well.',
+    advice: CHECK_KEY,
   },
   '4200': {
     what: 'request expired',
     kind: 'resign',
     reason: 'signature',
-    advice: "If it persists, check this machine's clock: it must be within 2 hours of the service's.",
+    byClock: true,
+    advice: CHECK_CLOCK,
   },
   '4300': {
     what: 'access denied',
@@ -60,7 +82,8 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
     what: 'replayed request (Nonce or Timestamp)',
     kind: 'resign',
     reason: 'signature',
-    advice: "If it persists, check this machine's clock: it must be within 2 hours of the service's.",
+    byClock: true,
+    advice: CHECK_CLOCK,
   },
   '4600': { what: 'unsupported protocol', kind: 'permanent', reason: 'vod', advice: 'Check VOD_ENDPOINT.' },
   '5100': { what: 'operation failed, try later', kind: 'retryable', reason: 'vod' },
@@ -71,7 +94,7 @@ export const CODE_MEANINGS: Readonly<Record<string, CodeMeaning>> = {
     reason: 'vod',
     advice: 'Check VOD_ENDPOINT: each API has its own host (uploads: vod2.qcloud.com).',
   },
-  '6200': { what: 'under maintenance', kind: 'retryable', reason: 'vod' },
+  '6200': { what: 'under maintenance', kind: 'retryable', reason: 'vod', trouble: 'outage' },
 };
 
 /**

@@ -1,5 +1,6 @@
 import { UploaderError } from '../errors.ts';
-import { API_CODE_MEANINGS, CODE_MEANINGS, codeMeaning } from './codes.ts';
+import { formatSpan } from '../format.ts';
+import { API_CODE_MEANINGS, CODE_MEANINGS, type CodeMeaning, codeMeaning, QUOTA_HOLD_MS } from './codes.ts';
 import type { VodAction } from './protocol.ts';
 import { cleanText } from './text.ts';
 import { TRANSPORT_MEANINGS, type TransportCode, transportMeaning } from './transport.ts';
@@ -11,8 +12,20 @@ import { TRANSPORT_MEANINGS, type TransportCode, transportMeaning } from './tran
  * - quota: the account's quota is used up; hold every call of this action for `holdMs`.
  * - account: the credentials or rights are refused; every other call would be as well. Permanent for this call.
  * - resign: the signature was too old or seen before; sign anew and retry.
+ * - clock: this machine's clock is off, so the signature has the wrong time; the call can succeed when that is mended.
  */
-export type FailureKind = 'retryable' | 'permanent' | 'quota' | 'account' | 'resign';
+export type FailureKind = 'retryable' | 'permanent' | 'quota' | 'account' | 'resign' | 'clock';
+
+/**
+ * What a failed call says of all others:
+ * - outage: the service does not answer.
+ * - blocked: something else answers in its place, such as a firewall, a proxy or a page that tells of maintenance. It
+ *   may be about the one request only.
+ * - account: the service refuses this account, or this key.
+ * - clock: it refuses what is signed by this machine's clock.
+ */
+export const TROUBLES = ['outage', 'blocked', 'account', 'clock'] as const;
+export type Trouble = (typeof TROUBLES)[number];
 
 /** Why a retry happens, as the metric `vod_retries_total` names it. */
 export type FailureReason = 'vod' | 'quota' | 'http_5xx' | 'timeout' | 'network' | 'signature';
@@ -26,7 +39,9 @@ export interface VodErrorFields {
   readonly kind: FailureKind;
   readonly reason: FailureReason;
   readonly canRetry?: 0 | 1 | undefined;
+  readonly trouble?: Trouble | undefined;
   readonly holdMs?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
   readonly outcomeUnknown?: boolean;
   readonly strained?: boolean;
   readonly cause?: unknown;
@@ -39,8 +54,12 @@ export class VodError extends UploaderError {
   readonly reason: FailureReason;
   /** As the service said it. */
   readonly canRetry: 0 | 1 | undefined;
+  /** Absent when it is about this call only. */
+  readonly trouble: Trouble | undefined;
   /** Only with kind `quota`: how long to hold every call of this action, in ms. */
   readonly holdMs: number | undefined;
+  /** When there was no answer: how long to wait before the next call, in ms, as far as HTTP says. */
+  readonly retryAfterMs: number | undefined;
   /** No answer came and the request may have been sent: it may have taken effect. */
   readonly outcomeUnknown: boolean;
   /** It timed out while the line moved, for other requests or for itself: too much at a time, and no outage. */
@@ -48,14 +67,16 @@ export class VodError extends UploaderError {
 
   constructor(message: string, fields: VodErrorFields) {
     super(fields.code, message, {
-      retryable: fields.kind === 'retryable' || fields.kind === 'resign' || fields.kind === 'quota',
+      retryable: fields.kind !== 'permanent' && fields.kind !== 'account',
       ...('cause' in fields ? { cause: fields.cause } : {}),
     });
     this.action = fields.action;
     this.kind = fields.kind;
     this.reason = fields.reason;
     this.canRetry = fields.canRetry;
+    this.trouble = fields.trouble;
     this.holdMs = fields.holdMs;
+    this.retryAfterMs = fields.retryAfterMs;
     this.outcomeUnknown = fields.outcomeUnknown ?? false;
     this.strained = fields.strained ?? false;
   }
@@ -73,9 +94,19 @@ export interface Refusal {
   readonly canRetry?: 0 | 1 | undefined;
 }
 
-/** The error for a refusal, classified by the service's error table. */
-export function refusalError(action: VodAction, refusal: Refusal): VodError {
-  const { kind, reason, what, advice, holdMs } = codeMeaning(refusal.code, action);
+/** A clock that is off by less may be the line's doing, and bothers nobody. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * The error for a refusal, classified by the service's error table.
+ * @param aheadMs how far this machine's clock is ahead of the service's, where that is known
+ */
+export function refusalError(action: VodAction, refusal: Refusal, aheadMs = 0): VodError {
+  const meaning = codeMeaning(refusal.code, action);
+  const { reason, what, holdMs } = meaning;
+  const isClock = meaning.byClock === true && Math.abs(aheadMs) > CLOCK_TOLERANCE_MS;
+  const kind = isClock ? 'clock' : kindOf(meaning, refusal.canRetry);
+  const advice = isClock ? clockAdvice(aheadMs) : meaning.advice;
   const words = [refusal.codeDesc, refusal.message]
     .filter((word) => word !== undefined && word !== '')
     .join(': ');
@@ -85,11 +116,22 @@ export function refusalError(action: VodAction, refusal: Refusal): VodError {
   return new VodError(advice === undefined ? message : `${message} ${advice}`, {
     action,
     code: String(refusal.code),
-    kind: kind !== 'by-can-retry' ? kind : refusal.canRetry === 1 ? 'retryable' : 'permanent',
+    kind,
     reason,
     canRetry: refusal.canRetry,
+    trouble: kind === 'account' || kind === 'clock' ? kind : meaning.trouble,
     holdMs,
   });
+}
+
+function kindOf({ kind, otherwise = 'permanent' }: CodeMeaning, canRetry: 0 | 1 | undefined): FailureKind {
+  if (kind !== 'by-can-retry') return kind;
+  return canRetry === 1 ? 'retryable' : otherwise;
+}
+
+function clockAdvice(aheadMs: number): string {
+  const span = formatSpan(Math.abs(aheadMs));
+  return `This machine's clock is ${span} ${aheadMs > 0 ? 'ahead of' : 'behind'} VOD's: set it (NTP).`;
 }
 
 export interface TransportFailure {
@@ -100,6 +142,8 @@ export interface TransportFailure {
   readonly strained?: boolean;
   /** What happened, more exactly than the code; redacted. */
   readonly detail?: string;
+  /** What the header Retry-After asks for, in ms. */
+  readonly retryAfterMs?: number | undefined;
   /** Without secrets: never an error of the HTTP client itself, which carries the signed URL. */
   readonly cause?: unknown;
 }
@@ -107,29 +151,38 @@ export interface TransportFailure {
 const STRAIN_ADVICE =
   'If it persists, the line takes less at a time: lower PART_CONCURRENCY, or let it be a range such as 1-8.';
 
-/** The error for a call without an answer. Always retryable: no reply at all is not an answer. */
+/** The error for a call without an answer, classified by the table of transport failures. */
 export function transportError(action: VodAction, failure: TransportFailure): VodTransportError {
-  const { reason, what, advice: usual } = transportMeaning(failure.code);
+  const { kind = 'retryable', reason, trouble, what, advice: usual } = transportMeaning(failure.code);
+  const { retryAfterMs } = failure;
   const advice = failure.strained ? STRAIN_ADVICE : usual;
   const detail = failure.detail ?? what;
   const message = `${action} got no answer (${failure.code}): ${cleanText(detail, SERVICE_MESSAGE_MAX_LENGTH)}.`;
   return new VodTransportError(advice === undefined ? message : `${message} ${advice}`, {
     action,
     code: failure.code,
-    kind: 'retryable',
+    kind,
     reason,
+    trouble,
+    holdMs: kind === 'quota' ? (retryAfterMs ?? QUOTA_HOLD_MS) : undefined,
+    retryAfterMs,
     outcomeUnknown: failure.outcomeUnknown,
     ...(failure.strained !== undefined && { strained: failure.strained }),
     ...('cause' in failure ? { cause: failure.cause } : {}),
   });
 }
 
+const UNLABELLED: readonly string[] = [
+  'HTTP_too_large',
+  'HTTP_other',
+] satisfies (keyof typeof TRANSPORT_MEANINGS)[];
+
 /** Every value of the label `code` of a metric, besides `other`. */
 export const DOCUMENTED_CODE_LABELS: readonly string[] = [
   ...Object.keys(CODE_MEANINGS),
   ...Object.keys(API_CODE_MEANINGS),
   '5xxx',
-  ...Object.keys(TRANSPORT_MEANINGS).filter((code) => code !== 'HTTP_other'),
+  ...Object.keys(TRANSPORT_MEANINGS).filter((code) => !UNLABELLED.includes(code)),
 ];
 
 /**

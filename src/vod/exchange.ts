@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import got, { type Got } from 'got';
+import { httpDateMs } from '../retry-after.ts';
 import { transportError, type VodTransportError } from './errors.ts';
 import { cleanCause, failureOf, type Progress, statusFailure } from './failure.ts';
 import { Line } from './line.ts';
@@ -24,10 +25,17 @@ interface Outgoing {
   readonly redact: Redact;
 }
 
+/** What came back. */
+interface Incoming {
+  readonly text: string;
+  /** When it was sent by the sender's own clock, in ms since 1970, to the second. */
+  readonly dateMs: number | undefined;
+}
+
 /** Sends requests, each once, and gives the text of the reply; knows HTTP and no codes. */
 interface Exchange {
   /** Throws VodTransportError only. */
-  send(request: Outgoing): Promise<string>;
+  send(request: Outgoing): Promise<Incoming>;
   /** Ends idle sockets; requests in flight go on. */
   close(): void;
 }
@@ -67,7 +75,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
     request: Outgoing,
     progress: Progress,
     { watch, stop }: { readonly watch: RequestWatch; readonly stop: AbortController },
-  ): Promise<{ status: number; location?: string; text: string }> {
+  ): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string }> {
     const { url, body, signal } = request;
     const abort = (): void => stop.abort();
     signal?.addEventListener('abort', abort, { once: true });
@@ -107,12 +115,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
         stop.abort();
       });
       const response = await pending;
-      const { location } = response.headers;
-      return {
-        status: response.statusCode,
-        text: response.body as string,
-        ...(location === undefined ? {} : { location }),
-      };
+      const { statusCode: status, headers } = response;
+      return { status, headers, text: response.body as string };
     } finally {
       watch.end();
       signal?.removeEventListener('abort', abort);
@@ -122,12 +126,18 @@ export function createExchange(options: ExchangeOptions): Exchange {
   function failed(
     { action, url, redact }: Outgoing,
     progress: Progress,
-    failure: { code: TransportCode; detail: string; strained?: boolean },
+    failure: {
+      code: TransportCode;
+      detail: string;
+      strained?: boolean;
+      retryAfterMs?: number | undefined;
+    },
     cause?: Error,
   ): VodTransportError {
     const { code, detail, strained = false } = failure;
     return transportError(action, {
       code,
+      retryAfterMs: failure.retryAfterMs,
       detail: redact(`${detail}${strained ? ', while the line moved' : ''}; endpoint ${url.host}`),
       outcomeUnknown: progress.sent,
       strained,
@@ -158,10 +168,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
         throw failed(request, progress, { ...failure, strained }, cleanCause(error, request.redact));
       }
       if (reply.status < 200 || reply.status > 299) {
-        throw failed(request, progress, statusFailure(reply.status, reply.location));
+        throw failed(request, progress, statusFailure(reply.status, reply.headers, Date.now()));
       }
       watch.answered();
-      return reply.text;
+      return { text: reply.text, dateMs: httpDateMs(reply.headers.date) };
     },
     close() {
       for (const agent of [agents.http, agents.https]) {

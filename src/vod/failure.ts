@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { TimeoutError } from 'got';
+import { retryAfterMs } from '../retry-after.ts';
 import type { Redact } from './text.ts';
 import { classifyNodeCode, type TransportCode } from './transport.ts';
 
@@ -56,10 +58,15 @@ export function failureOf(
   return { code, detail: nodeCode === undefined ? what : `${what} (${nodeCode})` };
 }
 
+/** Whoever answers by HTTP may ask for no longer pause. */
+const LONGEST_RETRY_AFTER_MS = 300_000;
+
 export function statusFailure(
   status: number,
-  location: string | undefined,
-): { code: TransportCode; detail: string } {
+  headers: Pick<IncomingHttpHeaders, 'location' | 'date' | 'retry-after'>,
+  nowMs: number,
+): { code: TransportCode; detail: string; retryAfterMs?: number | undefined } {
+  const { location } = headers;
   if (status >= 300 && status < 400 && location !== undefined) {
     // Without its query: a redirect often repeats the signed one.
     const target = location.replace(/[?#].*$/s, '');
@@ -68,5 +75,9 @@ export function statusFailure(
       detail: `HTTP ${status} redirects to ${target}; redirects are never followed`,
     };
   }
-  return { code: `HTTP_${status}`, detail: `HTTP ${status} instead of a reply` };
+  return {
+    code: `HTTP_${status}`,
+    detail: `HTTP ${status} instead of a reply`,
+    retryAfterMs: retryAfterMs(headers, { nowMs, mostMs: LONGEST_RETRY_AFTER_MS }),
+  };
 }

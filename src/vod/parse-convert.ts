@@ -7,8 +7,8 @@ const text = z.string().min(1).max(256).optional().catch(undefined);
 const convertedSchema = z.object({ vodTaskId: text });
 
 /** The reply to ConvertVodFile. Throws as `parseInitReply` does. */
-export function parseConvertReply(text: string, redact: Redact = asIs): ConvertResult {
-  const reply: Reply = { action: 'ConvertVodFile', text, redact };
+export function parseConvertReply(text: string, redact: Redact = asIs, aheadMs?: number): ConvertResult {
+  const reply: Reply = { action: 'ConvertVodFile', text, redact, aheadMs };
   const { vodTaskId } = checked(reply, convertedSchema, open(reply, [0]).fields);
   return vodTaskId === undefined ? {} : { vodTaskId };
 }

@@ -21,8 +21,8 @@ const entrySchema = z.object({
  * The reply to PullEvent, entry by entry: one that makes no sense is left out, and keeps no other from being taken. Throws
  * as `parseInitReply` does.
  */
-export function parsePullReply(text: string, redact: Redact = asIs): PulledEvents {
-  const reply: Reply = { action: 'PullEvent', text, redact };
+export function parsePullReply(text: string, redact: Redact = asIs, aheadMs?: number): PulledEvents {
+  const reply: Reply = { action: 'PullEvent', text, redact, aheadMs };
   const { eventList } = checked(reply, pulledSchema, open(reply, [0]).fields);
   const entries = eventList.flatMap((entry) => entrySchema.safeParse(entry).data ?? []);
   const events = entries.map(({ msgHandle, eventContent }) => ({
@@ -33,8 +33,8 @@ export function parsePullReply(text: string, redact: Redact = asIs): PulledEvent
 }
 
 /** The reply to ConfirmEvent. Throws as `parseInitReply` does. */
-export function parseConfirmReply(text: string, redact: Redact = asIs): void {
-  open({ action: 'ConfirmEvent', text, redact }, [0]);
+export function parseConfirmReply(text: string, redact: Redact = asIs, aheadMs?: number): void {
+  open({ action: 'ConfirmEvent', text, redact, aheadMs }, [0]);
 }
 
 /** The document's example has an object; JSON in a text says the same. What is neither is passed on as it came. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Refusal, refusalError, transportError } from './errors.ts';
+import { type Refusal, refusalError, transportError, VodError, VodTransportError } from './errors.ts';
 import { fileIdSchema } from './file-id.ts';
 import {
   type FinishResult,
@@ -58,6 +58,8 @@ export interface Reply {
   readonly action: VodAction;
   readonly text: string;
   readonly redact: Redact;
+  /** How far this machine's clock is ahead of the service's, in ms, where that is known. */
+  readonly aheadMs?: number | undefined;
 }
 
 function malformed({ action, text, redact }: Reply, problem: string): Error {
@@ -89,7 +91,7 @@ export function open(reply: Reply, accepted: readonly number[]): { code: number;
   const said = (text: string | undefined) =>
     text === undefined ? undefined : reply.redact(text.slice(0, 4096));
   const refusal: Refusal = { code, message: said(message), codeDesc: said(codeDesc), canRetry };
-  throw refusalError(reply.action, refusal);
+  throw refusalError(reply.action, refusal, reply.aheadMs);
 }
 
 /**
@@ -123,8 +125,8 @@ function md5(value: unknown): string | undefined {
 export const asIs: Redact = (text) => text;
 
 /** The reply to InitUpload. Throws VodError for a refusal, VodTransportError (MALFORMED_REPLY) for anything unexpected. */
-export function parseInitReply(text: string, redact: Redact = asIs): InitResult {
-  const reply: Reply = { action: 'InitUpload', text, redact };
+export function parseInitReply(text: string, redact: Redact = asIs, aheadMs?: number): InitResult {
+  const reply: Reply = { action: 'InitUpload', text, redact, aheadMs };
   const { code, fields } = open(reply, [0, 1, 2]);
   if (code === 0) return { kind: 'created' };
   if (code === 2) return { kind: 'exists', ...checked(reply, finishedSchema, fields) };
@@ -136,12 +138,28 @@ export function parseInitReply(text: string, redact: Redact = asIs): InitResult 
 }
 
 /** The reply to UploadPart. Throws as `parseInitReply` does. */
-export function parsePartReply(text: string, redact: Redact = asIs): void {
-  open({ action: 'UploadPart', text, redact }, [0]);
+export function parsePartReply(text: string, redact: Redact = asIs, aheadMs?: number): void {
+  open({ action: 'UploadPart', text, redact, aheadMs }, [0]);
+}
+
+/**
+ * Reads the reply to a request that only asks whether the key is right.
+ * @returns the code that the service answered with, whatever it says of the request. Throws as `parseInitReply` does when
+ *   it refuses the account, the clock or the age of the signature, or does not answer.
+ */
+export function answeredCode(parse: () => unknown): string {
+  try {
+    parse();
+    return '0';
+  } catch (error) {
+    if (!(error instanceof VodError) || error instanceof VodTransportError) throw error;
+    if (error.trouble !== undefined || error.kind === 'resign') throw error;
+    return error.code;
+  }
 }
 
 /** The reply to FinishUpload. Throws as `parseInitReply` does. */
-export function parseFinishReply(text: string, redact: Redact = asIs): FinishResult {
-  const reply: Reply = { action: 'FinishUpload', text, redact };
+export function parseFinishReply(text: string, redact: Redact = asIs, aheadMs?: number): FinishResult {
+  const reply: Reply = { action: 'FinishUpload', text, redact, aheadMs };
   return checked(reply, finishedSchema, open(reply, [0]).fields);
 }

@@ -1,7 +1,5 @@
 /** The time between two attempts doubles up to this. */
 const LONGEST_MS = 3_600_000;
-/** A receiver may ask for no longer pause. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** Times differ by so much, one way or the other, so that those that failed together don't come together. */
 const JITTER = 0.2;
 
@@ -29,11 +27,4 @@ export function webhookAttempts(hours: number, baseMs: number): number {
   let attempts = 1;
   for (let ms = 0; ms < hours * 3_600_000; attempts++) ms += delayMs(attempts, baseMs);
   return attempts;
-}
-
-/** What a header Retry-After asks for, in seconds or as a date, within bounds; undefined when it makes no sense. */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
-  return Number.isNaN(ms) ? undefined : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
 }

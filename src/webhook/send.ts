@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import { retryAfterMs } from '../retry-after.ts';
 import { classifyNodeCode } from '../vod/transport.ts';
 import { type PrivateAddressError, publicLookup } from './address.ts';
 import { WebhookError } from './errors.ts';
 import type { WebhookPayload } from './payload.ts';
-import { retryAfterMs } from './retry.ts';
 import { sign } from './signature.ts';
 import { receiverProblem, shownUrl } from './url.ts';
 
@@ -13,6 +13,8 @@ const TIMEOUT_MS = 10_000;
 /** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
 const MOST_REPLY_BYTES = 64 * 1024;
 const IDLE_SOCKET_MS = 15_000;
+/** A receiver may ask for no longer pause. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 export interface WebhookSenderOptions {
   /** Of each receiver. */
@@ -143,6 +145,6 @@ function refusal(
   }
   return new WebhookError(`WEBHOOK_HTTP_${statusCode}`, `${origin} answered ${statusCode}`, {
     retryable: true,
-    retryAfterMs: retryAfterMs(headers['retry-after'], Date.now()),
+    retryAfterMs: retryAfterMs(headers, { nowMs: Date.now(), mostMs: LONGEST_RETRY_AFTER_MS }),
   });
 }

@@ -164,6 +164,8 @@ async function runSchedule(
         return await rig.end(trouble.slot, 'SIGTERM', trouble.downMs);
       case 'worker frozen':
         return await rig.freeze(trouble.slot, trouble.forMs);
+      case 'worker with a wrong key':
+        return await rig.mistake(trouble.slot, trouble.forMs);
       case 'Redis killed':
         return await redis.take(() => rig.killRedis(trouble.forMs));
       case 'Redis frozen':

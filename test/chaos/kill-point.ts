@@ -97,17 +97,19 @@ export class KillPoint {
   }
 }
 
-/** The action of the request that begins with these bytes. */
+/** The action of the request that begins with these bytes; `check` when it only asks whether its key is taken. */
 export function vodAction(bytes: Buffer): string | undefined {
-  return /^(?:GET|POST) \S*[?&]Action=(\w+)/.exec(bytes.toString('latin1', 0, 4096))?.[1];
+  const [, query = '', action] =
+    /^(?:GET|POST) (\S*[?&]Action=(\w+)\S*)/.exec(bytes.toString('latin1', 0, 4096)) ?? [];
+  return action === 'UploadPart' && query.includes('&dataSize=0&') ? 'check' : action;
 }
 
-/** What a command is about; undefined for the regular look for stalled jobs, which is no step of an upload. */
+/** What a command is about; undefined for what is regularly looked at, stalled jobs and holds, which is no step of an upload. */
 function redisLabel(command: Buffer): string | undefined {
   const [name = '', ...words] = wordsOf(command);
   // EVALSHA sha numkeys key …
   const key = words.find((word) => word.startsWith('{')) ?? '';
   const [, queue = '', ...rest] = key.split(':');
-  if (rest[0] === 'stalled') return undefined;
+  if (rest[0] === 'stalled' || /^vod-(hold|api-hold|accounts)$/.test(queue)) return undefined;
   return `${name.toLowerCase()} ${queue}${rest.length > 0 ? `:${rest.join(':')}` : ''}`;
 }

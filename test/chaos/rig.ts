@@ -12,6 +12,8 @@ import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
 /** A worker that was told to stop and is not gone by then never will be. */
 const STOP_MS = 120_000;
 
+const WRONG_KEY = 'another0key0than0the0accounts';
+
 /** What the receiver of webhooks answers, in turn. */
 const BROKEN: readonly Answer[] = [
   204,
@@ -106,6 +108,19 @@ export class Rig {
     });
   }
 
+  /** Has a worker with a wrong key in a slot for a while. */
+  async mistake(index: number, forMs: number): Promise<boolean> {
+    return await this.#alone(index, async (slot) => {
+      await this.#endWorker(slot, 'SIGTERM');
+      if (this.#closing) return;
+      slot.worker = this.#spawn(slot.stages, { VOD_SECRET_KEY: WRONG_KEY });
+      await pause(forMs);
+      await this.#endWorker(slot, 'SIGTERM');
+      if (this.#closing) return;
+      slot.worker = this.#spawn(slot.stages);
+    });
+  }
+
   /** Stops a slot's worker from running, past its locks. */
   async freeze(index: number, forMs: number): Promise<boolean> {
     return await this.#alone(index, async ({ worker }) => {
@@ -185,7 +200,7 @@ export class Rig {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  #spawn(stages: string | undefined): WorkerProcess {
+  #spawn(stages: string | undefined, env: Readonly<Record<string, string>> = {}): WorkerProcess {
     const endpoint = this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`);
     const args = ['workers/main.ts', ...(stages === undefined ? [] : ['--stages', stages])];
     return new WorkerProcess(args, {
@@ -206,6 +221,7 @@ export class Rig {
       WEBHOOK_URL: this.receiver.url,
       WEBHOOK_SECRETS: WEBHOOK_SECRET,
       WEBHOOK_ALLOW_PRIVATE: '1',
+      ...env,
     });
   }
 

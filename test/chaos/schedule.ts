@@ -18,6 +18,8 @@ export type Trouble =
   | { readonly kind: 'worker killed'; readonly slot: number; readonly downMs: number }
   | { readonly kind: 'worker terminated'; readonly slot: number; readonly downMs: number }
   | { readonly kind: 'worker frozen'; readonly slot: number; readonly forMs: number }
+  /** It takes the place of a slot's worker. */
+  | { readonly kind: 'worker with a wrong key'; readonly slot: number; readonly forMs: number }
   | { readonly kind: 'Redis killed'; readonly forMs: number }
   | { readonly kind: 'Redis frozen'; readonly forMs: number }
   | { readonly kind: 'Redis refuses'; readonly forMs: number }
@@ -53,6 +55,8 @@ function vod(effect: (random: Random) => Fault['effect'], actions = ACTIONS): Dr
 
 const slot = (random: Random): number => random.between(0, WORKER_SLOTS.length - 1);
 const when = (random: Random): 'before' | 'after' => random.pick(['before', 'after']);
+/** As a machine sees it whose clock is years ahead. */
+const LONG_AGO = { Date: 'Tue, 01 Jan 2019 00:00:00 GMT' };
 const RETRYABLE_CODES = [-10001, -10002, -10003, -10004, -10005, -10006, 5100, 6000, 6200];
 
 /** Hits often, soon over. */
@@ -74,6 +78,11 @@ const QUICK: readonly Draw[] = [
     slot: slot(random),
     forMs: random.between(LOCK_MS * 1.5, LOCK_MS * 2),
   }),
+  (random) => ({
+    kind: 'worker with a wrong key',
+    slot: slot(random),
+    forMs: random.between(2000, 4000),
+  }),
   ...repeat(2, () => ({ kind: 'Redis connections cut' })),
   (random) => ({ kind: 'Redis refuses', forMs: random.between(300, 2000) }),
   ...repeat(2, () => ({ kind: 'VOD connections cut' })),
@@ -88,6 +97,7 @@ const QUICK: readonly Draw[] = [
     vod((random) => ({ kind: 'code', code: random.pick(RETRYABLE_CODES), canRetry: 1 })),
   ),
   vod(() => ({ kind: 'code', code: 4500, canRetry: 0 })),
+  vod(() => ({ kind: 'code', code: 4500, canRetry: 0, headers: LONG_AGO })),
   // The account is refused, and then it isn't.
   vod((random) => ({ kind: 'code', code: random.pick([4100, 4300]), canRetry: 0 })),
   ...repeat(
@@ -172,6 +182,7 @@ export function nameOf(trouble: Trouble): string {
   const { effect } = trouble.fault;
   switch (effect.kind) {
     case 'code':
+      if (effect.headers !== undefined) return `VOD code ${effect.code}, for a wrong clock`;
       return effect.canRetry === 1 ? 'VOD code, canRetry 1' : `VOD code ${effect.code}`;
     case 'http':
       return `VOD HTTP 5xx ${effect.when ?? 'before'} effect`;

@@ -24,6 +24,16 @@ const LASTING = new Set([
   'limiter',
   'stalled-check',
 ]);
+/** Kinds of keys beside the queues; a hold itself does not expire, and none may be left. */
+const EXPIRING = new Set([
+  'vod-sha1',
+  'vod-file',
+  'vod-rate',
+  'vod-sender',
+  'vod-hold',
+  'vod-api-hold',
+  'vod-accounts',
+]);
 /** Where consumers of events stand, and which process is one. */
 const CONSUMER_KEYS = /^vod-consumer(-lease)?$/;
 
@@ -180,12 +190,12 @@ export async function checkRedis(
 }
 
 /**
- * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, or a content that VOD has. Such a
- * key may also go between the scan that named it and the look at it.
+ * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, a content that VOD has, or which
+ * worker was answered, and for which account. Such a key may also go between the scan that named it and the look at it.
  */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');
-  if (!['vod-sha1', 'vod-file', 'vod-rate', 'vod-sender'].includes(kind)) return false;
+  if (!EXPIRING.has(kind)) return false;
   const sender = kind === 'vod-sender' ? await redis.get(key) : null;
   const isKept = (await redis.pttl(key)) === -1;
   // Any other sender would be an upload that has ended and still keeps others waiting.

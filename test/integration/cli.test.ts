@@ -180,7 +180,7 @@ describe('add --wait', () => {
     await video('refused.mp4');
     await control.inject({
       action: 'InitUpload',
-      effect: { kind: 'code', code: -10_001, canRetry: 0, message: 'no such class' },
+      effect: { kind: 'code', code: -10_003, canRetry: 0, message: 'no such class' },
     });
     const { exitCode, records, record, stderr } = await json(['add', 'refused.mp4', '--wait']);
     expect(exitCode).toBe(1);
@@ -188,9 +188,9 @@ describe('add --wait', () => {
     expect(record).toMatchObject({
       outcome: 'failed',
       fileId: null,
-      error: { code: '-10001', message: expect.stringContaining('no such class'), retryable: false },
+      error: { code: '-10003', message: expect.stringContaining('no such class'), retryable: false },
     });
-    expect(stderr).toMatch(/^vod-upload: refused\.mp4 failed: .*no such class.* \[-10001\]\n/);
+    expect(stderr).toMatch(/^vod-upload: refused\.mp4 failed: .*no such class.* \[-10003\]\n/);
     const [listed, status] = await Promise.all([
       json(['list', '--state', 'failed']),
       run(['status', record.id]),

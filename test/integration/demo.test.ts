@@ -106,7 +106,7 @@ test('a worker that dies ends it, with what the worker said last', async () => {
   globalThis.process.kill(Number(worker?.[1]), 'SIGKILL');
   const { exitCode, stdout, stderr } = await process.ended;
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-  expect(stderr).toMatch(/vod-upload: vod-upload worker ended \(SIGKILL\)\n +.*worker is ready/);
+  expect(stderr).toMatch(/vod-upload: vod-upload worker ended \(SIGKILL\)\n( +.*\n)* +.*worker is ready/);
   await expectNothingLeft();
 });
 

@@ -164,7 +164,9 @@ test('a new key in a file is used without a restart', async () => {
   const env = { VOD_SECRET_KEY: '', VOD_SECRET_KEY_FILE: keyFile, LOG_LEVEL: 'trace' };
   const running = await world().worker(env).ready();
   await world().uploads.add({ source: await source('too-early.mp4', 10) });
-  await expect.poll(() => stats().requests.InitUpload.byResult).toMatchObject({ '4100': expect.any(Number) });
+  await expect
+    .poll(() => stats().requests.strayPart.byResult)
+    .toMatchObject({ '-10002': expect.any(Number) });
   await writeFile(`${keyFile}.new`, `${SECRET_KEY}\n`);
   await rename(`${keyFile}.new`, keyFile);
   const upload = await world().uploads.add({ source: await source('after.mp4', 2 * MIB) });

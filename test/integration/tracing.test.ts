@@ -140,7 +140,8 @@ test('an upload that fails is an error; no secret is in any span', async () => {
     { kind: 'http', status: 403 },
     { kind: 'code', code: -10006, canRetry: 0, message: 'bad size' },
   ] as const;
-  for (const effect of effects) inject({ effect });
+  // Not of the request that finds out whether the key is taken.
+  for (const effect of effects) inject({ action: 'InitUpload', effect });
   const files = await Promise.all([1, 2, 3, 4].map((number) => source(`failing-${number}.mp4`, MIB)));
   expect((await add([...files, '--wait'], tracing())).exitCode).toBe(1);
   await stopped(worker);

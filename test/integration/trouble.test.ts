@@ -110,7 +110,7 @@ describe('permanent faults', () => {
     // It is the account's trouble, not the upload's: see the tests of holds.
     await worker.line(({ msg }) => String(msg).startsWith('account refused'));
     expect((await upload.status()).progress.hold).toMatchObject({
-      code: '4100',
+      code: '-10002',
       message: expect.stringContaining('VOD_SECRET_KEY'),
     });
     await worker.end('SIGTERM');
@@ -121,7 +121,7 @@ describe('permanent faults', () => {
       expect(worker.output).not.toContain(secret);
       expect(stored.join('')).not.toContain(secret);
     }
-    expect(worker.output).toContain('4100');
+    expect(worker.output).toContain('-10002');
   });
 
   it('a file that changes while it is sent fails that upload, and never becomes a video', async () => {

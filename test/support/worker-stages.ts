@@ -22,7 +22,7 @@ export interface WorkerStages {
   readonly metrics: Metrics;
   /** What it has logged. */
   readonly lines: readonly LogLine[];
-  /** Every hold that it has opened or seen. */
+  /** Every hold that it has opened or seen, and every time that it was out by itself. */
   readonly holds: readonly Hold[];
 }
 
@@ -42,17 +42,18 @@ export async function runStages(
   const redis = workerConnection({ location: world.redisUrl }, () => {});
   const queues = openQueues(redis, world.prefix);
   const holds: Hold[] = [];
-  const guard = (key: string): Promise<Breaker> =>
-    Breaker.start({
-      ...{ queues, redis, key, log, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs },
-      quotaPerMinute: { init: 0, part: 0, finish: 0 },
-      onChange: (hold) => void (hold && holds.push(hold)),
-    });
-  const breaker = await guard(holdKey(world.prefix));
-  const apiBreaker = await guard(apiHoldKey(world.prefix));
   const account = { credentials: requireCredentials(config), endpoint: config.vod.endpoint };
   const client = createVodClient({ ...account, ...options.client });
   const api = createApiClient(account);
+  const guard = (key: string, { checkKey }: Pick<VodClient, 'checkKey'>): Promise<Breaker> =>
+    Breaker.start({
+      ...{ queues, redis, key, log, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs },
+      quotaPerMinute: { init: 0, part: 0, finish: 0 },
+      probe: checkKey,
+      onChange: ({ hold, own }) => void holds.push(...[hold, own].filter((one) => one !== undefined)),
+    });
+  const breaker = await guard(holdKey(world.prefix), client);
+  const apiBreaker = await guard(apiHoldKey(world.prefix), api);
   const webhooks = createWebhookSender({ connections: 1, secrets: [], allowPrivate: true, proxyEnv: {} });
   const hasher = createHasher({ threads: 1 });
   const reader = new PartReader();

@@ -5,6 +5,7 @@ import {
   formatBytesOf,
   formatClock,
   formatDuration,
+  formatSpan,
   printable,
   shortened,
 } from '../../src/format.ts';
@@ -39,6 +40,20 @@ test('a clock never runs below zero', () => expect(formatClock(-5)).toBe('0:00')
 
 test('control characters never reach the terminal', () => {
   expect(printable('a\u001b[2Jb\nc\u009bd')).toBe('a?[2Jb?c?d');
+});
+
+test.each([
+  [0, '0 s'],
+  [45_400, '45 s'],
+  [59_600, '1 min'],
+  [12 * 60_000, '12 min'],
+  [3_600_000, '1 h'],
+  [3 * 3_600_000 + 120_000, '3 h 2 min'],
+  [47 * 3_600_000, '47 h'],
+  [48 * 3_600_000, '2 d'],
+  [124 * 3_600_000, '5 d 4 h'],
+])('formatSpan(%i) is %s', (ms, text) => {
+  expect(formatSpan(ms)).toBe(text);
 });
 
 test('shortened cuts at characters, not within them', () => {

@@ -23,7 +23,10 @@ const SHA = 'a'.repeat(40);
 
 /** Each call of it does this. */
 function client(call: () => Promise<never>): VodClient {
-  return tracedClient({ initUpload: call, uploadPart: call, finishUpload: call, close: () => {} });
+  return tracedClient({
+    ...{ initUpload: call, uploadPart: call, finishUpload: call, checkKey: call },
+    close: () => {},
+  });
 }
 
 async function spanOf(call: () => Promise<never>) {

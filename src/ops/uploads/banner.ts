@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { describeHold } from '../../queue/hold.ts';
+import { describeHold, HOLD_TEXTS } from '../../queue/hold.ts';
 import { QUEUES, type Stage } from '../../queue/names.ts';
 import type { Situation } from '../../queue/situation.ts';
 import { type Html, renderTime } from './elements.ts';
@@ -8,9 +8,8 @@ import { type Html, renderTime } from './elements.ts';
 export function renderBanner({ hold, paused, unattended }: Situation): Html {
   const lines: Html[] = [];
   if (hold !== undefined) {
-    const title = hold.kind === 'outage' ? 'VOD is out' : 'The account is refused';
     lines.push(
-      html`<p><strong>${title}</strong> since ${renderTime(new Date(hold.since))}: ${describeHold(hold)}</p>`,
+      html`<p><strong>${HOLD_TEXTS[hold.kind].title}</strong> since ${renderTime(new Date(hold.since))}: ${describeHold(hold)}</p>`,
     );
   }
   if (paused.length > 0) {

@@ -34,6 +34,7 @@ describe('the schedule of a chaos run', () => {
         "VOD code 4300",
         "VOD code 4400",
         "VOD code 4500",
+        "VOD code 4500, for a wrong clock",
         "VOD code, canRetry 1",
         "VOD connections cut",
         "VOD empty after effect",
@@ -53,6 +54,7 @@ describe('the schedule of a chaos run', () => {
         "worker frozen",
         "worker killed",
         "worker terminated",
+        "worker with a wrong key",
       ]
     `);
   });

@@ -30,6 +30,7 @@ const facts = {
     ConvertVodFile: requests(0),
     PullEvent: requests(0),
     ConfirmEvent: requests(0),
+    strayPart: requests(1),
     other: requests(0),
   },
   totalMs: 3000,

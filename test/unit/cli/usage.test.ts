@@ -4,6 +4,7 @@ import { reportError } from '../../../src/cli/errors.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import { ConfigError } from '../../../src/config.ts';
+import { FAULT_KINDS } from '../../../src/emulator/faults.ts';
 import { UploaderError } from '../../../src/errors.ts';
 import { RedisUnavailableError } from '../../../src/queue/connection.ts';
 import { SourceError } from '../../../src/source/errors.ts';
@@ -34,6 +35,12 @@ describe('help', () => {
     const examples = context.out.text.split('Examples:\n')[1] ?? '';
     expect(examples).toContain(`vod-upload ${name}`);
     expect(context.err.text).toBe('');
+  });
+
+  test('emulator --help names every kind of fault', async () => {
+    const context = memoryContext();
+    await runCli(['emulator', '--help'], context);
+    for (const kind of FAULT_KINDS) expect(context.out.text).toMatch(new RegExp(`\\b${kind}\\b`));
   });
 
   test('the examples hold options that there are', () => {

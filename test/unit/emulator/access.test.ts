@@ -76,10 +76,30 @@ describe('access', () => {
     const call = callerOf(emulator);
     const other = await call('FinishUpload', { SecretId: 'AKIDother' });
     expect(other.status).toBe(200);
-    expect(other.json).toMatchObject({ code: 4100, canRetry: 0, codeDesc: 'AuthFailure' });
+    expect(other.json).toMatchObject({ code: -10002, canRetry: 0, codeDesc: 'InvalidSignature' });
     const wrongKey = await call('FinishUpload', {}, { secretKey: 'wrong' });
-    expect(wrongKey.json).toMatchObject({ code: 4100, canRetry: 0 });
-    expect(emulator.control.stats().requests.FinishUpload).toEqual({ total: 2, byResult: { 4100: 2 } });
+    expect(wrongKey.json).toMatchObject({ code: -10002, canRetry: 0 });
+    expect(emulator.control.stats().requests.FinishUpload).toEqual({ total: 2, byResult: { '-10002': 2 } });
+    // What comes after an upload has the codes that are common to all APIs.
+    const event = await call('PullEvent', {}, { secretKey: 'wrong' });
+    expect(event.json).toMatchObject({ code: 4100, codeDesc: 'AuthFailure' });
+    expect(event.json).not.toHaveProperty('canRetry');
+  });
+
+  it('refuses them with 4100 when told to', async () => {
+    const call = callerOf(await start({ signatureCode: 4100 }));
+    expect((await call('InitUpload', {}, { secretKey: 'wrong' })).json).toMatchObject({
+      code: 4100,
+      canRetry: 0,
+    });
+    expect((await call('FinishUpload', { SecretId: 'AKIDother' })).json.code).toBe(4100);
+  });
+
+  it('dates its replies by its own clock', async () => {
+    const emulator = await start({ clock: () => Date.UTC(2030, 0, 2, 3, 4, 5) });
+    const { json, headers } = await callerOf(emulator)('FinishUpload');
+    expect(json.code).toBe(4500);
+    expect(headers.date).toBe('Wed, 02 Jan 2030 03:04:05 GMT');
   });
 
   it('refuses the same request sent twice, and one from a clock that is off', async () => {

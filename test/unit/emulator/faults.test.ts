@@ -85,6 +85,10 @@ describe('picking faults', () => {
     expect(() => faults.inject({ effect: { kind: 'nonsense' } } as unknown as Fault)).toThrow();
     expect(() => faults.inject({ effect: { kind: 'html' }, count: 0 })).toThrow();
     expect(() => faults.inject({ effect: { kind: 'html' }, share: 1.5 })).toThrow();
+    expect(() => faults.inject({ effect: { kind: 'http', status: 429, headers: { 'a b': 'c' } } })).toThrow();
+    expect(() =>
+      faults.inject({ effect: { kind: 'http', status: 429, headers: { a: 'b\r\nc: d' } } }),
+    ).toThrow();
   });
 });
 
@@ -121,6 +125,48 @@ describe('fault effects', () => {
     expect(await answer).toMatchObject({ status, type: expect.stringContaining('text/html') });
     expect(await received()).toBe(false);
     expect(results()).toEqual({ [`http ${status}`]: 1 });
+  });
+
+  it.each([
+    { kind: 'http', status: 429, headers: { 'Retry-After': '30' } },
+    { kind: 'http', status: 302, headers: { Location: 'http://login.example/', 'Retry-After': '30' } },
+    { kind: 'code', code: 4500, canRetry: 0, headers: { 'Retry-After': '30' } },
+  ] as const)('headers of $kind, beside its own or in their place', async (effect) => {
+    const date = 'Wed, 02 Jan 2030 03:04:05 GMT';
+    const { answer } = await meet({ ...effect, headers: { ...effect.headers, Date: date } });
+    const { headers, text } = await answer;
+    expect(headers).toMatchObject({ 'retry-after': '30', date });
+    expect(headers['content-length']).toBe(String(text.length));
+  });
+
+  it.each([4200, 4300, 4600, 5300, 6000, 6200])('code %i, as any other, on any request', async (code) => {
+    const emulator = await start();
+    emulator.control.inject({ effect: { kind: 'code', code, canRetry: 0 } });
+    expect((await callerOf(emulator)('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code).toBe(code);
+  });
+
+  it('strayPart: of a file that nobody has begun, and of no other', async () => {
+    const emulator = await start();
+    const call = callerOf(emulator);
+    const [begun, unknown] = [videoOf(10), videoOf(10)];
+    await call('InitUpload', initParams(begun));
+    emulator.control.inject({
+      action: 'strayPart',
+      share: 1,
+      effect: { kind: 'code', code: 6000, canRetry: 0 },
+    });
+    emulator.control.inject({
+      action: 'UploadPart',
+      share: 1,
+      effect: { kind: 'code', code: 6200, canRetry: 0 },
+    });
+    expect((await sendPart(call, unknown, 0)).json.code).toBe(6000);
+    expect((await sendPart(call, begun, 0)).json.code).toBe(6200);
+    emulator.control.clearFaults();
+    expect((await sendPart(call, unknown, 0)).json.code).toBe(-10005);
+    const { requests } = emulator.control.stats();
+    expect(requests.strayPart).toEqual({ total: 2, byResult: { 6000: 1, '-10005': 1 } });
+    expect(requests.UploadPart).toEqual({ total: 1, byResult: { 6200: 1 } });
   });
 
   it('html: HTTP 200 without JSON', async () => {
@@ -220,6 +266,29 @@ describe('fault effects', () => {
     await sendPart(call, video, 1048576);
     const finish = await call('FinishUpload', { fileSha: video.fileSha });
     expect(finish.json).toMatchObject({ code: 0, canRetry: 0, fileId: expect.any(String) });
+  });
+
+  it('wrongMd5: listed parts as if the service had other bytes, and only in that reply', async () => {
+    const emulator = await start();
+    const call = callerOf(emulator);
+    const video = videoOf(524288 * 3);
+    await call('InitUpload', initParams(video));
+    for (const offset of [0, 524288]) await sendPart(call, video, offset);
+    const md5s = async () =>
+      (await call('InitUpload', initParams(video))).json.listParts.map(
+        (part: { dataMd5: string }) => part.dataMd5,
+      );
+    const right = await md5s();
+    emulator.control.inject({ action: 'InitUpload', effect: { kind: 'wrongMd5' } });
+    const wrong = await md5s();
+    for (const [index, one] of wrong.entries()) {
+      expect(one).toMatch(/^[0-9a-f]{32}$/);
+      expect(one).not.toBe(right[index]);
+    }
+    emulator.control.inject({ action: 'InitUpload', effect: { kind: 'wrongMd5', offset: 524288 } });
+    expect(await md5s()).toEqual([right[0], wrong[1]]);
+    expect(await md5s()).toEqual(right);
+    expect(emulator.control.stats().faultsUsed).toEqual({ wrongMd5: 2 });
   });
 
   it('counts a sender that goes away midway, without effect', async () => {

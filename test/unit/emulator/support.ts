@@ -14,6 +14,7 @@ export interface Answer {
   readonly status: number;
   readonly text: string;
   readonly type: string;
+  readonly headers: http.IncomingHttpHeaders;
   // biome-ignore lint/suspicious/noExplicitAny: replies are looked at field by field
   readonly json: any;
 }
@@ -94,8 +95,8 @@ export function send(url: URL, method: string, target: string, body?: Uint8Array
       response.on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(received).toString('utf8');
-        const type = response.headers['content-type'] ?? '';
-        resolve({ status: response.statusCode ?? 0, text, type, json: parsed(text) });
+        const { headers, statusCode: status = 0 } = response;
+        resolve({ status, text, type: headers['content-type'] ?? '', headers, json: parsed(text) });
       });
     });
     request.on('error', reject);

@@ -8,28 +8,34 @@ import {
   type FailureKind,
   type FailureReason,
   refusalError,
+  type Trouble,
   transportError,
   VodError,
   VodTransportError,
 } from '../../../src/vod/errors.ts';
 import { classifyNodeCode, type TransportCode } from '../../../src/vod/transport.ts';
 
-/** The service's error table, written down a second time: code, canRetry as given, kind, reason. */
-const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason][] = [
-  ...[-10001, -10003, -10004, -10005, -10006, -1, -9999, -10007, -2_000_000].flatMap(
+/** The service's error table, written down a second time: code, canRetry as given, kind, reason, trouble. */
+const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason, Trouble?][] = [
+  ...[-10003, -10004, -10005, -10006, -1, -9999, -10007, -2_000_000].flatMap(
     (code): [number, 0 | 1 | undefined, FailureKind, FailureReason][] => [
       [code, 1, 'retryable', 'vod'],
       [code, 0, 'permanent', 'vod'],
       [code, undefined, 'permanent', 'vod'],
     ],
   ),
+  // What every call has in common is refused of all of them.
+  [-10001, 1, 'retryable', 'vod'],
+  [-10001, 0, 'account', 'vod', 'account'],
+  [-10001, undefined, 'account', 'vod', 'account'],
   [-10002, 1, 'retryable', 'signature'],
-  [-10002, 0, 'permanent', 'signature'],
+  [-10002, 0, 'account', 'signature', 'account'],
+  [-10002, undefined, 'account', 'signature', 'account'],
   [4000, undefined, 'permanent', 'vod'],
   [4000, 1, 'permanent', 'vod'],
-  [4100, undefined, 'account', 'signature'],
-  [4100, 1, 'account', 'signature'],
-  [4300, undefined, 'account', 'vod'],
+  [4100, undefined, 'account', 'signature', 'account'],
+  [4100, 1, 'account', 'signature', 'account'],
+  [4300, undefined, 'account', 'vod', 'account'],
   [4200, 0, 'resign', 'signature'],
   [4500, undefined, 'resign', 'signature'],
   [4400, 0, 'quota', 'quota'],
@@ -41,7 +47,7 @@ const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason][] = [
   [5999, undefined, 'permanent', 'vod'],
   [6000, undefined, 'retryable', 'vod'],
   [6100, 1, 'permanent', 'vod'],
-  [6200, 0, 'retryable', 'vod'],
+  [6200, 0, 'retryable', 'vod', 'outage'],
   // Not in the table; decided by the client.
   [4700, 1, 'permanent', 'vod'],
   [6300, 0, 'retryable', 'vod'],
@@ -51,7 +57,7 @@ const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason][] = [
 ];
 
 describe('refusalError', () => {
-  test.each(TABLE)('code %i with canRetry %s is %s, reason %s', (code, canRetry, kind, reason) => {
+  test.each(TABLE)('code %i with canRetry %s is %s, reason %s', (code, canRetry, kind, reason, trouble) => {
     const error = refusalError('UploadPart', { code, canRetry, message: 'because' });
     expect(error).toBeInstanceOf(UploaderError);
     expect(error).not.toBeInstanceOf(VodTransportError);
@@ -63,6 +69,7 @@ describe('refusalError', () => {
       reason,
       canRetry,
       outcomeUnknown: false,
+      trouble,
       retryable: ['retryable', 'resign', 'quota'].includes(kind),
       holdMs: kind === 'quota' ? QUOTA_HOLD_MS : undefined,
     });
@@ -74,6 +81,8 @@ describe('refusalError', () => {
 
   test.each([
     [4100, /VOD_SECRET_ID and VOD_SECRET_KEY/],
+    [-10002, /VOD_SECRET_ID and VOD_SECRET_KEY/],
+    [-10001, /VOD_SECRET_ID and VOD_REGION/],
     [4200, /clock/],
     [4500, /clock/],
     [6100, /VOD_ENDPOINT/],
@@ -81,6 +90,22 @@ describe('refusalError', () => {
     [4300, /VOD_SECRET_ID/],
   ])('code %i says what to do', (code, advice) => {
     expect(refusalError('InitUpload', { code }).message).toMatch(advice);
+  });
+
+  const HOUR_MS = 3_600_000;
+  test.each([
+    [4500, 3 * HOUR_MS + 120_000, 'clock', "This machine's clock is 3 h 2 min ahead of VOD's: set it (NTP)."],
+    [4200, -3 * HOUR_MS, 'clock', "This machine's clock is 3 h behind VOD's: set it (NTP)."],
+    [-10001, 61_000, 'clock', "This machine's clock is 1 min ahead of VOD's: set it (NTP)."],
+    [4500, 59_000, 'resign', "If it persists, check this machine's clock"],
+    [4500, undefined, 'resign', "If it persists, check this machine's clock"],
+    [-10001, -59_000, 'account', 'Check VOD_SECRET_ID'],
+    [4100, 3 * HOUR_MS, 'account', 'Check VOD_SECRET_ID'],
+  ] as const)('code %i with a clock %s ms ahead is %s', (code, aheadMs, kind, words) => {
+    const error = refusalError('UploadPart', { code, canRetry: 0 }, aheadMs);
+    const trouble = kind === 'resign' ? undefined : kind;
+    expect(error).toMatchObject({ kind, trouble, retryable: kind !== 'account' });
+    expect(error.message).toContain(words);
   });
 
   test("the service's words are one line of limited length", () => {
@@ -147,15 +172,22 @@ describe('transportError', () => {
   });
 
   test.each([
-    ['HTTP_500', 'http_5xx'],
-    ['HTTP_502', 'http_5xx'],
-    ['HTTP_404', 'network'],
-    ['HTTP_304', 'network'],
-    ['REDIRECT', 'network'],
-    ['REPLY_TOO_LARGE', 'network'],
-    ['ABORTED', 'network'],
-    ['CREDENTIALS', 'signature'],
-  ] as const)('%s is retryable, reason %s', (code, reason) => {
+    ['TIMEOUT', 'timeout', 'outage'],
+    ['NETWORK', 'network', 'outage'],
+    ['TLS', 'network', 'outage'],
+    ['PROXY', 'network', 'outage'],
+    ['HTTP_500', 'http_5xx', 'outage'],
+    ['HTTP_503', 'http_5xx', 'outage'],
+    ['HTTP_403', 'network', 'blocked'],
+    ['HTTP_404', 'network', 'blocked'],
+    ['HTTP_407', 'network', 'blocked'],
+    ['HTTP_304', 'network', 'blocked'],
+    ['REDIRECT', 'network', 'blocked'],
+    ['MALFORMED_REPLY', 'network', 'blocked'],
+    ['REPLY_TOO_LARGE', 'network', 'blocked'],
+    ['ABORTED', 'network', undefined],
+    ['CREDENTIALS', 'signature', 'account'],
+  ] as const)('%s is retryable, reason %s, trouble %s', (code, reason, trouble) => {
     const cause = new Error('inner');
     const error = transportError('FinishUpload', { code, outcomeUnknown: true, cause });
     expect(error).toBeInstanceOf(VodError);
@@ -165,12 +197,46 @@ describe('transportError', () => {
       reason,
       kind: 'retryable',
       retryable: true,
+      trouble,
       outcomeUnknown: true,
       canRetry: undefined,
       holdMs: undefined,
       cause,
     });
     expect(error.message).toContain(`FinishUpload got no answer (${code})`);
+  });
+
+  test.each(['HTTP_413', 'HTTP_414', 'HTTP_431'] as const)(
+    '%s would come again, so it is permanent',
+    (code) => {
+      const error = transportError('InitUpload', { code, outcomeUnknown: true });
+      expect(error).toMatchObject({ kind: 'permanent', retryable: false, trouble: undefined });
+    },
+  );
+
+  test.each([
+    [undefined, QUOTA_HOLD_MS],
+    [0, 0],
+    [42_000, 42_000],
+  ])('HTTP_429 is a matter of quota; Retry-After: %s ms', (retryAfterMs, holdMs) => {
+    const error = transportError('InitUpload', { code: 'HTTP_429', outcomeUnknown: true, retryAfterMs });
+    expect(error).toMatchObject({
+      kind: 'quota',
+      reason: 'quota',
+      retryable: true,
+      trouble: undefined,
+      holdMs,
+    });
+    expect(error.message).toMatch(/VOD_QUOTA_PART_PER_MINUTE/);
+  });
+
+  test('HTTP_503 tells when to come again', () => {
+    const error = transportError('InitUpload', {
+      code: 'HTTP_503',
+      outcomeUnknown: true,
+      retryAfterMs: 9000,
+    });
+    expect(error).toMatchObject({ kind: 'retryable', retryAfterMs: 9000, holdMs: undefined });
   });
 
   test('a TLS failure says that it is one', () => {
@@ -189,6 +255,8 @@ describe('documentedCodeLabel', () => {
     ['TIMEOUT', 'TIMEOUT'],
     ['HTTP_502', 'HTTP_5xx'],
     ['HTTP_404', 'HTTP_4xx'],
+    ['HTTP_413', 'HTTP_4xx'],
+    ['HTTP_429', 'HTTP_429'],
     ['HTTP_304', 'other'],
     ['-123', 'other'],
     ['51000', 'other'],

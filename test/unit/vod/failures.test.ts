@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { VodTimeouts } from '../../../src/vod/client.ts';
+import { QUOTA_HOLD_MS } from '../../../src/vod/codes.ts';
 import { fullListener } from './full-listener.ts';
 import {
   always,
@@ -53,8 +54,6 @@ describe('HTTP answers that are no reply', () => {
     [400, 'network'],
     [403, 'network'],
     [404, 'network'],
-    [413, 'network'],
-    [429, 'network'],
     [304, 'network'],
   ])('status %i is HTTP_%i, whatever its body says, and not repeated', async (status, reason) => {
     const error = await initAgainst((response) =>
@@ -66,9 +65,26 @@ describe('HTTP answers that are no reply', () => {
     );
   });
 
-  test('status 429 with Retry-After is not repeated either', async () => {
-    const error = await initAgainst((response) => response.writeHead(429, { 'retry-after': '0' }).end());
-    expect(error.code).toBe('HTTP_429');
+  test.each([
+    [{ 'retry-after': '0' }, 0],
+    [{ 'retry-after': '7' }, 7000],
+    [{ 'retry-after': '86400' }, 300_000],
+    [{ date: 'Wed, 02 Jan 2030 03:04:05 GMT', 'retry-after': 'Wed, 02 Jan 2030 03:04:45 GMT' }, 40_000],
+    [{}, QUOTA_HOLD_MS],
+  ])('status 429 with %o is not repeated either, and says how long to wait', async (headers, holdMs) => {
+    const error = await initAgainst((response) => response.writeHead(429, headers).end());
+    expect(error).toMatchObject({ name: 'VodTransportError', code: 'HTTP_429', kind: 'quota', holdMs });
+  });
+
+  test('status 503 with Retry-After says how long to wait', async () => {
+    const error = await initAgainst((response) => response.writeHead(503, { 'retry-after': '7' }).end());
+    expect(error).toMatchObject({ code: 'HTTP_503', retryAfterMs: 7000 });
+  });
+
+  test.each([413, 414, 431])('status %i is permanent: the request is too large', async (status) => {
+    const error = await initAgainst((response) => response.writeHead(status).end());
+    expect(error).toMatchObject({ code: `HTTP_${status}`, kind: 'permanent', retryable: false });
+    expect(error.message).toMatch(/tags/);
   });
 
   test.each([301, 302, 303, 307, 308])('a redirect (%i) is an error and never followed', async (status) => {

@@ -1,0 +1,230 @@
+import { hostname } from 'node:os';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Fault } from '../../src/emulator/server.ts';
+import type { Upload } from '../../src/index.ts';
+import { accountOf } from '../../src/queue/accounts.ts';
+import { CliProcess } from '../support/cli-process.ts';
+import type { LogLine } from '../support/process.ts';
+import { withQueue } from '../support/seed.ts';
+import { useWorld } from '../support/use-world.ts';
+import { SECRET_ID } from '../support/world.ts';
+
+const MIB = 1048576;
+
+let aheadMs = 0;
+const { world, source, inject, gate, stats } = useWorld({ clock: () => Date.now() - aheadMs });
+
+const saysHeld = ({ msg, stages }: LogLine): boolean =>
+  String(msg).endsWith('queues are held and probed') && String(stages) === 'init,part,finish';
+
+let batch = 0;
+async function add(count: number, size = 1000): Promise<Upload[]> {
+  batch++;
+  const paths = await Promise.all(
+    [...Array(count).keys()].map((index) => source(`batch${batch}-${index}.mp4`, size)),
+  );
+  return await world().uploads.addMany(paths.map((path) => ({ source: path })));
+}
+
+async function outcomes(uploads: readonly Upload[]): Promise<string[]> {
+  return (await Promise.all(uploads.map((upload) => upload.result()))).map(({ outcome }) => outcome);
+}
+
+/** With one attempt for everything, whatever is spent fails its upload. */
+const ONE_ATTEMPT = { PART_ATTEMPTS: '1' };
+
+describe('what hits every request alike', () => {
+  const troubles: readonly {
+    readonly name: string;
+    readonly effect: Fault['effect'];
+    readonly kind: string;
+    readonly code: string;
+    readonly says: RegExp;
+  }[] = [
+    {
+      name: 'a firewall',
+      effect: { kind: 'http', status: 403 },
+      kind: 'blocked',
+      code: 'HTTP_403',
+      says: /something on the way answers in place of VOD.*check VOD_ENDPOINT and any proxy or firewall/,
+    },
+    {
+      name: 'a wrong path',
+      effect: { kind: 'http', status: 404 },
+      kind: 'blocked',
+      code: 'HTTP_404',
+      says: /check VOD_ENDPOINT/,
+    },
+    {
+      name: 'a redirect',
+      effect: { kind: 'http', status: 302, headers: { Location: 'http://login.example/?token=t0ken' } },
+      kind: 'blocked',
+      code: 'REDIRECT',
+      says: /redirects to http:\/\/login\.example\/; .*which may want a login/,
+    },
+    {
+      name: 'a page that tells of maintenance',
+      effect: { kind: 'html' },
+      kind: 'blocked',
+      code: 'MALFORMED_REPLY',
+      says: /the reply is not JSON; it starts with: <html>/,
+    },
+    {
+      name: 'maintenance',
+      effect: { kind: 'code', code: 6200, canRetry: 0 },
+      kind: 'outage',
+      code: '6200',
+      says: /VOD does not answer; nothing is lost.*under maintenance/,
+    },
+    {
+      name: 'common parameters that are refused',
+      effect: { kind: 'code', code: -10001, canRetry: 0 },
+      kind: 'account',
+      code: '-10001',
+      says: /VOD refuses the account.*VOD_SECRET_ID and VOD_REGION/,
+    },
+  ];
+  it.each(troubles)('is one event, says what to do and costs no attempt: $name', async (trouble) => {
+    const { effect, kind, code, says } = trouble;
+    const worker = await world().worker(ONE_ATTEMPT).ready();
+    inject({ effect, share: 1 });
+    const uploads = await add(12);
+    const line = await worker.line(saysHeld);
+    expect(line).toMatchObject({ hold: kind, code });
+    expect(await worker.metric('vod_hold', { reason: kind })).toBe(1);
+    const [first] = uploads as [Upload];
+    expect((await first.status()).progress.hold).toMatchObject({ kind, code });
+    const env = { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix };
+    const status = await new CliProcess(['status', first.id], { env, cwd: world().sources }).ended;
+    expect(status.stdout).toMatch(says);
+    expect(line.reason).not.toContain('t0ken');
+
+    world().emulator.control.clearFaults();
+    expect(await outcomes(uploads)).toEqual(Array(12).fill('completed'));
+    await expect.poll(() => worker.metric('vod_hold')).toBe(0);
+    expect(worker.lines.filter(saysHeld)).toEqual([line]);
+  });
+
+  it('as the clock of all workers does, and the reason says by how much it is off', async () => {
+    aheadMs = 3 * 3_600_000;
+    onTestFinished(() => {
+      aheadMs = 0;
+    });
+    const worker = await world().worker(ONE_ATTEMPT).ready();
+    expect(await worker.line(({ msg }) => String(msg).startsWith('key refused'))).toMatchObject({
+      code: '4500',
+    });
+    const uploads = await add(3);
+    await worker.line(saysHeld);
+    expect((await uploads[0]?.status())?.progress.hold).toMatchObject({
+      kind: 'clock',
+      code: '4500',
+      message: expect.stringContaining("This machine's clock is 3 h ahead of VOD's: set it (NTP)."),
+    });
+    expect(await worker.metric('vod_hold', { reason: 'clock' })).toBe(1);
+    aheadMs = 0;
+    expect(await outcomes(uploads)).toEqual(Array(3).fill('completed'));
+  });
+
+  it('asks for no more than Retry-After allows', async () => {
+    const worker = await world()
+      .worker({ ...ONE_ATTEMPT, OUTAGE_PROBE_MS: '10' })
+      .ready();
+    inject({ effect: { kind: 'http', status: 503, headers: { 'Retry-After': '2' } }, share: 1 });
+    await add(12);
+    await worker.line(saysHeld);
+    const window = async (): Promise<string | null> =>
+      await withQueue(world(), (redis, key) => redis.hget(key('vod-init:meta'), 'duration'));
+    await expect.poll(window).toBe('2000');
+  });
+});
+
+describe('HTTP 429', () => {
+  it('holds the queue as long as Retry-After says, and spends no attempt', async () => {
+    const effect = { kind: 'http', status: 429, headers: { 'Retry-After': '1' } } as const;
+    for (const action of ['InitUpload', 'UploadPart', 'FinishUpload'] as const) inject({ action, effect });
+    const worker = await world()
+      .worker({ ...ONE_ATTEMPT, PART_CONCURRENCY: '1' })
+      .ready();
+    expect(await outcomes(await add(1, 3 * MIB))).toEqual(['completed']);
+    const { requests } = stats();
+    expect(requests.InitUpload.byResult).toEqual({ 0: 1, 'http 429': 1 });
+    expect(requests.UploadPart.byResult).toEqual({ 0: 3, 'http 429': 1 });
+    expect(requests.FinishUpload.byResult).toEqual({ 0: 1, 'http 429': 1 });
+    for (const stage of ['init', 'part', 'finish']) {
+      expect(await worker.metric('vod_retries_total', { stage, reason: 'quota' })).toBe(1);
+    }
+    expect(worker.lines.filter(saysHeld)).toEqual([]);
+  });
+
+  it('is not hammered by the parts that wait', async () => {
+    const effect = { kind: 'http', status: 429, headers: { 'Retry-After': '600' } } as const;
+    inject({ action: 'UploadPart', effect, share: 1 });
+    const parts = gate({ action: 'UploadPart' });
+    const worker = await world()
+      .worker({ ...ONE_ATTEMPT, PART_CONCURRENCY: '2' })
+      .ready();
+    await add(1, 20 * MIB);
+    // Those are on their way, and no other: the queue is held, for 5 minutes at most.
+    await parts.reached(2);
+    parts.open();
+    const held = async (): Promise<number> =>
+      await withQueue(world(), (redis, key) => redis.pttl(key('vod-part:limiter')));
+    await worker.line(
+      ({ msg, stage, next }) => msg === 'attempt failed' && stage === 'part' && next === 'held',
+    );
+    await expect.poll(held).toBeGreaterThan(60_000);
+    expect(await held()).toBeLessThanOrEqual(300_000);
+    // What had been fetched before has ended, and nothing begins.
+    const active = (): Promise<number> =>
+      withQueue(world(), (redis, key) => redis.llen(key('vod-part:active')));
+    await expect.poll(active).toBe(0);
+    expect(stats().requests.UploadPart.total).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('what is the trouble of one request', () => {
+  it.each([413, 414, 431])('HTTP %i fails its upload at once', async (status) => {
+    inject({ action: 'InitUpload', effect: { kind: 'http', status } });
+    await world().worker().ready();
+    const [upload] = (await add(1)) as [Upload];
+    await expect(upload.result()).rejects.toMatchObject({ code: `HTTP_${status}`, retryable: false });
+    expect(stats().requests.InitUpload.total).toBe(1);
+    expect(await outcomes([await world().uploads.retry(upload.id)])).toEqual(['completed']);
+  });
+
+  it('a reply that makes no sense spends its attempts, be it the only request that there is', async () => {
+    const worker = await world().worker({ PART_ATTEMPTS: '2' }).ready();
+    inject({ action: 'UploadPart', effect: { kind: 'html' }, share: 1 });
+    const [upload] = (await add(1)) as [Upload];
+    await expect(upload.result()).rejects.toMatchObject({ code: 'MALFORMED_REPLY', retryable: true });
+    expect(worker.lines.filter(saysHeld)).toEqual([]);
+    expect(await worker.metric('vod_hold')).toBe(0);
+  });
+});
+
+describe('workers with different SecretIds', () => {
+  it('are told apart, by a fingerprint and nothing else', async () => {
+    const [other, otherId] = ['another0secret0id', accountOf('another0secret0id')];
+    const first = await world().worker().ready();
+    const second = await world().worker({ VOD_SECRET_ID: other }).ready();
+    const line = await second.line(({ msg }) => String(msg).startsWith('workers use different SecretIds'));
+    expect(line).toMatchObject({
+      level: 'error',
+      own: { account: otherId, host: hostname(), pid: second.pid },
+      other: { account: accountOf(SECRET_ID), host: hostname(), pid: first.pid },
+    });
+    expect(await second.metric('vod_accounts')).toBe(2);
+    const stored = await withQueue(
+      world(),
+      async (redis, key) => await redis.zrange(key('vod-accounts'), '0', '-1'),
+    );
+    expect(stored).toHaveLength(2);
+    for (const secret of [other, SECRET_ID]) expect(stored.join()).not.toContain(secret);
+    // Who has gone is not told of.
+    await second.end('SIGTERM');
+    const third = await world().worker().ready();
+    expect(await third.metric('vod_accounts')).toBe(1);
+    expect(third.output).not.toContain('different SecretIds');
+  });
+});

@@ -1,0 +1,152 @@
+import type { Config } from '../src/config.ts';
+import type { Logger } from '../src/log.ts';
+import type { Metrics } from '../src/metrics.ts';
+import { Accounts } from '../src/queue/accounts.ts';
+import { Breaker, type BreakerState } from '../src/queue/breaker.ts';
+import type { RedisClient } from '../src/queue/connection.ts';
+import { apiHoldKey, holdKey } from '../src/queue/hold.ts';
+import type { Stage } from '../src/queue/names.ts';
+import type { Queues } from '../src/queue/queues.ts';
+import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
+import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
+import { TROUBLES } from '../src/vod/errors.ts';
+import type { VodCredentials } from '../src/vod/params.ts';
+import { within } from '../src/within.ts';
+import { vodObserver } from './observe.ts';
+import { tracedApiClient, tracedClient } from './spans.ts';
+import { CONTROL_CONCURRENCY } from './stages.ts';
+
+/** Those whose jobs call VOD, by the host that they call. */
+const UPLOAD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
+const API_STAGES: readonly Stage[] = ['transcode'];
+
+/** Only these need the account's credentials. */
+const VOD_STAGES: readonly Stage[] = [...UPLOAD_STAGES, ...API_STAGES, 'events'];
+
+/** What others need not hear takes no longer, should Redis be away. */
+const FAREWELL_MS = 1000;
+
+export function callsVod(stages: ReadonlySet<Stage>): boolean {
+  return VOD_STAGES.some((stage) => stages.has(stage));
+}
+
+/** The two hosts of VOD, as a worker process calls them. */
+export interface VodHosts {
+  readonly vod: VodClient;
+  readonly api: VodApiClient;
+  readonly breaker: Breaker;
+  /** Of the host that `api` calls. */
+  readonly apiBreaker: Breaker;
+  /** Brings the metrics of holds up to date: without Redis nobody knows whether one goes on. */
+  showHolds(): void;
+  /** Why this process takes no jobs that call one of them, for people. */
+  unready(): string | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the clients, and finds out whether VOD takes this process's key. One that it does not take begins out; when VOD
+ * can't be reached it begins as usual.
+ */
+export async function openVodHosts(deps: {
+  readonly config: Config;
+  readonly stages: ReadonlySet<Stage>;
+  readonly credentials: () => VodCredentials | Promise<VodCredentials>;
+  readonly redis: RedisClient;
+  readonly queues: Queues;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}): Promise<VodHosts> {
+  const { config, stages, credentials, redis, queues, metrics, log } = deps;
+  const { queuePrefix: prefix, vod: settings } = config;
+  const account: Omit<VodClientOptions, 'endpoint'> = {
+    credentials,
+    region: settings.region,
+    signatureMethod: settings.signatureMethod,
+    proxyEnv: config.proxyEnv,
+    onRequest: vodObserver(metrics),
+  };
+  const client = createVodClient({
+    ...account,
+    endpoint: settings.endpoint,
+    connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
+    ...(config.maxBytesPerSecond.process !== undefined && {
+      maxBytesPerSecond: config.maxBytesPerSecond.process,
+    }),
+  });
+  const apiClient = createApiClient({ ...account, endpoint: settings.eventEndpoint });
+
+  let state: BreakerState = {};
+  let apiState: BreakerState = {};
+  const showHolds = (): void => {
+    const out = state.own ?? apiState.own;
+    for (const reason of TROUBLES) metrics.workerOut.set({ reason }, out?.kind === reason ? 1 : 0);
+    metrics.held.reset();
+    if (redis.status !== 'ready') return;
+    for (const reason of TROUBLES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
+  };
+  const start = (
+    of: Pick<Parameters<typeof Breaker.start>[0], 'key' | 'quotaPerMinute' | 'onChange'>,
+    callers: readonly Stage[],
+    checkKey: (signal: AbortSignal) => Promise<string>,
+  ): Promise<Breaker> =>
+    Breaker.start({
+      ...of,
+      ...{ queues, redis, minuteMs: settings.quotaWindowMs, probeMs: config.probeMs, log },
+      probe: callers.some((stage) => stages.has(stage)) ? checkKey : undefined,
+    });
+  const { init, part, finish, transcode } = settings.quotaPerMinute;
+  const breaker = await start(
+    {
+      key: holdKey(prefix),
+      quotaPerMinute: { init, part, finish },
+      onChange: (now) => {
+        state = now;
+        showHolds();
+      },
+    },
+    UPLOAD_STAGES,
+    (signal) => client.checkKey(signal),
+  );
+  const apiBreaker = await start(
+    {
+      key: apiHoldKey(prefix),
+      quotaPerMinute: { transcode },
+      onChange: (now) => {
+        apiState = now;
+        showHolds();
+      },
+    },
+    API_STAGES,
+    (signal) => apiClient.checkKey(signal),
+  );
+  const accounts = callsVod(stages)
+    ? new Accounts({
+        ...{ redis, prefix, log },
+        secretId: async () => (await credentials()).secretId,
+        onAccounts: (count) => metrics.accounts.set(count),
+      })
+    : undefined;
+  await accounts?.tell().catch((error: Error) => {
+    log.warn({ reason: error.message }, 'redis does not let workers compare their accounts; it takes +time');
+  });
+  // One request says what there is to know of the key.
+  await (breaker.canProbe ? breaker : apiBreaker).check();
+
+  const traced = config.tracing !== undefined;
+  return {
+    vod: traced ? tracedClient(client) : client,
+    api: traced ? tracedApiClient(apiClient) : apiClient,
+    breaker,
+    apiBreaker,
+    showHolds,
+    unready: () => breaker.unready ?? apiBreaker.unready,
+    async close() {
+      client.close();
+      apiClient.close();
+      breaker.stop();
+      apiBreaker.stop();
+      if (accounts !== undefined) await within(accounts.close(), FAREWELL_MS);
+    },
+  };
+}
