@@ -12,7 +12,9 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           // Half of the time would go into loading the same modules for each file.
           isolate: false,
+          // What is awaited comes: these end only a test whose awaited event never does.
           testTimeout: 60_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
       {

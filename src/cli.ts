@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 import { runCli } from './cli/run.ts';
+import { exitProcess } from './exit.ts';
 
 // A reader that has seen enough (`vod-upload list | head`) is no error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    exitProcess(0);
   });
 }
 
@@ -15,4 +16,4 @@ const exitCode = await runCli(process.argv.slice(2), {
   err: process.stderr,
 });
 // What has been written leaves first; timers and connections that are left over don't hold the process.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+process.stdout.write('', () => process.stderr.write('', () => exitProcess(exitCode)));

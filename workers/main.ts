@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
+import { exitProcess } from '../src/exit.ts';
 import { runWorker } from './run.ts';
 
 /** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: what a container runs. */
@@ -11,5 +12,5 @@ try {
   const usage =
     error instanceof UploaderError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`${usage ? (error as Error).message : (error as Error).stack}\n`);
-  process.exitCode = 2;
+  exitProcess(2);
 }

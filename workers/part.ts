@@ -4,7 +4,7 @@ import { PART_SKIPPED, type PartData } from '../src/queue/jobs.ts';
 import type { Marks } from '../src/queue/marks.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
-import type { PartReader } from '../src/upload/part-reader.ts';
+import type { FileSource } from '../src/source/source.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { VodTransportError } from '../src/vod/errors.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
@@ -14,7 +14,6 @@ import type { VodCall } from './vod-call.ts';
 /** One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot. */
 export function partProcessor(deps: {
   readonly files: OpenFiles;
-  readonly reader: PartReader;
   readonly slots: PartSlots;
   /** Absent when there is no cap on all replicas together. */
   readonly bandwidth: SharedRate | undefined;
@@ -55,10 +54,13 @@ export function partProcessor(deps: {
       return PART_SKIPPED;
     }
     const buffer = buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(PART_SIZES[1]));
+    let isRead = false;
     try {
       const body = buffer.subarray(0, data.dataSize);
       const { source, hashed, offset } = data;
-      const dataMd5 = await files.use(source, hashed.version, (file) => deps.reader.read(file, body, offset));
+      const read = (file: FileSource): Promise<string> => file.read(body, offset, { digest: 'md5', signal });
+      const dataMd5 = await files.use(source, hashed.version, read, signal);
+      isRead = true;
       // Before it has a slot: more slots would not help against the cap.
       await deps.bandwidth?.take(data.dataSize, signal);
       await send(data, body, dataMd5, signal);
@@ -69,7 +71,8 @@ export function partProcessor(deps: {
       metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;
     } finally {
-      buffers.push(buffer);
+      // A read that failed may still write into it.
+      if (isRead) buffers.push(buffer);
     }
   };
 }

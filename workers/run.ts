@@ -1,6 +1,7 @@
 import './heap.ts';
 import type { Config } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
+import { exitProcess } from '../src/exit.ts';
 import { createLogger, logConsole } from '../src/log.ts';
 import { STAGES, type Stage, USUAL_STAGES } from '../src/queue/names.ts';
 import { onStopSignals } from '../src/stop-signals.ts';
@@ -35,14 +36,14 @@ export async function runWorker(config: Config, stageList: string | undefined): 
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (stopping) {
       log.warn({ signal }, 'second signal: exiting at once');
-      process.exit(1);
+      exitProcess(1);
     }
     stopping = true;
     log.info({ signal, timeoutMs: config.shutdownTimeoutMs }, 'draining');
     const drained = await worker?.close();
     await tracing?.stop();
     log.info({ drained }, 'worker has stopped');
-    process.exit(0);
+    exitProcess(0);
   };
   onStopSignals(stop);
   tracing = await startTracing(config.tracing, (reason) =>

@@ -18,9 +18,9 @@ import { checkRedis } from '../src/queue/redis-check.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
 import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
+import { Disk } from '../src/source/disk.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
-import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
 import { createApiClient } from '../src/vod/api-client.ts';
 import { createVodClient } from '../src/vod/client.ts';
@@ -47,7 +47,7 @@ export interface RunningWorker {
 /**
  * Builds a worker process's parts and sets them to work on the stages named. Waits for Redis as long as it takes.
  * @throws {ConfigError} when the credentials are missing
- * @throws {SourceError} when a root is not a directory
+ * @throws {SourceError} when a root is not a directory, or its disk hangs
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  * @throws {UnfitRedisError} when Redis is too old, or can lose uploads and REQUIRE_DURABLE_REDIS is set
  */
@@ -137,8 +137,8 @@ export async function startWorker(
   const apiClient = createApiClient({ ...account, endpoint: config.vod.eventEndpoint });
   const vod = traced ? tracedClient(client) : client;
   const api = traced ? tracedApiClient(apiClient) : apiClient;
-  const hasher = createHasher({ threads: config.hashConcurrency });
-  const reader = new PartReader();
+  const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs: config.sourceReadTimeoutMs });
+  const disk = new Disk({ timeoutMs: config.sourceReadTimeoutMs });
   const webhooks = createWebhookSender({
     connections: WEBHOOK_CONCURRENCY,
     secrets: config.webhooks.secrets.flatMap((secret) => parseSecret(secret) ?? []),
@@ -156,7 +156,7 @@ export async function startWorker(
     breaker,
     apiBreaker,
     hasher,
-    reader,
+    disk,
     roots,
     metrics,
     log,
@@ -182,7 +182,7 @@ export async function startWorker(
         timeoutMs: config.shutdownTimeoutMs,
         log,
       });
-      await Promise.all([relayClosed, hasher.close(), reader.close()]);
+      await Promise.all([relayClosed, hasher.close(), disk.close()]);
       vod.close();
       api.close();
       webhooks.close();

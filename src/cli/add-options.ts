@@ -20,6 +20,7 @@ export interface AddOptions {
   readonly delay?: number;
   readonly key?: string;
   readonly webhook?: string;
+  readonly rehash?: boolean;
   readonly checkSource: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;

@@ -1,6 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
 import { formatBytes } from '../format.ts';
-import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, indicesOf, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { delay } from './delay.ts';
@@ -188,13 +188,19 @@ class Pass {
       case 'hash': {
         const { attempt } = this.#run;
         await this.#enter('hashing', 0, attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing');
-        const data: HashData = { ...this.#child(), source: this.#data.source };
-        await this.#add('hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
+        const { source, hashed: known, rehash } = this.#data;
+        const data: HashData = {
+          ...this.#child(),
+          source,
+          ...(known !== undefined && { known }),
+          ...(rehash !== undefined && { rehash }),
+        };
+        await this.#add('hash', data);
         return;
       }
       case 'init': {
         const { hashed } = step;
-        if (!sameHashed(this.#data.hashed, hashed)) {
+        if (!isDeepStrictEqual(this.#data.hashed, hashed)) {
           // Which knows the size as well.
           const { size: _, ...data } = this.#data;
           this.#data = data;
@@ -525,10 +531,6 @@ class Pass {
 }
 
 type PartsStep = Extract<Step, { kind: 'parts' }>;
-
-function sameHashed(a: Hashed | undefined, b: Hashed): boolean {
-  return a !== undefined && a.fileSha === b.fileSha && sameVersion(a.version, b.version);
-}
 
 function childIdOf(key: string): string {
   return key.slice(key.lastIndexOf(':') + 1);

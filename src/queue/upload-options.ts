@@ -53,6 +53,11 @@ export interface UploadOptions {
    * password. It is kept in Redis with the upload.
    */
   readonly webhookUrl?: string;
+  /**
+   * `true` computes the file's SHA-1 from its bytes, though it is known of a file of this path, size and times: for disks
+   * that keep all of these when a file is written anew.
+   */
+  readonly rehash?: boolean;
   /** `false` for producers that don't see the workers' disks: the path must be absolute, and workers check it. */
   readonly checkSource?: boolean;
 }
@@ -128,6 +133,7 @@ const schema = z.strictObject({
     .refine((value) => value !== '' && Buffer.byteLength(value) <= 512, 'must be 1 to 512 bytes')
     .optional(),
   webhookUrl: z.string('must be a text').optional(),
+  rehash: flag,
   checkSource: flag,
 });
 
@@ -164,6 +170,7 @@ export async function toUploadJob(
     waitFor,
     transcodeTimeoutMs,
     webhookUrl,
+    rehash,
   } = parsed.data;
   const problems: string[] = [];
   if (waitFor === 'transcoded' && transcode !== 'after')
@@ -214,6 +221,7 @@ export async function toUploadJob(
       ...(key !== undefined && { key }),
       ...(webhookUrl !== undefined && { webhookUrl }),
       ...(size !== undefined && { size }),
+      ...(rehash && { rehash }),
       nonce: randomBytes(8).toString('base64url'),
     },
   };
