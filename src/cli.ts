@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setAttemptTimeout } from './attempt-timeout.ts';
 import { runCli } from './cli/run.ts';
+import { exitProcess } from './exit.ts';
 
 setAttemptTimeout();
 
@@ -8,7 +9,7 @@ setAttemptTimeout();
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    exitProcess(0);
   });
 }
 
@@ -18,4 +19,4 @@ const exitCode = await runCli(process.argv.slice(2), {
   err: process.stderr,
 });
 // What has been written leaves first; timers and connections that are left over don't hold the process.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+process.stdout.write('', () => process.stderr.write('', () => exitProcess(exitCode)));

@@ -63,6 +63,8 @@ export interface Config {
   };
   /** Directories that sources may be in; unset: the working directory. */
   readonly sourceRoots?: readonly string[];
+  /** How long each open, look and read of a source file may take. */
+  readonly sourceReadTimeoutMs: number;
   readonly hashConcurrency: number;
   /** Parts at a time; between the two, what throughput asks for. */
   readonly partConcurrency: SlotBounds;
@@ -256,6 +258,7 @@ const schema = z.object({
     .optional(),
   EVENT_CALLBACK_ONLY: flag,
   SOURCE_ROOTS: z.string().optional(),
+  SOURCE_READ_TIMEOUT_MS: integer(60_000, 1000, 3_600_000),
   HASH_CONCURRENCY: integer(2, 1, 64),
   PART_CONCURRENCY: slotBounds.default({ min: 1, max: 8 }),
   MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
@@ -391,6 +394,7 @@ export function loadConfig(env: Environment): Config {
       callbackOnly: v.EVENT_CALLBACK_ONLY,
     },
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
+    sourceReadTimeoutMs: v.SOURCE_READ_TIMEOUT_MS,
     hashConcurrency: v.HASH_CONCURRENCY,
     partConcurrency: v.PART_CONCURRENCY,
     maxBytesPerSecond: {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { exitProcess } from './exit.ts';
 
 /** What asks a process to stop. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -50,7 +51,7 @@ export function firstStopSignal(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let stopping = false;
   const ignore = onStopSignals((signal) => {
-    if (stopping) process.exit(128 + constants.signals[signal]);
+    if (stopping) exitProcess(128 + constants.signals[signal]);
     stopping = true;
     resolve(signal);
   });

@@ -4,7 +4,7 @@ import type { Attempt } from '../src/queue/consumer.ts';
 import type { HashCache } from '../src/queue/hash-cache.ts';
 import type { HashData, Hashed } from '../src/queue/jobs.ts';
 import type { ProgressWriter } from '../src/queue/progress.ts';
-import { openFile } from '../src/source/file.ts';
+import type { Disk } from '../src/source/disk.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
@@ -14,6 +14,7 @@ import { PART_SIZES } from '../src/vod/protocol.ts';
 
 /** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
 export function hashProcessor(deps: {
+  readonly disk: Disk;
   readonly roots: readonly string[];
   readonly files: OpenFiles;
   readonly hasher: Hasher;
@@ -22,7 +23,7 @@ export function hashProcessor(deps: {
   readonly metrics: Metrics;
 }): (data: HashData, attempt: Attempt) => Promise<Hashed> {
   return async (data, { signal }) => {
-    const source = await openFile(data.source, { roots: deps.roots });
+    const source = await deps.disk.open(data.source, { roots: deps.roots, signal });
     try {
       // As few parts as it can have: with smaller ones it is refused when VOD has told their size.
       const problem = tooManyParts(source.size, PART_SIZES[1]);
@@ -32,15 +33,14 @@ export function hashProcessor(deps: {
       deps.files.keep(source);
       return hashed;
     } catch (error) {
-      await source.close();
+      void source.close();
       throw error;
     }
   };
 
   async function hashOf(source: FileSource, data: HashData, signal: AbortSignal): Promise<Hashed> {
-    if (data.known !== undefined && sameVersion(data.known.version, source.version)) return data.known;
-    const cached = await deps.cache.find(data.source, source.version);
-    if (cached !== undefined) return cached;
+    const known = data.rehash ? undefined : await knownOf(source, data);
+    if (known !== undefined) return known;
     const startedAt = performance.now();
     const fileSha = await deps.hasher.hash(source, {
       signal,
@@ -51,5 +51,13 @@ export function hashProcessor(deps: {
     const hashed = { fileSha, version: source.version };
     await deps.cache.keep(data.source, hashed);
     return hashed;
+  }
+
+  /** The SHA-1 as an earlier attempt of this upload, or another upload, has computed it. */
+  async function knownOf({ version }: FileSource, { source, known }: HashData): Promise<Hashed | undefined> {
+    if (known !== undefined && sameVersion(known.version, version, 'content')) {
+      return { fileSha: known.fileSha, version };
+    }
+    return await deps.cache.find(source, version);
   }
 }

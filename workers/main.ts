@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { setAttemptTimeout } from '../src/attempt-timeout.ts';
 import { loadConfig } from '../src/config.ts';
 import { UploaderError } from '../src/errors.ts';
+import { exitProcess } from '../src/exit.ts';
 import { parseStages } from '../src/queue/names.ts';
 import { runWorker } from './run.ts';
 
@@ -14,5 +15,5 @@ try {
   const usage =
     error instanceof UploaderError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`${usage ? (error as Error).message : (error as Error).stack}\n`);
-  process.exitCode = 2;
+  exitProcess(2);
 }

@@ -4,7 +4,7 @@ import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/q
 import type { Marks } from '../src/queue/marks.ts';
 import type { SharedRate } from '../src/queue/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
-import type { PartReader } from '../src/upload/part-reader.ts';
+import type { FileSource } from '../src/source/source.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { VodError, VodTransportError } from '../src/vod/errors.ts';
 import { PART_SIZES } from '../src/vod/protocol.ts';
@@ -20,7 +20,6 @@ const MOST_STRAINED_STARTS = 20;
  */
 export function partProcessor(deps: {
   readonly files: OpenFiles;
-  readonly reader: PartReader;
   readonly slots: PartSlots;
   /** Absent when there is no cap on all replicas together. */
   readonly bandwidth: SharedRate | undefined;
@@ -67,10 +66,13 @@ export function partProcessor(deps: {
       return PART_SKIPPED;
     }
     const buffer = buffers.pop() ?? new Uint8Array(new SharedArrayBuffer(PART_SIZES[1]));
+    let isRead = false;
     try {
       const body = buffer.subarray(0, data.dataSize);
       const { source, hashed, offset } = data;
-      const dataMd5 = await files.use(source, hashed.version, (file) => deps.reader.read(file, body, offset));
+      const read = (file: FileSource): Promise<string> => file.read(body, offset, { digest: 'md5', signal });
+      const dataMd5 = await files.use(source, hashed.version, read, signal);
+      isRead = true;
       if (dataMd5 === data.listedMd5) {
         metrics.parts.inc({ outcome: 'skipped' });
         return PART_SAME;
@@ -85,7 +87,8 @@ export function partProcessor(deps: {
       metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;
     } finally {
-      buffers.push(buffer);
+      // A read that failed may still write into it.
+      if (isRead) buffers.push(buffer);
     }
   };
 }

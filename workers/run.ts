@@ -1,5 +1,6 @@
 import './heap.ts';
 import type { Config } from '../src/config.ts';
+import { exitProcess } from '../src/exit.ts';
 import { createLogger, logConsole } from '../src/log.ts';
 import type { Stage } from '../src/queue/names.ts';
 import { onStopSignals } from '../src/stop-signals.ts';
@@ -20,14 +21,14 @@ export async function runWorker(config: Config, stages: readonly Stage[]): Promi
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     if (stopping) {
       log.warn({ signal }, 'second signal: exiting at once');
-      process.exit(1);
+      exitProcess(1);
     }
     stopping = true;
     log.info({ signal, timeoutMs: config.shutdownTimeoutMs }, 'draining');
     const drained = await worker?.close();
     await tracing?.stop();
     log.info({ drained }, 'worker has stopped');
-    process.exit(0);
+    exitProcess(0);
   };
   onStopSignals(stop);
   tracing = await startTracing(config.tracing, (reason) =>

@@ -33,9 +33,9 @@ import { Senders } from '../src/queue/senders.ts';
 import { SharedRate } from '../src/queue/shared-rate.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
 import type { WebhookRelay } from '../src/queue/webhooks.ts';
+import type { Disk } from '../src/source/disk.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { Hasher } from '../src/upload/hash.ts';
-import type { PartReader } from '../src/upload/part-reader.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import type { WebhookSender } from '../src/webhook/send.ts';
@@ -80,7 +80,7 @@ export interface StageDependencies {
   /** Of the host that `api` calls. */
   readonly apiBreaker: Breaker;
   readonly hasher: Hasher;
-  readonly reader: PartReader;
+  readonly disk: Disk;
   /** Directories that sources may be in. */
   readonly roots: readonly string[];
   readonly metrics: Metrics;
@@ -99,7 +99,7 @@ export interface RunningStages {
 
 /** Sets a BullMQ worker to work on each of the stages. */
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
-  const { config, redis, queues, vod, api, breaker, apiBreaker, hasher, reader, roots, metrics, log } = deps;
+  const { config, redis, queues, vod, api, breaker, apiBreaker, hasher, disk, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
@@ -134,19 +134,19 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const cache = new HashCache(redis, config.queuePrefix);
   const { quotaWindowMs } = config.vod;
   const call = createVodCall(breaker, quotaWindowMs);
-  const openFiles = new OpenFiles(roots);
+  const openFiles = new OpenFiles(disk, roots);
   consume(
     'hash',
     HASH_JOBS_PER_THREAD * hashConcurrency,
     parseHashData,
-    hashProcessor({ roots, files: openFiles, hasher, cache, progress, metrics }),
+    hashProcessor({ disk, roots, files: openFiles, hasher, cache, progress, metrics }),
   );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }), { breaker });
   const partWorker = consume(
     'part',
     slots.jobs,
     parsePartData,
-    partProcessor({ files: openFiles, reader, slots, bandwidth, vod, call, marks, metrics }),
+    partProcessor({ files: openFiles, slots, bandwidth, vod, call, marks, metrics }),
     { breaker },
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }), { breaker });

@@ -17,9 +17,9 @@ import { Retention } from '../src/queue/retention.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
 import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
+import { Disk } from '../src/source/disk.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
-import { PartReader } from '../src/upload/part-reader.ts';
 import { VERSION } from '../src/version.ts';
 import { createWebhookSender } from '../src/webhook/send.ts';
 import { parseSecret } from '../src/webhook/signature.ts';
@@ -40,7 +40,7 @@ export interface RunningWorker {
 /**
  * Builds a worker process's parts and sets them to work on the stages named. Waits for Redis as long as it takes.
  * @throws {ConfigError} when the credentials are missing
- * @throws {SourceError} when a root is not a directory
+ * @throws {SourceError} when a root is not a directory, or its disk hangs
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  * @throws {UnfitRedisError} when Redis is too old, or can lose uploads and REQUIRE_DURABLE_REDIS is set
  */
@@ -90,8 +90,8 @@ export async function startWorker(
   const queues = openQueues(redis, config.queuePrefix, { telemetry: traced ? telemetry : undefined });
   hosts = await openVodHosts({ config, stages, credentials, redis, queues, metrics, log });
   const { vod, api, breaker, apiBreaker } = hosts;
-  const hasher = createHasher({ threads: config.hashConcurrency });
-  const reader = new PartReader();
+  const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs: config.sourceReadTimeoutMs });
+  const disk = new Disk({ timeoutMs: config.sourceReadTimeoutMs });
   const webhooks = createWebhookSender({
     connections: WEBHOOK_CONCURRENCY,
     secrets: config.webhooks.secrets.flatMap((secret) => parseSecret(secret) ?? []),
@@ -109,7 +109,7 @@ export async function startWorker(
     breaker,
     apiBreaker,
     hasher,
-    reader,
+    disk,
     roots,
     metrics,
     log,
@@ -136,7 +136,7 @@ export async function startWorker(
         timeoutMs: config.shutdownTimeoutMs,
         log,
       });
-      await Promise.all([relayClosed, hasher.close(), reader.close()]);
+      await Promise.all([relayClosed, hasher.close(), disk.close()]);
       webhooks.close();
       retention?.stop();
       await hosts?.close();

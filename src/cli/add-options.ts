@@ -21,6 +21,7 @@ export interface AddOptions {
   readonly key?: string;
   readonly conflict?: NonNullable<UploadOptions['onConflict']>;
   readonly webhook?: string;
+  readonly rehash?: boolean;
   readonly checkSource: boolean;
   readonly wait?: boolean;
   readonly json?: boolean;

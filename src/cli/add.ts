@@ -66,6 +66,7 @@ export function defineAdd({ command, action, context }: Definition): void {
     )
     .option('--webhook <url>', 'tell this URL when the upload has ended, beside those of WEBHOOK_URL')
     .option('--wait', 'wait for the end and show the progress')
+    .option('--rehash', 'compute the SHA-1 even if it is known of a file of this path, size and times')
     .option(
       '--no-check-source',
       "don't look at the files, which only the workers see; paths must be absolute",

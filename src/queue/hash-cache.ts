@@ -9,7 +9,7 @@ const KEEP_SECONDS = 6 * 3600;
 
 /**
  * SHA-1s of files that have been hashed lately, by any upload on any replica: a file of the same path, size, mtime and
- * inode is not read again.
+ * ctime is not read again.
  */
 export class HashCache {
   readonly #redis: RedisClient;
@@ -31,9 +31,9 @@ export class HashCache {
     await this.#redis.set(this.#key(path, version), fileSha, 'EX', KEEP_SECONDS);
   }
 
-  #key(path: string, { size, mtimeNs, inode }: FileVersion): string {
+  #key(path: string, { size, mtimeNs, ctimeNs }: FileVersion): string {
     const identity = createHash('sha256')
-      .update(`${path}\0${size}\0${mtimeNs}\0${inode}`)
+      .update(`${path}\0${size}\0${mtimeNs}\0ctime ${ctimeNs}`)
       .digest('base64url');
     return `${this.#prefix}:vod-sha1:${identity}`;
   }

@@ -51,7 +51,13 @@ const bytes = z.int().min(0).max(MAX_FILE_BYTES);
 const path = z.string().min(1).max(4096);
 const text = z.string().min(1).max(512);
 const partSize = z.union(PART_SIZES.map((size) => z.literal(size)));
-const fileVersion = z.object({ size: bytes.min(1), mtimeNs: decimal, inode: decimal });
+const fileVersion = z.object({
+  size: bytes.min(1),
+  mtimeNs: decimal,
+  inode: decimal,
+  /** Workers of older versions neither write nor keep it. */
+  ctimeNs: decimal.exactOptional(),
+});
 const hashed = z.object({ fileSha: sha1, version: fileVersion });
 const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
 
@@ -114,9 +120,11 @@ const uploadData = z.object({
   webhookUrl: z.string().max(2048).exactOptional(),
   /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
+  /** Whether the SHA-1 is computed whatever is known of the file. Workers of older versions don't look. */
+  rehash: z.boolean().exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
   nonce: text,
-  /** The newest SHA-1 known; not computed again while the file is the same version. */
+  /** The newest SHA-1 known; unless `rehash`, not computed again while the file is the same version. */
   hashed: hashed.exactOptional(),
   /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
   run: run.exactOptional(),
@@ -137,7 +145,11 @@ const uploadView = z.object({
 /** What every child knows of its parent. */
 const child = z.object({ schema: schemaVersion, uploadId: text, run });
 
-const hashData = child.extend({ source: path, known: hashed.exactOptional() });
+const hashData = child.extend({
+  source: path,
+  known: hashed.exactOptional(),
+  rehash: z.boolean().exactOptional(),
+});
 export type HashData = z.infer<typeof hashData>;
 
 const initData = child.extend({

@@ -1,7 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
 import { UploaderError } from '../errors.ts';
 import { formatBytes } from '../format.ts';
-import { sameVersion } from '../source/version.ts';
 import { bytesOf, countIndices, partAt, partCount } from '../upload/plan.ts';
 import { isRedisError, type RedisClient } from './connection.ts';
 import { delay } from './delay.ts';
@@ -193,13 +193,19 @@ class Pass {
       case 'hash': {
         const { attempt } = this.#run;
         await this.#enter('hashing', 0, attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing');
-        const data: HashData = { ...this.#child(), source: this.#data.source };
-        await this.#add('hash', this.#data.hashed ? { ...data, known: this.#data.hashed } : data);
+        const { source, hashed: known, rehash } = this.#data;
+        const data: HashData = {
+          ...this.#child(),
+          source,
+          ...(known !== undefined && { known }),
+          ...(rehash !== undefined && { rehash }),
+        };
+        await this.#add('hash', data);
         return;
       }
       case 'init': {
         const { hashed, compare } = step;
-        if (!sameHashed(this.#data.hashed, hashed)) {
+        if (!isDeepStrictEqual(this.#data.hashed, hashed)) {
           // Which knows the size as well.
           const { size: _, ...data } = this.#data;
           this.#data = data;
@@ -554,10 +560,6 @@ type PartsStep = Extract<Step, { kind: 'parts' }>;
 function partsPlanned(hashed: Hashed | undefined, init: InitValue | undefined): number {
   if (hashed === undefined || init?.kind !== 'send') return 0;
   return countPlanned(init, partCount(hashed.version.size, init.partSize));
-}
-
-function sameHashed(a: Hashed | undefined, b: Hashed): boolean {
-  return a !== undefined && a.fileSha === b.fileSha && sameVersion(a.version, b.version);
 }
 
 function childIdOf(key: string): string {

@@ -62,6 +62,11 @@ export interface UploadOptions {
    * password. It is kept in Redis with the upload.
    */
   readonly webhookUrl?: string;
+  /**
+   * `true` computes the file's SHA-1 from its bytes, though it is known of a file of this path, size and times: for disks
+   * that keep all of these when a file is written anew.
+   */
+  readonly rehash?: boolean;
   /** `false` for producers that don't see the workers' disks: the path must be absolute, and workers check it. */
   readonly checkSource?: boolean;
 }
@@ -141,6 +146,7 @@ const schema = z.strictObject({
     .optional(),
   onConflict: z.enum(['ignore', 'error'], "must be 'ignore' or 'error'").default('ignore'),
   webhookUrl: z.string('must be a text').optional(),
+  rehash: flag,
   checkSource: flag,
 });
 
@@ -177,6 +183,7 @@ export async function toUploadJob(
     waitFor,
     transcodeTimeoutMs,
     webhookUrl,
+    rehash,
   } = parsed.data;
   const problems: string[] = [];
   if (waitFor === 'transcoded' && transcode !== 'after')
@@ -252,6 +259,7 @@ export async function toUploadJob(
       ...(key !== undefined && { key }),
       ...(webhookUrl !== undefined && { webhookUrl }),
       ...(size !== undefined && { size }),
+      ...(rehash && { rehash }),
       nonce: randomBytes(8).toString('base64url'),
     },
   };

@@ -1,50 +1,24 @@
-import type { BigIntStats } from 'node:fs';
-import { type FileHandle, readlink, realpath, stat } from 'node:fs/promises';
+import { type BigIntStats, constants } from 'node:fs';
 import { SourceError } from './errors.ts';
 
 /**
- * Where `path` leads now and what is there. Both may be something else a moment later.
- * @throws {SourceError} SOURCE_OUTSIDE_ROOTS or SOURCE_NOT_A_FILE
- * @throws the system's own error when there is nothing, or nothing that may be seen
+ * How a file is opened that has been looked at: a FIFO or device that appears in its place at the last moment must
+ * neither block the open nor become the terminal of this process.
  */
-export async function locate(
-  path: string,
-  roots: readonly string[],
-): Promise<{ realPath: string; stats: BigIntStats }> {
-  const realPath = await realpath(path);
-  refuseOutside(path, realPath, roots);
-  const stats = await stat(realPath, { bigint: true });
-  if (!stats.isFile()) {
-    throw new SourceError(
-      'SOURCE_NOT_A_FILE',
-      `${path} is a ${kindOf(stats)}; only regular files can be uploaded`,
-    );
-  }
-  return { realPath, stats };
+export const OPEN_FLAGS =
+  constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_NOFOLLOW;
+
+/** @throws {SourceError} SOURCE_NOT_FOUND */
+export function refuseNoPath(path: string): void {
+  if (path !== '' && !path.includes('\0')) return;
+  throw new SourceError('SOURCE_NOT_FOUND', `${JSON.stringify(path)} is not the path of a file`);
 }
 
 /**
- * Holds an open file to the roots by the kernel's own word on where it is. Unlike a path, which is followed step by
- * step while others rename those steps, a descriptor can't be made to lead elsewhere. Where there is no /proc (not
- * Linux) nothing is checked, and `locate` has to do.
+ * @param realPath where `path` leads
  * @throws {SourceError} SOURCE_OUTSIDE_ROOTS
  */
-export async function refuseOpenedOutside(
-  path: string,
-  handle: FileHandle,
-  roots: readonly string[],
-): Promise<void> {
-  let realPath: string;
-  try {
-    realPath = await readlink(`/proc/self/fd/${handle.fd}`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  refuseOutside(path, realPath, roots);
-}
-
-function refuseOutside(path: string, realPath: string, roots: readonly string[]): void {
+export function refuseOutside(path: string, realPath: string, roots: readonly string[]): void {
   if (roots.some((root) => realPath === root || realPath.startsWith(root.endsWith('/') ? root : `${root}/`)))
     return;
   const leads = realPath === path ? 'is' : `leads to ${realPath},`;
@@ -53,6 +27,18 @@ function refuseOutside(path: string, realPath: string, roots: readonly string[])
     `${path} ${leads} outside the directories that SOURCE_ROOTS allows (${roots.join(', ')}); ` +
       'move the file into one of them, or add its directory to the variable SOURCE_ROOTS',
   );
+}
+
+/** @throws {SourceError} SOURCE_NOT_A_FILE */
+export function refuseOtherThanFile(path: string, stats: BigIntStats): void {
+  if (stats.isFile()) return;
+  const words = `${path} is a ${kindOf(stats)}; only regular files can be uploaded`;
+  throw new SourceError('SOURCE_NOT_A_FILE', words);
+}
+
+/** @throws {SourceError} SOURCE_EMPTY */
+export function refuseEmpty(path: string, { size }: Pick<BigIntStats, 'size'>): void {
+  if (size === 0n) throw new SourceError('SOURCE_EMPTY', `${path} is empty; a video has at least 1 byte`);
 }
 
 function kindOf(stats: BigIntStats): string {

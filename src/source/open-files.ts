@@ -1,4 +1,5 @@
-import { openFile } from './file.ts';
+import { abortable } from '../abortable.ts';
+import type { Disk } from './disk.ts';
 import type { FileSource, FileVersion } from './source.ts';
 
 /** A file is kept open for so long after its last use: the next part of it comes at once, or not here. */
@@ -15,25 +16,32 @@ interface Entry {
  * the content that it was opened for, whatever comes to stand under its name meanwhile.
  */
 export class OpenFiles {
+  readonly #disk: Pick<Disk, 'open'>;
   readonly #roots: readonly string[];
   readonly #entries = new Map<string, Entry>();
 
   /** @param roots absolute directories as `resolveRoots` returns them */
-  constructor(roots: readonly string[]) {
+  constructor(disk: Pick<Disk, 'open'>, roots: readonly string[]) {
+    this.#disk = disk;
     this.#roots = roots;
   }
 
   /**
    * Does something with a file that is open as this version; it must not close it.
-   * @throws {SourceError} as `openFile`, or what the action throws
+   * @throws {SourceError} as `Disk.open`, or what the action throws, or the signal's reason, at once
    */
-  async use<T>(path: string, expect: FileVersion, action: (file: FileSource) => Promise<T>): Promise<T> {
+  async use<T>(
+    path: string,
+    expect: FileVersion,
+    action: (file: FileSource) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const key = keyOf(path, expect);
     const entry = this.#entries.get(key) ?? this.#open(key, path, expect);
     entry.users++;
     clearTimeout(entry.closing);
     try {
-      return await action(await entry.opened);
+      return await action(await abortable(entry.opened, signal));
     } catch (error) {
       // It may be another file by now: whoever comes next looks for himself.
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
@@ -48,7 +56,7 @@ export class OpenFiles {
   keep(file: FileSource): void {
     const key = keyOf(file.path, file.version);
     if (this.#entries.has(key)) {
-      file.close().catch(() => {});
+      void file.close();
       return;
     }
     const entry: Entry = { opened: Promise.resolve(file), users: 0 };
@@ -57,7 +65,7 @@ export class OpenFiles {
   }
 
   #open(key: string, path: string, expect: FileVersion): Entry {
-    const entry: Entry = { opened: openFile(path, { roots: this.#roots, expect }), users: 0 };
+    const entry: Entry = { opened: this.#disk.open(path, { roots: this.#roots, expect }), users: 0 };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -72,6 +80,7 @@ export class OpenFiles {
   }
 }
 
-function keyOf(path: string, { size, mtimeNs, inode }: FileVersion): string {
-  return `${inode} ${mtimeNs} ${size} ${path}`;
+/** All of the version, also what may differ on the machine that reads: jobs of one upload have the same. */
+function keyOf(path: string, { size, mtimeNs, inode, ctimeNs }: FileVersion): string {
+  return `${inode} ${mtimeNs} ${ctimeNs} ${size} ${path}`;
 }

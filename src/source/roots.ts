@@ -1,12 +1,13 @@
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SourceError } from './errors.ts';
+import { lookAt } from './looks.ts';
 
 /**
  * The directories that uploads may come from, as absolute paths without symbolic links; resolve them once, at the
  * start. `/` allows every file.
  * @param directories the entries of the variable SOURCE_ROOTS, relative ones seen from `cwd`; `cwd` alone when undefined
- * @throws {SourceError} SOURCE_ROOTS_INVALID, naming every entry that is not a directory
+ * @throws {SourceError} SOURCE_ROOTS_INVALID, naming every entry that is not a directory or whose disk hangs
  */
 export async function resolveRoots(
   directories: readonly string[] | undefined,
@@ -30,8 +31,12 @@ export async function resolveRoots(
 async function addRoot(roots: Set<string>, entry: string, cwd: string): Promise<string | undefined> {
   if (entry === '') return 'an entry is empty';
   try {
-    const root = await realpath(resolve(cwd, entry));
-    if (!(await stat(root)).isDirectory()) return `${entry} is not a directory`;
+    const path = resolve(cwd, entry);
+    const { root, stats } = await lookAt(path, async () => {
+      const root = await realpath(path);
+      return { root, stats: await stat(root) };
+    });
+    if (!stats.isDirectory()) return `${entry} is not a directory`;
     roots.add(root);
     return undefined;
   } catch (error) {

@@ -148,6 +148,7 @@ async function runSchedule(
   onTrouble: (trouble: ScheduledTrouble) => void,
 ): Promise<void> {
   const startedAt = performance.now();
+  const disk = new Turns();
   const redis = new Turns();
   const redisProxy = new Turns();
   const vodProxy = new Turns();
@@ -166,6 +167,8 @@ async function runSchedule(
         return await rig.freeze(trouble.slot, trouble.forMs);
       case 'worker with a wrong key':
         return await rig.mistake(trouble.slot, trouble.forMs);
+      case 'disk hangs':
+        return await disk.take(() => rig.hangDisk(trouble.forMs));
       case 'Redis killed':
         return await redis.take(() => rig.killRedis(trouble.forMs));
       case 'Redis frozen':

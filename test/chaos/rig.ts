@@ -3,11 +3,12 @@ import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
+import { HangingDisk } from '../support/hanging-disk.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
 import { type Answer, type Receiver, startReceiver, WEBHOOK_SECRET } from '../support/receiver.ts';
 import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
-import { LOCK_MS, WORKER_SLOTS } from './schedule.ts';
+import { LOCK_MS, READ_MS, WORKER_SLOTS } from './schedule.ts';
 
 /** A worker that was told to stop and is not gone by then never will be. */
 const STOP_MS = 120_000;
@@ -41,6 +42,8 @@ export class Rig {
   readonly redisProxy: TcpProxy;
   readonly vodProxy: TcpProxy;
   readonly sources: string;
+  /** Of the sources. */
+  readonly #disk: HangingDisk;
   /** Told of ends by webhooks; it answers to some as if it were broken. */
   readonly receiver: Receiver;
   /** What processes did that they must not. */
@@ -65,6 +68,7 @@ export class Rig {
     this.vodProxy = parts.vodProxy;
     this.receiver = parts.receiver;
     this.sources = join(parts.dir, 'sources');
+    this.#disk = new HangingDisk(this.sources);
   }
 
   static async create(): Promise<Rig> {
@@ -143,6 +147,12 @@ export class Rig {
     await this.redis.restart();
   }
 
+  async hangDisk(forMs: number): Promise<void> {
+    this.#disk.hang();
+    await pause(forMs);
+    this.#disk.release();
+  }
+
   /** Workers that run although nobody told them to, or not although nobody ended them. */
   async checkWorkers(): Promise<void> {
     for (const { worker, stages } of this.#slots) {
@@ -197,6 +207,7 @@ export class Rig {
     for (const left of [...(await processesOf(this.prefix)), ...(isRunning(pid) ? [pid] : [])]) {
       this.findings.push(`process ${left} is left`);
     }
+    this.#disk.close();
     await rm(this.#dir, { recursive: true, force: true });
   }
 
@@ -209,7 +220,9 @@ export class Rig {
       VOD_ENDPOINT: endpoint,
       VOD_EVENT_ENDPOINT: endpoint,
       ...ACCOUNT,
+      ...this.#disk.env,
       SOURCE_ROOTS: this.sources,
+      SOURCE_READ_TIMEOUT_MS: String(READ_MS),
       BACKOFF_BASE_MS: '50',
       BACKOFF_MAX_MS: '1000',
       OUTAGE_PROBE_MS: '200',

@@ -13,6 +13,9 @@ export const WORKER_SLOTS = [
 /** Locks last this long in a chaos run; what freezes does it for longer. */
 export const LOCK_MS = 1500;
 
+/** Reads may last this long. */
+export const READ_MS = 1500;
+
 /** Something that goes wrong at a moment; `slot` is an index of WORKER_SLOTS. */
 export type Trouble =
   | { readonly kind: 'worker killed'; readonly slot: number; readonly downMs: number }
@@ -20,6 +23,8 @@ export type Trouble =
   | { readonly kind: 'worker frozen'; readonly slot: number; readonly forMs: number }
   /** It takes the place of a slot's worker. */
   | { readonly kind: 'worker with a wrong key'; readonly slot: number; readonly forMs: number }
+  /** That of all sources, for all workers. */
+  | { readonly kind: 'disk hangs'; readonly forMs: number }
   | { readonly kind: 'Redis killed'; readonly forMs: number }
   | { readonly kind: 'Redis frozen'; readonly forMs: number }
   | { readonly kind: 'Redis refuses'; readonly forMs: number }
@@ -123,6 +128,7 @@ const SLOW: readonly Draw[] = [
   // For long enough, now and then, that producers give up and add again.
   (random) => ({ kind: 'Redis killed', forMs: random.chance(0.3) ? 6500 : random.between(100, 1500) }),
   (random) => ({ kind: 'Redis frozen', forMs: random.between(LOCK_MS * 1.2, LOCK_MS * 2) }),
+  (random) => ({ kind: 'disk hangs', forMs: random.between(READ_MS * 0.5, READ_MS * 3) }),
   (random) => ({
     ...vod(() => ({ kind: 'hang', when: when(random) }))(random),
     ...(random.chance(0.5) && { cutAfterMs: random.between(2000, 6000) }),

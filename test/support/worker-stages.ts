@@ -7,8 +7,8 @@ import { workerConnection } from '../../src/queue/connection.ts';
 import { apiHoldKey, type Hold, holdKey } from '../../src/queue/hold.ts';
 import { STAGES, type Stage } from '../../src/queue/names.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
+import { Disk } from '../../src/source/disk.ts';
 import { createHasher } from '../../src/upload/hash.ts';
-import { PartReader } from '../../src/upload/part-reader.ts';
 import { createApiClient } from '../../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../src/vod/client.ts';
 import { createWebhookSender } from '../../src/webhook/send.ts';
@@ -56,17 +56,17 @@ export async function runStages(
   const apiBreaker = await guard(apiHoldKey(world.prefix), api);
   const webhooks = createWebhookSender({ connections: 1, secrets: [], allowPrivate: true, proxyEnv: {} });
   const hasher = createHasher({ threads: 1 });
-  const reader = new PartReader();
+  const disk = new Disk();
   const metrics = createMetrics('test');
   const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
   const { workers } = startStages(stages, {
-    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, reader, metrics, log },
+    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },
     vod: options.standIn?.(client) ?? client,
     roots: [world.sources],
   });
   onTestFinished(async () => {
     await Promise.all(workers.map((worker) => worker.close()));
-    await Promise.all([hasher.close(), reader.close()]);
+    await Promise.all([hasher.close(), disk.close()]);
     for (const open of [client, api, webhooks]) open.close();
     for (const started of [breaker, apiBreaker]) started.stop();
     await closeQueues(queues);

@@ -1,8 +1,9 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ConfigError, loadConfig } from '../../src/config.ts';
 import { createCredentialsReader } from '../../src/credentials.ts';
 
@@ -95,4 +96,47 @@ test('without files nothing is looked at, and what is missing is told at the sta
   const mixed = reader({ VOD_SECRET_ID: 'a', VOD_SECRET_KEY_FILE: keyFile });
   expect(await mixed()).toEqual({ secretId: 'a', secretKey: 'key-1' });
   expect(() => reader({ VOD_SECRET_ID: 'a' })).toThrow(ConfigError);
+});
+
+/** Files can't be looked at until they are let go. @returns what tells how many looks wait, and lets them go */
+function holdDisk(): { waiting(): number; letGo(): void } {
+  const { stat } = fs.promises;
+  const hung: (() => void)[] = [];
+  fs.promises.stat = (async (...args: Parameters<typeof stat>) => {
+    await new Promise<void>((resolve) => hung.push(resolve));
+    return await stat(...args);
+  }) as typeof stat;
+  syncBuiltinESMExports();
+  const letGo = (): void => {
+    fs.promises.stat = stat;
+    syncBuiltinESMExports();
+    for (const resolve of hung.splice(0)) resolve();
+  };
+  onTestFinished(letGo);
+  return { waiting: () => hung.length, letGo };
+}
+
+test('files whose disk hangs leave the old values, keep requests for a second, and are looked at once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const read = reader(FROM_FILES);
+  const disk = holdDisk();
+  replace(idFile, 'id-2');
+  replace(keyFile, 'key-2');
+  nowMs += 1000;
+  const old = { secretId: 'id-1', secretKey: 'key-1' };
+  const waiting = [read(), read()];
+  await vi.advanceTimersByTimeAsync(999);
+  expect(await Promise.race([...waiting, 'waits'])).toBe('waits');
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await Promise.all(waiting)).toEqual([old, old]);
+  // Far more than Node has threads for such calls.
+  for (let second = 0; second < 20; second++) {
+    nowMs += 1000;
+    expect(await read()).toEqual(old);
+  }
+  expect(disk.waiting()).toBe(1);
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 40, paths: [idFile, keyFile] }]);
+  disk.letGo();
+  await expect.poll(read).toEqual({ secretId: 'id-2', secretKey: 'key-2' });
 });

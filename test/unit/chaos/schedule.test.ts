@@ -51,6 +51,7 @@ describe('the schedule of a chaos run', () => {
         "VOD reset before effect",
         "VOD truncated",
         "VOD unquotedFileId",
+        "disk hangs",
         "worker frozen",
         "worker killed",
         "worker terminated",

@@ -50,3 +50,11 @@ describe('tags', () => {
     );
   });
 });
+
+describe('rehash', () => {
+  it('is told to workers only where it is wanted', async () => {
+    expect((await dataOf({ rehash: true })).rehash).toBe(true);
+    for (const options of [{}, { rehash: false }]) expect(await dataOf(options)).not.toHaveProperty('rehash');
+    await expect(dataOf({ rehash: 'yes' as never })).rejects.toThrow('rehash must be true or false');
+  });
+});

@@ -1,10 +1,10 @@
 import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { inspectFile, openFile } from '../../../src/source/file.ts';
+import { inspectFile } from '../../../src/source/file.ts';
 import { OpenFiles } from '../../../src/source/open-files.ts';
 import type { FileSource } from '../../../src/source/source.ts';
-import { openDescriptors, tempDir } from './temp-dir.ts';
+import { disk, MD5, openDescriptors, openFile, room, tempDir } from './temp-dir.ts';
 
 async function setUp(content: string) {
   const root = tempDir();
@@ -12,12 +12,19 @@ async function setUp(content: string) {
   writeFileSync(path, content);
   utimesSync(path, 1_700_000_000, 1_700_000_000);
   const text = async (file: FileSource): Promise<string> => {
-    const target = Buffer.alloc(file.size);
-    await file.read(target, 0);
-    return target.toString();
+    const target = room(file.size);
+    await file.read(target, 0, MD5);
+    return Buffer.from(target).toString();
   };
   const open = () => openDescriptors(root);
-  return { open, root, files: new OpenFiles([root]), path, version: await inspectFile(path, [root]), text };
+  return {
+    open,
+    root,
+    files: new OpenFiles(disk, [root]),
+    path,
+    version: await inspectFile(path, [root]),
+    text,
+  };
 }
 
 /** Makes time stand still for what is closed a second after its last use. */

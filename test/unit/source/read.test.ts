@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openBytes } from './temp-dir.ts';
+import { MD5, openBytes, room } from './temp-dir.ts';
 
 const CHANGED = { name: 'SourceError', code: 'SOURCE_CHANGED', retryable: false };
 
@@ -31,17 +31,17 @@ describe('read', () => {
       [123_456, 234_567],
       [7, 7],
     ] as const) {
-      const target = new Uint8Array(end - start);
-      await source.read(target, start);
+      const target = room(end - start);
+      await source.read(target, start, MD5);
       expect(Buffer.compare(target, bytes.subarray(start, end))).toBe(0);
     }
   });
 
   test('fills a view without touching what is around it', async () => {
     const { source } = await openSource('abc');
-    const slot = Buffer.from('.....');
-    await source.read(slot.subarray(1, 4), 0);
-    expect(slot.toString()).toBe('.abc.');
+    const slot = room(5).fill(46);
+    await source.read(slot.subarray(1, 4), 0, MD5);
+    expect(Buffer.from(slot).toString()).toBe('.abc.');
   });
 
   test('refuses ranges that are not within the file', async () => {
@@ -53,20 +53,20 @@ describe('read', () => {
       [1, 0.5],
       [1, Number.NaN],
     ] as const) {
-      await expect(source.read(new Uint8Array(length), offset)).rejects.toBeInstanceOf(RangeError);
+      await expect(source.read(room(length), offset, MD5)).rejects.toBeInstanceOf(RangeError);
     }
   });
 
   test('gives up with the reason of an aborted signal', async () => {
     const { source } = await openSource();
     const reason = new Error('shutdown');
-    await expect(source.read(new Uint8Array(4), 0, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(source.read(room(4), 0, { ...MD5, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
   test('notices bytes that were appended', async () => {
     const { source, path } = await openSource('abc');
     appendFileSync(path, 'd');
-    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+    await expect(source.read(room(3), 0, MD5)).rejects.toMatchObject({
       ...CHANGED,
       message: expect.stringContaining(
         `${path} changed while it was being uploaded: size was 3 bytes, is 4;`,
@@ -77,7 +77,7 @@ describe('read', () => {
   test('notices bytes that were cut off', async () => {
     const { source, path } = await openSource('abc');
     truncateSync(path, 1);
-    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+    await expect(source.read(room(3), 0, MD5)).rejects.toMatchObject({
       ...CHANGED,
       message: expect.stringContaining('size was 3 bytes, is 1'),
     });
@@ -86,7 +86,7 @@ describe('read', () => {
   test('notices other bytes of the same size', async () => {
     const { source, path } = await openSource('abc');
     writeFileSync(path, 'xyz');
-    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({
+    await expect(source.read(room(3), 0, MD5)).rejects.toMatchObject({
       ...CHANGED,
       message: expect.stringContaining('modification time was 2023-11-14T22:13:20.000000000Z, is '),
     });
@@ -96,7 +96,7 @@ describe('read', () => {
     const { source } = await openSource('abc');
     await source.close();
     expect(source.fd).toBe(-1);
-    await expect(source.read(new Uint8Array(3), 0)).rejects.toMatchObject({ code: 'SOURCE_READ_FAILED' });
+    await expect(source.read(room(3), 0, MD5)).rejects.toMatchObject({ code: 'SOURCE_READ_FAILED' });
     await expect(source.verify()).rejects.toMatchObject({ code: 'SOURCE_READ_FAILED' });
   });
 });
@@ -125,7 +125,7 @@ describe('verify', () => {
   test('notices a file that was deleted, though its bytes can still be read', async () => {
     const { source, path } = await openSource('abc');
     rmSync(path);
-    await source.read(new Uint8Array(3), 0);
+    await source.read(room(3), 0, MD5);
     await expect(source.verify()).rejects.toMatchObject({
       code: 'SOURCE_NOT_FOUND',
       retryable: false,

@@ -1,18 +1,34 @@
-import { AsyncLocalStorage, createHook } from 'node:async_hooks';
+import nodeFs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 
-/** @param before called right before each operation on files that the action begins, with its number from 0 on */
-export async function inSteps<T>(action: () => Promise<T>, before: (step: number) => void): Promise<T> {
-  const own = new AsyncLocalStorage<true>();
+const fs = nodeFs as { -readonly [Name in keyof typeof nodeFs]: (typeof nodeFs)[Name] };
+
+/** The calls that opening a file makes. */
+const CALLS = ['statSync', 'openSync', 'fstatSync', 'readlinkSync'] as const;
+
+/** @param before called right before each call on files that the action makes, with its number from 0 on */
+export function inSteps<T>(action: () => T, before: (step: number) => void): T {
   let step = 0;
-  const hook = createHook({
-    init(_id, type) {
-      if (type === 'FSREQPROMISE' && own.getStore()) before(step++);
-    },
-  });
-  hook.enable();
+  let isOwn = false;
+  const own = { ...fs };
+  const native = fs.realpathSync.native;
+  const counted = (call: (...args: never[]) => unknown) =>
+    ((...args: never[]) => {
+      // What `before` does is no step.
+      if (isOwn) return call(...args);
+      isOwn = true;
+      before(step++);
+      isOwn = false;
+      return call(...args);
+    }) as never;
+  for (const name of CALLS) fs[name] = counted(own[name]);
+  fs.realpathSync.native = counted(native);
+  syncBuiltinESMExports();
   try {
-    return await own.run(true, action);
+    return action();
   } finally {
-    hook.disable();
+    for (const name of CALLS) fs[name] = own[name] as never;
+    fs.realpathSync.native = native;
+    syncBuiltinESMExports();
   }
 }

@@ -11,8 +11,23 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { openFile } from '../../../src/source/file.ts';
-import type { FileSource } from '../../../src/source/source.ts';
+import { Disk } from '../../../src/source/disk.ts';
+import type { FileSource, FileVersion } from '../../../src/source/source.ts';
+
+/** Its threads go with the process. */
+export const disk = new Disk();
+
+export const openFile = (
+  path: string,
+  options: { readonly roots: readonly string[]; readonly expect?: FileVersion },
+): Promise<FileSource> => disk.open(path, options);
+
+/** What a range of a file can be read into. */
+export const room = (size: number): Uint8Array<SharedArrayBuffer> =>
+  new Uint8Array(new SharedArrayBuffer(size));
+
+/** For reads whose digest is not looked at. */
+export const MD5 = { digest: 'md5' } as const;
 
 /** A directory for one test, without symbolic links in its path. */
 export function tempDir(): string {

@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { refuseChanges, sameVersion } from '../../../src/source/version.ts';
 
-const VERSION = { size: 10, mtimeNs: '1700000000000000000', inode: '9007199254740993' };
+const VERSION = {
+  size: 10,
+  mtimeNs: '1700000000000000000',
+  inode: '9007199254740993',
+  ctimeNs: '1700000000000000002',
+};
 
 describe('a version', () => {
   test('is the same when all of it agrees', () => {
-    expect(sameVersion(VERSION, { ...VERSION })).toBe(true);
-    expect(() => refuseChanges('/films/a.mp4', VERSION, { ...VERSION })).not.toThrow();
+    for (const as of ['file', 'upload', 'content'] as const) {
+      expect(sameVersion(VERSION, { ...VERSION }, as)).toBe(true);
+    }
+    expect(() => refuseChanges('/films/a.mp4', VERSION, { ...VERSION }, 'file')).not.toThrow();
   });
 
   test.each([
@@ -17,9 +24,34 @@ describe('a version', () => {
       'replaced by another file (inode was 9007199254740993, is 9007199254740992)',
     ],
     [{ size: 0, inode: '1' }, '(inode was 9007199254740993, is 1); size was 10 bytes, is 0;'],
-  ])('is another one with %j', (change, words) => {
+  ])('of one open file is another one with %j', (change, words) => {
     const other = { ...VERSION, ...change };
-    expect(sameVersion(VERSION, other)).toBe(false);
-    expect(() => refuseChanges('/films/a.mp4', VERSION, other)).toThrow(words);
+    expect(sameVersion(VERSION, other, 'file')).toBe(false);
+    expect(() => refuseChanges('/films/a.mp4', VERSION, other, 'file')).toThrow(words);
+  });
+
+  // Whether it is the same for an upload under way, and for a SHA-1 that is taken over.
+  test.each([
+    ['another size', { size: 11 }, { upload: false, content: false }],
+    ['another mtime', { mtimeNs: '1' }, { upload: false, content: false }],
+    ['another inode, as on another machine', { inode: '1' }, { upload: true, content: true }],
+    ['another ctime, as after a chmod or touch -r', { ctimeNs: '1' }, { upload: true, content: false }],
+  ])('with %s', (_, change, same) => {
+    const other = { ...VERSION, ...change };
+    expect(sameVersion(VERSION, other, 'upload')).toBe(same.upload);
+    expect(sameVersion(VERSION, other, 'content')).toBe(same.content);
+  });
+
+  test('of an older worker, which has no ctime, is good for an upload under way and for no SHA-1', () => {
+    const { ctimeNs: _, ...older } = VERSION;
+    expect(sameVersion(older, VERSION, 'upload')).toBe(true);
+    expect(sameVersion(older, VERSION, 'content')).toBe(false);
+  });
+
+  test('that was replaced by a copy tells of no inode where inodes do not count', () => {
+    const other = { ...VERSION, inode: '1', size: 11 };
+    expect(() => refuseChanges('/films/a.mp4', VERSION, other, 'upload')).toThrow(
+      /uploaded: size was 10 bytes, is 11;/,
+    );
   });
 });

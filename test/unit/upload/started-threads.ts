@@ -1,10 +1,12 @@
 import type { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
-/** The threads that this process starts from now on. */
-export function startedThreads(): Worker[] {
+/** The threads of this name that this process starts from now on. */
+export function startedThreads(name: 'hash' | 'disk' = 'hash'): Worker[] {
   const threads: Worker[] = [];
-  const add = (thread: Worker) => void threads.push(thread);
+  const add = (thread: Worker) => {
+    if (thread.threadName === name) threads.push(thread);
+  };
   process.on('worker', add);
   onTestFinished(() => void process.off('worker', add));
   return threads;
