@@ -56,8 +56,8 @@ export function pieceMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: numb
   return stallMs + Math.ceil((bytes * 1000) / minBytesPerSecond);
 }
 
-/** A body may be so much slower than the slowest of the last ones. */
-const SLOWER = 4;
+/** A body on its way may have to wait for so many others, which took the line before it. */
+const BODIES_BEFORE = 8;
 
 /**
  * From a body that the connection has taken to the reply's first byte. Operating systems and proxies hold a whole part,
@@ -68,9 +68,12 @@ export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number 
   const { responseMs, usualBytesPerSecond, minBytesPerSecond } = timeouts;
   const usualMs = (bytes * 1000) / usualBytesPerSecond;
   const longestMs = (bytes * 1000) / minBytesPerSecond;
-  const known = slowestMs === undefined ? longestMs : Math.max(usualMs, SLOWER * slowestMs);
+  const known = slowestMs === undefined ? longestMs : Math.max(usualMs, BODIES_BEFORE * slowestMs);
   return responseMs + Math.ceil(Math.min(known, longestMs));
 }
+
+/** A body that gets on piece by piece may be so much slower than the slowest line. */
+const SLOWER = 4;
 
 /** For all of a body, however it gets on, so that no request goes on for ever. */
 export function bodyMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {

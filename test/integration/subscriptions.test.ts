@@ -7,6 +7,7 @@ import {
   type UploadProgressEvent,
   VodUploads,
 } from '../../src/index.ts';
+import { commandRun } from '../support/monitor.ts';
 import { LoggedProcess } from '../support/process.ts';
 import { seedQueued, withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -51,15 +52,12 @@ async function refusedLease(consumer: string, start: () => void): Promise<void> 
   await withQueue(world(), async (redis, key) => {
     const lease = key(`vod-consumer-lease:${consumer}`);
     const holder = await redis.get(lease);
-    const monitor = await redis.monitor();
-    const asked = new Promise<void>((resolve) =>
-      monitor.on('monitor', (_time: string, [command = '', , , of, token]: string[]) => {
-        if (/^eval$/i.test(command) && of === lease && token !== holder) resolve();
-      }),
+    const asked = await commandRun(
+      world().redisUrl,
+      (line) => /"eval"/i.test(line) && line.includes(`"${lease}"`) && !line.includes(`"${holder}"`),
     );
     start();
-    await asked;
-    monitor.disconnect();
+    await asked.line;
     expect(await redis.get(lease)).toBe(holder);
   });
 }

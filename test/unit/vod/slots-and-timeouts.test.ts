@@ -120,7 +120,7 @@ describe('time-outs', () => {
   test.each([
     ['nothing is known', undefined, 256_000],
     ['bodies take no time', 50, 16_000],
-    ['bodies take a while', 10_000, 40_000],
+    ['bodies take a while', 10_000, 80_000],
     ['bodies take long', 100_000, 256_000],
   ])('the reply to a part of 1 MiB, when %s', (_, slowestMs, besidesMs) => {
     expect(replyMs(DEFAULT_TIMEOUTS, MIB, slowestMs)).toBe(30_000 + besidesMs);
