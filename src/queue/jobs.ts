@@ -120,7 +120,10 @@ const uploadData = z.object({
   webhookUrl: z.string().max(2048).exactOptional(),
   /** The file's size when it was enqueued, if it was looked at then, until its SHA-1 is known. */
   size: bytes.exactOptional(),
-  /** Whether the SHA-1 is computed whatever is known of the file. Workers of older versions don't look. */
+  /**
+   * Whether the SHA-1 is computed whatever is known of the file: on demand, or since VOD refused to finish to the end.
+   * Workers of older versions don't look.
+   */
   rehash: z.boolean().exactOptional(),
   /** Random; tells a producer whether its own `add` made this upload or found it. */
   nonce: text,

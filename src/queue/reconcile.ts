@@ -187,6 +187,7 @@ class Pass {
       case 'fail':
         await this.#deps.marks.stop(this.#id, this.#run.attempt);
         await this.#removePending();
+        if (step.rehash) await this.#update({ rehash: true });
         if (this.#data.hashed)
           await this.#deps.senders.release(this.#data.hashed.fileSha, this.#id, 'failed');
         throw new UnrecoverableError(formatFailure(step.failure));

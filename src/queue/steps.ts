@@ -59,7 +59,8 @@ export type Step =
       readonly fileId: string;
       readonly url: string;
     }
-  | { readonly kind: 'fail'; readonly failure: Failure };
+  /** `rehash`: what is known of the file may be wrong, so a retry computes its SHA-1 again. */
+  | { readonly kind: 'fail'; readonly failure: Failure; readonly rehash?: true };
 
 /** An attempt ends when FinishUpload is refused more often than this, though every part that VOD asked for is there. */
 export const MAX_REFUSALS = 3;
@@ -96,6 +97,7 @@ export function nextStep(facts: Facts): Step {
       message: `FinishUpload did not succeed in ${facts.round + 1} rounds; the last said: ${finish.reason}`,
       retryable: true,
     },
+    rehash: true,
   };
 }
 

@@ -33,7 +33,7 @@ it('a part that VOD holds damaged is sent again when VOD has refused to finish, 
   expect(await worker.metric('vod_parts_total', { outcome: 'skipped' })).toBe(5);
 });
 
-it('no part is read again when VOD refuses for another reason, more than once', async () => {
+it('no part is read again when VOD refuses for another reason, more than once, and a retry hashes again', async () => {
   const refusal = { kind: 'code', code: -10003, canRetry: 0, message: 'no' } as const;
   inject({ action: 'FinishUpload', effect: refusal, count: 4 });
   const worker = await world().worker().ready();
@@ -42,4 +42,7 @@ it('no part is read again when VOD refuses for another reason, more than once', 
   // All of them in the first round after the refusal, and in that one only.
   expect(await worker.metric('vod_parts_total', { outcome: 'skipped' })).toBe(3);
   expect(stats().parts).toMatchObject({ accepted: 3, duplicates: 0 });
+  expect(await worker.metric('vod_hash_bytes_total')).toBe(3 * MIB);
+  expect(await (await world().uploads.retry(upload.id)).result()).toMatchObject({ outcome: 'completed' });
+  expect(await worker.metric('vod_hash_bytes_total')).toBe(6 * MIB);
 });

@@ -16,7 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
     'See that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH back, and retry it. Nothing is sent again.',
   TRANSCODE_FAILED:
     'VOD has the video and could not transcode it. A retry has it tried again, and sends nothing.',
-  FINISH_UNRESOLVED: `Retry it: VOD is asked again what it has. ${RESUMES}`,
+  FINISH_UNRESOLVED: `Retry it: its SHA-1 is computed again, and VOD is asked again what it has. ${RESUMES}`,
 };
 
 /** What to do next about a failure. */

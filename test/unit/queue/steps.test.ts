@@ -53,6 +53,7 @@ describe('nextStep', () => {
         retryable: true,
         message: expect.stringContaining('2 parts missing'),
       },
+      rehash: true,
     });
   });
 
