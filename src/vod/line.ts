@@ -1,6 +1,9 @@
 /** Of so many bodies that were sent last the slowest counts. */
 const REMEMBERED = 32;
 
+/** A smaller body, such as a small file, tells nothing of how long a part takes. */
+const TELLING_BYTES = 256 * 1024;
+
 /** A line that brings every body sooner is fast: a large piece then takes about a second at most. */
 const FAST_MS = 4000;
 
@@ -15,7 +18,8 @@ export class Line {
   }
 
   /** A body was answered, or given up, so long after its connection stood. */
-  took(ms: number): void {
+  took(ms: number, bytes: number): void {
+    if (bytes < TELLING_BYTES) return;
     this.#bodiesMs.push(ms);
     if (this.#bodiesMs.length > REMEMBERED) this.#bodiesMs.shift();
   }

@@ -114,7 +114,7 @@ export class RequestWatch {
 
   #tellTime(now: number): void {
     if (this.#bodyBytes !== undefined && this.#connectedAt !== undefined) {
-      this.#line.took(now - this.#connectedAt);
+      this.#line.took(now - this.#connectedAt, this.#bodyBytes);
     }
   }
 

@@ -94,6 +94,9 @@ describe('a request with a body', () => {
     };
     // Nobody has been answered: all of it may still be in buffers.
     expect(waitFor(new Line())).toBe(286);
+    const small = new Line();
+    small.took(5, 256 * KIB - 1);
+    expect(waitFor(small)).toBe(286);
     const quick = new Line();
     answered(quick, 1);
     expect(waitFor(quick)).toBe(46);
@@ -126,12 +129,12 @@ describe('a line', () => {
   it('is fast when each of the last 32 bodies took less than 4 s, answered or not', () => {
     const line = new Line();
     expect(line.isFast).toBe(false);
-    line.took(3999);
+    line.took(3999, MIB);
     expect(line.isFast).toBe(true);
-    line.took(4000);
-    for (let times = 0; times < 31; times++) line.took(1);
+    line.took(4000, MIB);
+    for (let times = 0; times < 31; times++) line.took(1, MIB);
     expect(line.isFast).toBe(false);
-    line.took(1);
+    line.took(1, MIB);
     expect(line.isFast).toBe(true);
   });
 });
