@@ -34,6 +34,7 @@ async function outcomes(uploads: readonly Upload[]): Promise<string[]> {
 const ONE_ATTEMPT = { PART_ATTEMPTS: '1' };
 
 describe('what hits every request alike', () => {
+  // The unit tests of errors have every code; one of each kind shows what follows from it.
   const troubles: readonly {
     readonly name: string;
     readonly effect: Fault['effect'];
@@ -47,27 +48,6 @@ describe('what hits every request alike', () => {
       kind: 'blocked',
       code: 'HTTP_403',
       says: /something on the way answers in place of VOD.*check VOD_ENDPOINT and any proxy or firewall/,
-    },
-    {
-      name: 'a wrong path',
-      effect: { kind: 'http', status: 404 },
-      kind: 'blocked',
-      code: 'HTTP_404',
-      says: /check VOD_ENDPOINT/,
-    },
-    {
-      name: 'a redirect',
-      effect: { kind: 'http', status: 302, headers: { Location: 'http://login.example/?token=t0ken' } },
-      kind: 'blocked',
-      code: 'REDIRECT',
-      says: /redirects to http:\/\/login\.example\/; .*which may want a login/,
-    },
-    {
-      name: 'a page that tells of maintenance',
-      effect: { kind: 'html' },
-      kind: 'blocked',
-      code: 'MALFORMED_REPLY',
-      says: /the reply is not JSON; it starts with: <html>/,
     },
     {
       name: 'maintenance',
@@ -97,7 +77,6 @@ describe('what hits every request alike', () => {
     const env = { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix };
     const status = await new CliProcess(['status', first.id], { env, cwd: world().sources }).ended;
     expect(status.stdout).toMatch(says);
-    expect(line.reason).not.toContain('t0ken');
 
     world().emulator.control.clearFaults();
     expect(await outcomes(uploads)).toEqual(Array(12).fill('completed'));
