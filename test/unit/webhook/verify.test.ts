@@ -159,6 +159,20 @@ describe('verifyWebhook', () => {
     );
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1])(
+    'takes no tolerance of %d seconds, of which every age or none would do',
+    (toleranceSeconds) => {
+      for (const seconds of [0, -700_000_000]) {
+        expect(() => verifyWebhook({ ...received({ seconds }), toleranceSeconds })).toThrow(
+          expect.objectContaining({
+            code: 'WEBHOOK_TOLERANCE',
+            message: expect.stringContaining(`and is ${toleranceSeconds}`),
+          }),
+        );
+      }
+    },
+  );
+
   it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('names %s when it is missing', (name) => {
     const { headers, ...rest } = received();
     const { [name]: _, ...others } = headers;
