@@ -1,3 +1,5 @@
+import stringWidth from 'string-width';
+
 /*
  * How amounts and times are shown to people.
  */
@@ -59,10 +61,30 @@ export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
 
-/** `name.type`, as far as a column is wide. */
-export function shortened(text: string, width: number): string {
-  const characters = Array.from(printable(text));
-  return characters.length <= width ? characters.join('') : `${characters.slice(0, width - 1).join('')}…`;
+/** How many columns of a terminal a text takes: Chinese characters and emoji two each, accents none. */
+export function columnsOf(text: string): number {
+  return stringWidth(text);
+}
+
+/** Filled up with spaces to so many columns. */
+export function padded(text: string, columns: number): string {
+  return `${text}${' '.repeat(Math.max(0, columns - columnsOf(text)))}`;
+}
+
+const GRAPHEMES = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** As much of a text as so many columns hold, in whole characters as a reader counts them; printable. */
+export function shortened(text: string, columns: number): string {
+  const whole = printable(text);
+  if (columnsOf(whole) <= columns) return whole;
+  let start = '';
+  let width = 1; // of the …
+  for (const { segment } of GRAPHEMES.segment(whole)) {
+    width += columnsOf(segment);
+    if (width > columns) break;
+    start += segment;
+  }
+  return columns < 1 ? '' : `${start}…`;
 }
 
 /** Lines of label and value, the values one below the other. */
@@ -71,6 +93,6 @@ export function fields(
   indent = '',
 ): string {
   const shown = rows.filter(([, value]) => value !== undefined);
-  const width = Math.max(...shown.map(([label]) => label.length));
-  return shown.map(([label, value]) => `${indent}${label.padEnd(width)}  ${value}\n`).join('');
+  const width = Math.max(...shown.map(([label]) => columnsOf(label)));
+  return shown.map(([label, value]) => `${indent}${padded(label, width)}  ${value}\n`).join('');
 }

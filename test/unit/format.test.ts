@@ -6,6 +6,7 @@ import {
   formatClock,
   formatDuration,
   formatSpan,
+  padded,
   printable,
   shortened,
 } from '../../src/format.ts';
@@ -56,9 +57,27 @@ test.each([
   expect(formatSpan(ms)).toBe(text);
 });
 
-test('shortened cuts at characters, not within them', () => {
-  expect(shortened('🎬🎬🎬🎬', 3)).toBe('🎬🎬…');
-  expect(shortened('abc', 3)).toBe('abc');
+test.each([
+  ['abc', 3, 'abc'],
+  ['abcd', 3, 'ab…'],
+  ['🎬🎬🎬🎬', 8, '🎬🎬🎬🎬'],
+  ['🎬🎬🎬🎬', 7, '🎬🎬🎬…'],
+  ['🎬🎬🎬🎬', 6, '🎬🎬…'],
+  ['视频课程.mp4', 9, '视频课程…'],
+  ['👩‍👩‍👧👩‍👩‍👧', 3, '👩‍👩‍👧…'],
+  ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+  ['abc', 1, '…'],
+  ['abc', 0, ''],
+])('shortened cuts %j to %i columns between characters: %j', (text, columns, short) => {
+  expect(shortened(text, columns)).toBe(short);
+});
+
+test('padded fills up by columns', () => {
+  expect(['视频', 'e\u0301', 'abcdef'].map((text) => padded(text, 5))).toEqual([
+    '视频 ',
+    'e\u0301    ',
+    'abcdef',
+  ]);
 });
 
 test('fields leaves out what is not there and aligns the rest', () => {
