@@ -1,5 +1,5 @@
 import { loadConfig } from '../config.ts';
-import { columnsOf, formatBytes, formatTime, padded, shortened } from '../format.ts';
+import { columnsOf, formatBytes, formatTime, padded, printable, shortened } from '../format.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
 import { EXIT } from './context.ts';
 import { parseWholeNumber } from './parse.ts';
@@ -46,7 +46,7 @@ const NAME_WIDTH = 32;
 
 function table(found: readonly UploadStatus[]): string {
   const rows = found.map((status) => [
-    status.id,
+    printable(status.id),
     status.state,
     doneOf(status),
     status.progress.totalBytes > 0 ? formatBytes(status.progress.totalBytes) : '',

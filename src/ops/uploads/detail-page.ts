@@ -84,7 +84,7 @@ function propertiesOf({
   const tags = data?.video.tags;
   const sha = result?.fileSha ?? data?.hashed?.fileSha;
   const properties: (readonly [string, Html | string | undefined])[] = [
-    ['Id', html`<code>${id}</code>`],
+    ['Id', html`<code>${printable(id)}</code>`],
     ['Key', key === undefined ? undefined : renderName(key)],
     ['Source', renderName(source)],
     ['Name in VOD', renderName(`${name}.${type}`)],
