@@ -268,8 +268,10 @@ export interface JoinedUpload {
   readonly lagMs?: number;
 }
 
-/** An event for one receiver. */
-const webhookData = z.object({
+/** What a webhook's id is made of, which is sent as a header. */
+const WEBHOOK_ID = /^[\w.:-]{1,128}$/;
+
+const webhookFields = z.object({
   schema: schemaVersion,
   uploadId: text,
   /** Which receiver: {@link webhookTarget} of its URL. */
@@ -280,7 +282,30 @@ const webhookData = z.object({
   /** The job of the event before this one, which must have ended first. */
   after: text.exactOptional(),
 });
+/** An event for one receiver. */
+const webhookData = webhookFields
+  .refine(({ payload }) => WEBHOOK_ID.test(payload.id), {
+    path: ['payload', 'id'],
+    error: 'is not one of letters, digits, ".", "_", ":" or "-"',
+  })
+  .refine(({ uploadId, payload }) => payload.data.uploadId === uploadId, {
+    path: ['payload', 'data', 'uploadId'],
+    error: 'is of another upload',
+  })
+  .refine(({ after, target, payload }) => after === undefined || isBefore(after, payload.id, target), {
+    path: ['after'],
+    error: 'is not of an event before this one, for the same receiver',
+  });
 export type WebhookData = z.infer<typeof webhookData>;
+
+/** Names the job of an event for a receiver. */
+export function webhookJobId(eventId: string, target: string): string {
+  return `${eventId}-${target}`;
+}
+
+function isBefore(jobId: string, eventId: string, target: string): boolean {
+  return jobId.endsWith(`-${target}`) && jobId !== webhookJobId(eventId, target);
+}
 
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({

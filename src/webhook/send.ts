@@ -13,6 +13,8 @@ const TIMEOUT_MS = 10_000;
 /** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
 const MOST_REPLY_BYTES = 64 * 1024;
 const IDLE_SOCKET_MS = 15_000;
+/** What Node says of a request that it can't write, now or later. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS']);
 /** A receiver may ask for no longer pause. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
@@ -124,6 +126,10 @@ function unanswered(origin: string, error: unknown): WebhookError {
   if (code === 'PRIVATE_ADDRESS') {
     const text = `${origin} has no public address; WEBHOOK_ALLOW_PRIVATE=1 allows others`;
     return new WebhookError('WEBHOOK_PRIVATE_ADDRESS', text, { retryable: false });
+  }
+  if (code !== undefined && UNWRITABLE.has(code)) {
+    const text = `${origin}: the webhook can't be written as an HTTP request`;
+    return new WebhookError('WEBHOOK_UNWRITABLE', text, { retryable: false });
   }
   const failure = classifyNodeCode(code);
   return new WebhookError(`WEBHOOK_${failure.code}`, `${origin}: ${failure.what}`, { retryable: true });

@@ -43,6 +43,47 @@ describe('data that somebody else wrote into Redis', () => {
   });
 });
 
+describe('a webhook in Redis', () => {
+  const target = '0123456789abcdef';
+  const payload = {
+    id: 'u1-lx-r2',
+    type: 'upload.failed',
+    timestamp: '2026-05-01T12:00:00.000Z',
+    data: {
+      uploadId: 'u1',
+      attempt: 2,
+      state: 'failed',
+      failure: { code: 'X', message: 'x', retryable: true },
+    },
+  };
+  const own = { schema: SCHEMA_VERSION, uploadId: 'u1', target, payload };
+
+  it('is taken as workers write it', () => {
+    expect(parseWebhookData(own)).toEqual(own);
+    const second = { ...own, after: `u1-lx-r1-${target}` };
+    expect(parseWebhookData(second)).toEqual(second);
+    const removed = { ...own, payload: { ...payload, id: 'u1-1700000000000-0' } };
+    expect(parseWebhookData(removed)).toEqual(removed);
+  });
+
+  it.each([
+    ['payload.id', { payload: { ...payload, id: 'u1\r\nset-cookie: x=y' } }],
+    ['payload.id', { payload: { ...payload, id: 'ü1' } }],
+    ['payload.id', { payload: { ...payload, id: '\u4e00' } }],
+    ['payload.id', { payload: { ...payload, id: 'u'.repeat(129) } }],
+    ['payload.data.uploadId', { uploadId: 'u2' }],
+    ['after', { after: `${payload.id}-${target}` }],
+    ['after', { after: `u1-lx-r1-${'f'.repeat(16)}` }],
+  ])('fails at once when %s can’t be right: %j', (path, change) => {
+    expect(() => parseWebhookData({ ...own, ...change })).toThrow(
+      expect.objectContaining({
+        name: 'UnrecoverableError',
+        message: expect.stringMatching(new RegExp(`: ${path}: .* \\[INVALID_JOB\\]$`)),
+      }),
+    );
+  });
+});
+
 describe('hashPriority', () => {
   const data = (size?: number) =>
     ({ priority: 5, ...(size !== undefined && { size }), video: { partSize: 1_048_576 } }) as UploadData;
