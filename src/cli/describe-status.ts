@@ -22,7 +22,7 @@ export function describeStatus(status: UploadStatus, events: readonly ReceivedEv
     ['ended', finishedAt && formatTime(finishedAt)],
     ['took', result && formatDuration(result.durationMs)],
     ['fileId', result?.fileId],
-    ['url', result?.url],
+    ['url', result?.url ?? undefined],
     ['SHA-1', result?.fileSha],
     ...events.map(({ at, event }): [string, string] => ['event', `${event.eventType}  ${formatTime(at)}`]),
     ['error', error && `${error.message} [${error.code}]`],

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Logger } from '../log.ts';
-import type { WebhookPayload } from '../webhook/payload.ts';
+import type { SentPayload } from '../webhook/payload.ts';
 import { isRedisError, type RedisClient, type RedisTarget, RedisUnavailableError } from './connection.ts';
 import { EventStream } from './event-stream.ts';
-import { KEPT_JOBS, parseUploadView, SCHEMA_VERSION, type WebhookData, webhookJobId } from './jobs.ts';
+import {
+  KEPT_JOBS,
+  parseUploadView,
+  SCHEMA_VERSION,
+  storedUrl,
+  type WebhookData,
+  webhookJobId,
+} from './jobs.ts';
 import type { Queues } from './queues.ts';
 import { Subscription } from './subscription.ts';
 import { endEventId, type UploadEndEvent } from './upload-events.ts';
@@ -140,7 +147,7 @@ function payloadOf(
   event: UploadEndEvent,
   upload: UploadView | undefined,
   createdMs: number | undefined,
-): WebhookPayload {
+): SentPayload {
   const { id, uploadId, attempt, key } = event;
   const ended = { id, timestamp: event.at.toISOString() };
   const common = {
@@ -157,6 +164,6 @@ function payloadOf(
   return {
     ...ended,
     type: event.type,
-    data: { ...common, name, type, fileId, url, outcome, fileSha, fileSize },
+    data: { ...common, name, type, fileId, url: storedUrl(url), outcome, fileSha, fileSize },
   };
 }

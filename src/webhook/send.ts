@@ -5,7 +5,7 @@ import { retryAfterMs } from '../retry-after.ts';
 import { classifyNodeCode } from '../vod/transport.ts';
 import { type PrivateAddressError, publicLookup } from './address.ts';
 import { WebhookError } from './errors.ts';
-import type { WebhookPayload } from './payload.ts';
+import type { SentPayload } from './payload.ts';
 import { sign } from './signature.ts';
 import { receiverProblem, shownUrl } from './url.ts';
 
@@ -32,7 +32,7 @@ export interface WebhookSenderOptions {
 /** Delivers webhooks, each by one request; knows HTTP and no queue. */
 export interface WebhookSender {
   /** @throws {WebhookError} unless the receiver has taken it, which a status of 2xx says */
-  send(url: string, payload: WebhookPayload, signal: AbortSignal): Promise<void>;
+  send(url: string, payload: SentPayload, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -53,7 +53,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     throw new WebhookError('WEBHOOK_URL', `its URL ${problem}`, { retryable: false });
   }
 
-  async function post(url: URL, payload: WebhookPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async function post(url: URL, payload: SentPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
     const body = JSON.stringify(payload);
     const signed = { id: payload.id, timestamp: Math.floor(Date.now() / 1000), body };
     const isEncrypted = url.protocol === 'https:';

@@ -7,9 +7,11 @@ import {
   NewerJobError,
   parsePartData,
   parseUploadData,
+  parseUploadResult,
   parseWebhookData,
   partPriority,
   SCHEMA_VERSION,
+  storedUrl,
   type UploadData,
 } from '../../../src/queue/jobs.ts';
 import { childId, runName } from '../../../src/queue/names.ts';
@@ -81,6 +83,26 @@ describe('a webhook in Redis', () => {
         message: expect.stringMatching(new RegExp(`: ${path}: .* \\[INVALID_JOB\\]$`)),
       }),
     );
+  });
+});
+
+describe('a result in Redis', () => {
+  const result = {
+    ...{ outcome: 'instant', fileId: '9', fileSha: 'a'.repeat(40), fileSize: 3, name: 'n', type: 'mp4' },
+    ...{ partsSent: 0, partsSkipped: 1, bytesSent: 0, metadataApplied: false, durationMs: 1 },
+  };
+
+  it.each([
+    ['https://v/f0.mp4', 'https://v/f0.mp4'],
+    ['', null],
+    [null, null],
+  ])('of the url %j tells %j', (url, told) => {
+    expect(parseUploadResult({ ...result, url })).toEqual({ ...result, url: told });
+  });
+
+  it('holds a text for a url, as programs of older versions want it', () => {
+    expect(storedUrl('https://v/f0.mp4')).toBe('https://v/f0.mp4');
+    expect(storedUrl(null)).toBe('');
   });
 });
 
