@@ -316,7 +316,15 @@ const SECRETS = [
   'REDIS_SENTINELS',
   'REDIS_SENTINEL_PASSWORD',
 ] as const;
-const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+/** Read as every program reads them; those in small letters count before those in capitals. */
+export const PROXY_VARIABLES: readonly string[] = [
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+];
 
 /** Every variable that {@link loadConfig} reads, proxies apart; `.env.example` is held to this list. */
 export const VARIABLES: readonly string[] = [

@@ -1,3 +1,5 @@
+import stringWidth from 'string-width';
+
 /*
  * How amounts and times are shown to people.
  */
@@ -54,23 +56,66 @@ export function formatTime(time: Date): string {
   return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }
 
-/** Names of files are shown to a terminal, which must not take orders from them. */
+/** Characters that end a line, or steer a terminal. */
+const STEERING = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+
+/** Characters that are not seen, and have others seen in another order or not at all. */
+export const DECEIVING = /[\p{Bidi_Control}\u200b\ufeff]/gu;
+
+const UNPRINTABLE = new RegExp(`${STEERING.source}|${DECEIVING.source}`, 'gu');
+
+/** Names and words of strangers as one line for people: they must not steer a terminal, or look like what they are not. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
+  return text.replace(UNPRINTABLE, '?');
 }
 
-/** `name.type`, as far as a column is wide. */
-export function shortened(text: string, width: number): string {
-  const characters = Array.from(printable(text));
-  return characters.length <= width ? characters.join('') : `${characters.slice(0, width - 1).join('')}…`;
+/** The same of a text that has lines of its own. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
 }
 
-/** Lines of label and value, the values one below the other. */
+/** The same of JSON, where nothing is lost: such characters are written as escapes. */
+export function printableJson(json: string): string {
+  return json.replace(UNPRINTABLE, (character) => {
+    if (character === '\n') return character;
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** How many columns of a terminal a text takes: Chinese characters and emoji two each, accents none. */
+export function columnsOf(text: string): number {
+  return stringWidth(text);
+}
+
+/** Filled up with spaces to so many columns. */
+export function padded(text: string, columns: number): string {
+  return `${text}${' '.repeat(Math.max(0, columns - columnsOf(text)))}`;
+}
+
+const GRAPHEMES = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
+/** As much of a text as so many columns hold, in whole characters as a reader counts them; printable. */
+export function shortened(text: string, columns: number): string {
+  const whole = printable(text);
+  if (columnsOf(whole) <= columns) return whole;
+  let start = '';
+  let width = 1; // of the …
+  for (const { segment } of GRAPHEMES.segment(whole)) {
+    width += columnsOf(segment);
+    if (width > columns) break;
+    start += segment;
+  }
+  return columns < 1 ? '' : `${start}…`;
+}
+
+/** Lines of label and value, the values one below the other; printable. */
 export function fields(
   rows: readonly (readonly [label: string, value: string | undefined])[],
   indent = '',
 ): string {
   const shown = rows.filter(([, value]) => value !== undefined);
-  const width = Math.max(...shown.map(([label]) => label.length));
-  return shown.map(([label, value]) => `${indent}${label.padEnd(width)}  ${value}\n`).join('');
+  const width = Math.max(...shown.map(([label]) => columnsOf(label)));
+  return shown
+    .map(([label, value]) => `${indent}${padded(label, width)}  ${printable(value ?? '')}\n`)
+    .join('');
 }

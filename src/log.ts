@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { default as pretty } from 'pino-pretty';
+import { printableJson, printableLines } from './format.ts';
 
 export type { Logger } from 'pino';
 
@@ -34,13 +35,15 @@ export interface LogOptions {
 export function createLogger(options: LogOptions): Logger {
   const hidden = [...REDACTED, ...options.logRedact];
   const readable = options.logFormat === 'pretty' || (options.logFormat === 'auto' && process.stderr.isTTY);
+  // A line is JSON up to here; pino-pretty reads the escapes of JSON back.
+  const steady = readable ? printableLines : printableJson;
   const settings = {
     level: options.logLevel,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: [...hidden, ...hidden.map((name) => `*.${name}`)], censor: '[redacted]' },
     formatters: { level: (label: string) => ({ level: label }) },
-    hooks: { streamWrite: redactUrls },
+    hooks: { streamWrite: (line: string) => steady(redactUrls(line)) },
   };
   const stream = readable
     ? pretty({

@@ -1,6 +1,6 @@
 import type { Attempt } from '../src/queue/consumer.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
-import type { FinishData, FinishValue } from '../src/queue/jobs.ts';
+import { type FinishData, type FinishValue, storedUrl } from '../src/queue/jobs.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { VodError } from '../src/vod/errors.ts';
 import type { VodCall } from './vod-call.ts';
@@ -15,7 +15,8 @@ export function finishProcessor(deps: {
 }): (data: FinishData, attempt: Attempt) => Promise<FinishValue> {
   return async ({ fileSha }, { signal }) => {
     try {
-      return { kind: 'finished', ...(await deps.call(() => deps.vod.finishUpload(fileSha, signal))) };
+      const { fileId, url } = await deps.call(() => deps.vod.finishUpload(fileSha, signal));
+      return { kind: 'finished', fileId, url: storedUrl(url) };
     } catch (error) {
       if (signal.aborted || !(error instanceof VodError)) throw error;
       const reason = formatFailure(failureOf(error));

@@ -1,5 +1,5 @@
 import type { Attempt } from '../src/queue/consumer.ts';
-import type { InitData, InitValue } from '../src/queue/jobs.ts';
+import { type InitData, type InitValue, storedUrl } from '../src/queue/jobs.ts';
 import { encodeMd5s } from '../src/queue/planned-parts.ts';
 import { bindingPartSize, type IndexRange, listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -23,7 +23,7 @@ export function initProcessor(deps: {
       ...flags,
     };
     const reply = await deps.call(() => deps.vod.initUpload(request, signal));
-    if (reply.kind === 'exists') return reply;
+    if (reply.kind === 'exists') return { ...reply, url: storedUrl(reply.url) };
     const received = reply.kind === 'resumable' ? reply.received : [];
     const reported = reply.kind === 'resumable' ? reply.dataSize : undefined;
     const partSize = bindingPartSize({

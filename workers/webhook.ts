@@ -30,6 +30,9 @@ export function webhookProcessor(deps: {
       const { share, leastMs, mostMs } = LOOK_AGAIN;
       throw new NotYet(Math.min(mostMs, Math.max(leastMs, share * waitedMs)));
     }
+    if (url !== undefined && webhookTarget(url) !== target) {
+      throw new WebhookError('WEBHOOK_URL', 'its URL is not that of its receiver', { retryable: false });
+    }
     if (url === undefined) {
       throw new WebhookError(
         'WEBHOOK_UNKNOWN',

@@ -7,7 +7,7 @@ import type { UploadJob } from '../queue/upload-options.ts';
 
 import { resolveRoots } from '../source/roots.ts';
 import { firstStopSignal, type StopSignal } from '../stop-signals.ts';
-import { deriveName } from '../upload/name.ts';
+import { deriveName, isUsualType } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
 import { checkAll } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
@@ -40,6 +40,7 @@ export async function addUploads(
   if (refusal !== undefined) return refusal;
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
   if (options.name === undefined) sayAltered(jobs, context);
+  sayUnusual(jobs, context);
   const stopping = options.wait ? firstStopSignal() : undefined;
   const enqueue = async (producer: VodUploads): Promise<number> => {
     const uploads = await told(() => producer.addMany(many));
@@ -72,6 +73,16 @@ function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {
     if (!altered) continue;
     err.write(
       `${labelOf(data)}: in VOD its name will be "${name}", because its own does not fit; --name sets another\n`,
+    );
+  }
+}
+
+function sayUnusual(jobs: readonly UploadJob[], { err }: CliContext): void {
+  for (const { data } of jobs) {
+    const { type } = data.video;
+    if (isUsualType(type)) continue;
+    err.write(
+      `${labelOf(data)}: ${type} is not a usual type of videos, so VOD may refuse it; --type sets another\n`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts';
+import { printable } from '../format.ts';
 import type { UploadStatus } from '../index.ts';
 import { EXIT } from './context.ts';
 import { withProducer } from './producer.ts';
@@ -30,7 +31,9 @@ export function defineCancel({ command, action, context }: Definition): void {
           if (json) context.out.write(jsonLine(recordOf(status)));
           else if (cancelled) context.out.write(describe(status));
           if (!cancelled)
-            context.err.write(`vod-upload: ${id} is not cancelled: it has ${status.state} already\n`);
+            context.err.write(
+              `vod-upload: ${printable(id)} is not cancelled: it has ${status.state} already\n`,
+            );
           return cancelled ? EXIT.done : EXIT.failed;
         }),
       ),
@@ -38,7 +41,8 @@ export function defineCancel({ command, action, context }: Definition): void {
 }
 
 function describe(status: UploadStatus): string {
-  const { id, state } = status;
+  const { state } = status;
+  const id = printable(status.id);
   if (state === 'cancelled') return `${id}  ${labelOf(status)}: cancelled\n`;
   return `${id}  ${labelOf(status)}: marked; a worker ends it as soon as one looks at it\n`;
 }

@@ -2,7 +2,11 @@ import { constants } from 'node:os';
 import type { Environment } from '../config.ts';
 
 /** Where a command writes: results to `out`, progress and errors to `err`. */
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly rows?: number };
+export type Output = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
+};
 
 /** All that commands know of the process that they run in. */
 export interface CliContext {

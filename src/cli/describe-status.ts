@@ -1,4 +1,4 @@
-import { fields, formatBytes, formatDuration, formatTime, printable } from '../format.ts';
+import { fields, formatBytes, formatDuration, formatTime } from '../format.ts';
 import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../queue/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
@@ -12,20 +12,20 @@ export function describeStatus(status: UploadStatus, events: readonly ReceivedEv
   return fields([
     ['id', id],
     ['state', amounts === '' ? outcome : `${outcome}  ${amounts}`],
-    ['source', printable(source)],
-    ['name', `${printable(name)}.${type}`],
+    ['source', source],
+    ['name', `${name}.${type}`],
     ['waiting', progress.hold && describeHold(progress.hold)],
     ['size', progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : undefined],
-    ['key', key === undefined ? undefined : printable(key)],
+    ['key', key],
     ['attempt', attempt > 1 ? String(attempt) : undefined],
     ['enqueued', formatTime(createdAt)],
     ['ended', finishedAt && formatTime(finishedAt)],
     ['took', result && formatDuration(result.durationMs)],
     ['fileId', result?.fileId],
-    ['url', result && printable(result.url)],
+    ['url', result?.url ?? undefined],
     ['SHA-1', result?.fileSha],
     ...events.map(({ at, event }): [string, string] => ['event', `${event.eventType}  ${formatTime(at)}`]),
-    ['error', error && `${printable(error.message)} [${error.code}]`],
+    ['error', error && `${error.message} [${error.code}]`],
     ['again', error && `vod-upload retry ${id}`],
   ]);
 }

@@ -2,6 +2,7 @@ import cliProgress, { type Options, type SingleBar } from 'cli-progress';
 import { shortened } from '../format.ts';
 import type { UploadProgress } from '../index.ts';
 import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
+import { barLine, longestOf } from './bar-line.ts';
 import type { CliContext, Output } from './context.ts';
 
 /** Shows how uploads go on. They are told apart by their position. */
@@ -25,8 +26,8 @@ export function createDisplay(
   return drawsBars ? new Bars(labels, err) : new Lines(labels, err);
 }
 
-const NAME_WIDTH = 24;
-const STAGE_WIDTH = 'initializing'.length;
+/** Of a terminal that doesn't tell. */
+const COLUMNS = 80;
 
 class Bars implements Display {
   readonly #bars: readonly SingleBar[];
@@ -35,17 +36,17 @@ class Bars implements Display {
   #stopped = false;
 
   constructor(labels: readonly string[], stream: Output) {
-    const width = Math.min(NAME_WIDTH, Math.max(...labels.map((label) => label.length)));
+    const longest = longestOf(labels);
     this.#all = new cliProgress.MultiBar({
-      stream,
+      stream: uncut(stream),
       hideCursor: true,
-      barsize: 20,
-      format: (options: Options, { progress }, payload: { label: string; measure?: Measure }) => {
+      format: (_: Options, { progress: share }, payload: { label: string; measure?: Measure }) => {
         const { label, measure } = payload;
         const stage = measure?.stage ?? 'queued';
-        const bar = cliProgress.Format.BarFormat(progress, options);
         const amounts = measure === undefined ? '' : describeMeasure(measure);
-        return `${shortened(label, width).padEnd(width)}  ${stage.padEnd(STAGE_WIDTH)} [${bar}] ${amounts}`;
+        // What is right of the cursor is cleared after each line, and in the last column that would be the last character.
+        const columns = (stream.columns || COLUMNS) - 1;
+        return barLine({ label, stage, share, amounts }, { columns, longest });
       },
     });
     this.#bars = labels.map((label) => this.#all.create(1, 0, { label }));
@@ -70,6 +71,14 @@ class Bars implements Display {
   }
 }
 
+/** cli-progress cuts lines by the length of their strings, in which an emoji counts up to 11; these fit as they are. */
+function uncut(stream: Output): NodeJS.WritableStream {
+  const write = (text: string): boolean => stream.write(text);
+  const terminal: Partial<Output> = { isTTY: true, columns: Number.POSITIVE_INFINITY, write };
+  return terminal as NodeJS.WritableStream;
+}
+
+const LABEL_WIDTH = 24;
 /** While nothing else changes, a line per upload comes at most this often. */
 const LINE_INTERVAL_MS = 5000;
 
@@ -95,7 +104,7 @@ class Lines implements Display {
     seen.stage = progress.stage;
     seen.nextMs = now + LINE_INTERVAL_MS;
     const amounts = describeMeasure(measure);
-    const label = shortened(this.#labels[index] ?? '', NAME_WIDTH);
+    const label = shortened(this.#labels[index] ?? '', LABEL_WIDTH);
     this.#stream.write(`${label}: ${progress.stage}${amounts === '' ? '' : `  ${amounts}`}\n`);
   }
 

@@ -45,7 +45,7 @@ What a fault does to a request, by its kind:
   latency, bandwidth, gate    it takes ms more, comes in by bytesPerSecond, or waits until the gate is opened
   damage          UploadPart keeps other bytes than came, and says nothing
   wrongMd5        InitUpload lists parts with the MD5 of other bytes, all or the one at offset
-  unquotedFileId, quirks      fileId as a number; fields left out as in the document
+  unquotedFileId, noUrl, quirks    fileId as a number; no url; fields left out as in the document
   lost            of an event: it never comes
 when is "before" (default) or "after" the effect; after, count, share and seed say which requests it hits, action,
 offset and fileSha of which. strayPart is the action of an UploadPart of a file that no InitUpload has begun, as

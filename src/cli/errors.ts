@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { UploaderError } from '../errors.ts';
-import { printable } from '../format.ts';
+import { printable, printableLines } from '../format.ts';
 import { type CliContext, EXIT, Interrupted } from './context.ts';
 
 /** Codes of errors that only the user can mend; files that can't be uploaded (`SOURCE_…`) are among them. */
@@ -24,14 +24,13 @@ export function reportError(error: unknown, { env, err }: Pick<CliContext, 'env'
   // commander has printed its own message by now; asking for help or the version is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Interrupted) {
-    err.write(`vod-upload: ${error.message}\n`);
+    err.write(`vod-upload: ${printableLines(error.message)}\n`);
     return error.exitCode;
   }
   const debug = /^(debug|trace)$/.test(env.LOG_LEVEL ?? '');
-  const stack = debug && error instanceof Error ? `${error.stack}\n` : '';
+  const stack = debug && error instanceof Error ? `${printableLines(error.stack ?? '')}\n` : '';
   if (error instanceof UploaderError) {
-    const lines = error.message.split('\n').map(printable).join('\n');
-    err.write(`vod-upload: ${lines}\n${stack}`);
+    err.write(`vod-upload: ${printableLines(error.message)}\n${stack}`);
     return isUsageError(error.code) ? EXIT.usage : EXIT.failed;
   }
   const message = printable(error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config.ts';
-import { formatBytes, formatTime, shortened } from '../format.ts';
+import { columnsOf, formatBytes, formatTime, padded, printable, shortened } from '../format.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
 import { EXIT } from './context.ts';
 import { parseWholeNumber } from './parse.ts';
@@ -46,7 +46,7 @@ const NAME_WIDTH = 32;
 
 function table(found: readonly UploadStatus[]): string {
   const rows = found.map((status) => [
-    status.id,
+    printable(status.id),
     status.state,
     doneOf(status),
     status.progress.totalBytes > 0 ? formatBytes(status.progress.totalBytes) : '',
@@ -54,9 +54,11 @@ function table(found: readonly UploadStatus[]): string {
     shortened(labelOf(status), NAME_WIDTH),
   ]);
   const lines = [['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const widths = [0, 1, 2, 3, 4].map((column) =>
+    Math.max(...lines.map((line) => columnsOf(line[column] ?? ''))),
+  );
   return lines
-    .map((line) => `${line.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}\n`)
+    .map((line) => `${line.map((text, column) => padded(text, widths[column] ?? 0)).join('  ')}\n`)
     .join('');
 }
 

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { printableLines } from '../format.ts';
 import { VERSION } from '../version.ts';
 import { defineAdd } from './add.ts';
 import { defineCancel } from './cancel.ts';
@@ -49,7 +50,8 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
     .configureOutput({
       writeOut: (text) => context.out.write(text),
       writeErr: (text) => context.err.write(text),
-      outputError: (text, write) => write(`vod-upload: ${text.replace(/^error: /, '')}`),
+      // It quotes what was typed, or what a shell has made of `*`.
+      outputError: (text, write) => write(`vod-upload: ${printableLines(text.replace(/^error: /, ''))}`),
     })
     .exitOverride();
   const definition: Definition = {

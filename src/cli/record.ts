@@ -1,3 +1,4 @@
+import { printableJson } from '../format.ts';
 import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
 import type { UploadData } from '../queue/jobs.ts';
 
@@ -106,7 +107,7 @@ export function refusedRecord(source: string, error: Failure): UploadRecord {
 }
 
 export function jsonLine(record: UploadRecord): string {
-  return `${JSON.stringify(record)}\n`;
+  return `${printableJson(JSON.stringify(record))}\n`;
 }
 
 /** Whether it ended without a video. */

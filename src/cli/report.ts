@@ -29,12 +29,14 @@ export function printEnqueued(
     else if (!json && record.fileId !== null) out.write(describeVideo(record));
     else if (!json)
       out.write(
-        `${record.id}  ${labelOf(record)}: ${record.created ? 'queued' : `there already, ${record.outcome}`}\n`,
+        `${printable(record.id ?? '')}  ${labelOf(record)}: ${record.created ? 'queued' : `there already, ${record.outcome}`}\n`,
       );
   }
   const [first] = records.filter((record) => !hasFailed(record) && record.fileId === null);
   if (!json && first !== undefined)
-    out.write(`follow ${records.length > 1 ? 'one' : 'it'}: vod-upload status ${first.id}\n`);
+    out.write(
+      `follow ${records.length > 1 ? 'one' : 'it'}: vod-upload status ${printable(first.id ?? '')}\n`,
+    );
 }
 
 function describeVideo(record: UploadRecord): string {
@@ -48,7 +50,7 @@ function describeVideo(record: UploadRecord): string {
   const video = fields(
     [
       ['fileId', record.fileId ?? undefined],
-      ['url', record.url === null ? undefined : printable(record.url)],
+      ['url', record.url ?? undefined],
       ['SHA-1', record.fileSha ?? undefined],
     ],
     '  ',
@@ -57,9 +59,10 @@ function describeVideo(record: UploadRecord): string {
 }
 
 function describeFailure(record: UploadRecord): string {
-  const { id, outcome, error } = record;
+  const { outcome, error } = record;
   const reason = error === undefined ? '' : `: ${printable(error.message)} [${error.code}]`;
-  if (id === null) return `${labelOf(record)} was not enqueued${reason}`;
+  if (record.id === null) return `${labelOf(record)} was not enqueued${reason}`;
+  const id = printable(record.id);
   const hint = error?.retryable
     ? `again: vod-upload retry ${id}`
     : `when that is mended: vod-upload retry ${id}`;

@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts';
+import { printable } from '../format.ts';
 import type { UploadProgress, UploadStatus } from '../index.ts';
 import { firstStopSignal } from '../stop-signals.ts';
 import { type CliContext, EXIT } from './context.ts';
@@ -37,7 +38,9 @@ async function retry(id: string, { wait, json = false }: RetryOptions, context: 
     const upload = await uploads.retry(id);
     const status = await upload.status();
     if (stopping === undefined) {
-      context.out.write(json ? jsonLine(recordOf(status)) : `${id}  ${labelOf(status)}: set to work again\n`);
+      context.out.write(
+        json ? jsonLine(recordOf(status)) : `${printable(id)}  ${labelOf(status)}: set to work again\n`,
+      );
       return EXIT.done;
     }
     let last = status;

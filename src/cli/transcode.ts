@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts';
+import { printable, printableJson } from '../format.ts';
 import type { TranscodeOptions } from '../index.ts';
 import { type CliContext, EXIT } from './context.ts';
 import { withProducer } from './producer.ts';
@@ -41,9 +42,12 @@ async function transcode(
     const { id } = transcoding;
     const { vodTaskId } = wait ? await transcoding.begun() : {};
     const outcome = wait ? 'begun' : 'queued';
-    if (json) out.write(`${JSON.stringify({ id, fileId, outcome, vodTaskId: vodTaskId ?? null })}\n`);
+    if (json)
+      out.write(`${printableJson(JSON.stringify({ id, fileId, outcome, vodTaskId: vodTaskId ?? null }))}\n`);
     else
-      out.write(`${id}  fileId ${fileId}: ${outcome}${vodTaskId === undefined ? '' : ` as ${vodTaskId}`}\n`);
+      out.write(
+        `${id}  fileId ${fileId}: ${outcome}${vodTaskId === undefined ? '' : ` as ${printable(vodTaskId)}`}\n`,
+      );
     return EXIT.done;
   });
 }

@@ -7,8 +7,9 @@ export async function sha1OfFile(path: string): Promise<string> {
   return await sha1Of(createReadStream(path));
 }
 
-/** SHA-1 of what a url gives back, in hex. */
-export async function sha1OfUrl(url: string, signal: AbortSignal): Promise<string> {
+/** SHA-1 of what a video's url gives back, in hex. */
+export async function sha1OfUrl(url: string | null, signal: AbortSignal): Promise<string> {
+  if (url === null) throw new UploaderError('PLAYBACK', 'the video has no url');
   const response = await fetch(url, { signal });
   if (!response.ok || response.body === null) {
     throw new UploaderError('PLAYBACK', `GET ${url} gave HTTP ${response.status}`);

@@ -12,7 +12,7 @@ export function summary(facts: Outcome & { readonly source: string; readonly tot
     ['1st upload', describe(first)],
     ['2nd upload', describe(second)],
     ['fileId', first.fileId],
-    ['url', first.url],
+    ['url', first.url ?? undefined],
     ['SHA-1', `${ours}  of the file`],
     ['', `${theirs}  of the bytes that the url gave back: ${verdict}`],
     [

@@ -1,5 +1,11 @@
 /** Steers a running emulator: in process, or from outside through an endpoint on a port of its own. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { z } from 'zod';
 import { BODY_MAX_BYTES, readBody } from './body.ts';
 import type { Fault } from './faults.ts';
@@ -52,7 +58,7 @@ const quotaSchema = z.strictObject({
 
 /**
  * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, POST /gates, PUT /quota, POST /events. JSON, 400 with a
- * message on errors.
+ * message on errors, 403 for a page in a browser that would change something.
  */
 export function createControlServer(control: EmulatorControl, signal: AbortSignal): Server {
   return createServer((request, response) => {
@@ -66,6 +72,10 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (request.method !== 'GET' && isFromPage(request.headers)) {
+    const message = 'no page in a browser may do this; curl and programs may';
+    return endJson(response, JSON.stringify({ message }), 403);
+  }
   const body = await readBody(request, signal);
   try {
     if (body.tooLarge) throw new Error(`body of more than ${BODY_MAX_BYTES} bytes`);
@@ -76,6 +86,14 @@ async function serve(
     const message = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
     endJson(response, JSON.stringify({ message }), 400);
   }
+}
+
+/**
+ * Whether a page in a browser has sent it, by the headers that browsers add to all requests that change something. Nothing
+ * here serves pages, so it is another site's, or one that was made to look like this address (DNS rebinding).
+ */
+function isFromPage({ origin, 'sec-fetch-site': site = 'none' }: IncomingHttpHeaders): boolean {
+  return origin !== undefined || site !== 'none';
 }
 
 function route(control: EmulatorControl, target: string, body: readonly Buffer[]): object | undefined {

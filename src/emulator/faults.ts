@@ -43,6 +43,8 @@ const effectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('damage') }),
   /** `fileId` as a JSON number. */
   z.strictObject({ kind: z.literal('unquotedFileId') }),
+  /** A reply without `url`. */
+  z.strictObject({ kind: z.literal('noUrl') }),
   /** As in the document's examples: `dataSha` in the last listed part, no `dataSize`, `codeDesc`, `canRetry`. */
   z.strictObject({ kind: z.literal('quirks') }),
   /** Of InitUpload: the MD5 of listed parts is that of other bytes; default of all, or of the one at this offset. */

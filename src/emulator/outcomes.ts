@@ -52,6 +52,9 @@ export function respond(response: ServerResponse, reply: Reply, outcome: Outcome
     case 'unquotedFileId':
       endJson(response, JSON.stringify(reply).replace(/"fileId":"(\d+)"/, '"fileId":$1'));
       break;
+    case 'noUrl':
+      endJson(response, JSON.stringify({ ...reply, url: undefined }));
+      break;
     case 'quirks':
       endJson(response, JSON.stringify(asInDocument(reply)));
       break;

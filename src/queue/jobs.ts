@@ -4,7 +4,7 @@ import { UploaderError } from '../errors.ts';
 import { MAX_FILE_BYTES, MAX_PARTS } from '../upload/plan.ts';
 import { fileIdSchema } from '../vod/file-id.ts';
 import { PART_SIZES } from '../vod/protocol.ts';
-import { webhookPayload } from '../webhook/payload.ts';
+import { sentPayload, toldUrl } from '../webhook/payload.ts';
 import { formatFailure } from './failure.ts';
 
 /*
@@ -82,11 +82,21 @@ const video = z.object({
   watermark: z.boolean().exactOptional(),
 });
 
-const uploadResult = z.object({
+/**
+ * The address of a video as it is in Redis and in webhooks: empty where VOD has told none, because programs of older
+ * versions, applications and receivers among them, want a text.
+ */
+const storedUrlText = z.string();
+
+export function storedUrl(url: string | null): string {
+  return url ?? '';
+}
+
+const storedResult = z.object({
   /** completed: its bytes were sent, at least the last of them; instant: VOD had the whole file. */
   outcome: z.enum(['completed', 'instant']),
   fileId: fileIdSchema,
-  url: z.string(),
+  url: storedUrlText,
   fileSha: sha1,
   /** Bytes. */
   fileSize: bytes,
@@ -100,6 +110,13 @@ const uploadResult = z.object({
   metadataApplied: z.boolean(),
   /** From when the upload was due (enqueued, plus its delay) to its end, be that the end of its transcoding. */
   durationMs: z.int(),
+});
+/** As it is in Redis. */
+export type StoredResult = z.infer<typeof storedResult>;
+
+const uploadResult = storedResult.extend({
+  /** Null where VOD has told none. */
+  url: toldUrl,
 });
 /** What a finished upload reports. Of `partsSent`, `partsSkipped`, `bytesSent` only the last run counts. */
 export type UploadResult = z.infer<typeof uploadResult>;
@@ -132,7 +149,7 @@ const uploadData = z.object({
   /** The round that the attempt has come to; absent or of an earlier attempt = 0. */
   run: run.exactOptional(),
   /** Written when VOD has the video, so that what comes after can be done again after a crash, and by a retry. */
-  result: uploadResult.exactOptional(),
+  result: storedResult.exactOptional(),
 });
 export type UploadData = z.infer<typeof uploadData>;
 
@@ -187,7 +204,7 @@ const initValue = z.union([
       .max(MAX_PARTS * 24)
       .exactOptional(),
   }),
-  z.object({ kind: z.literal('exists'), fileId: z.string(), url: z.string() }),
+  z.object({ kind: z.literal('exists'), fileId: z.string(), url: storedUrlText }),
 ]);
 export type InitValue = z.infer<typeof initValue>;
 
@@ -217,7 +234,7 @@ const finishData = child.extend({ fileSha: sha1 });
 export type FinishData = z.infer<typeof finishData>;
 
 const finishValue = z.union([
-  z.object({ kind: z.literal('finished'), fileId: z.string(), url: z.string() }),
+  z.object({ kind: z.literal('finished'), fileId: z.string(), url: storedUrlText }),
   /** No reply that tells whether it took effect: VOD must be asked what it has. `reason` is a formatted failure. */
   z.object({ kind: z.literal('unknown'), reason: z.string() }),
   /** Refused for good, because parts are missing for instance: VOD must be asked as well. */
@@ -271,19 +288,44 @@ export interface JoinedUpload {
   readonly lagMs?: number;
 }
 
-/** An event for one receiver. */
-const webhookData = z.object({
+/** What a webhook's id is made of, which is sent as a header. */
+const WEBHOOK_ID = /^[\w.:-]{1,128}$/;
+
+const webhookFields = z.object({
   schema: schemaVersion,
   uploadId: text,
   /** Which receiver: {@link webhookTarget} of its URL. */
   target: z.string().regex(/^[0-9a-f]{16}$/),
   /** Absent for one that workers know from WEBHOOK_URL: what they know need not be in Redis. */
   url: z.string().max(2048).exactOptional(),
-  payload: webhookPayload,
+  payload: sentPayload,
   /** The job of the event before this one, which must have ended first. */
   after: text.exactOptional(),
 });
+/** An event for one receiver. */
+const webhookData = webhookFields
+  .refine(({ payload }) => WEBHOOK_ID.test(payload.id), {
+    path: ['payload', 'id'],
+    error: 'is not one of letters, digits, ".", "_", ":" or "-"',
+  })
+  .refine(({ uploadId, payload }) => payload.data.uploadId === uploadId, {
+    path: ['payload', 'data', 'uploadId'],
+    error: 'is of another upload',
+  })
+  .refine(({ after, target, payload }) => after === undefined || isBefore(after, payload.id, target), {
+    path: ['after'],
+    error: 'is not of an event before this one, for the same receiver',
+  });
 export type WebhookData = z.infer<typeof webhookData>;
+
+/** Names the job of an event for a receiver. */
+export function webhookJobId(eventId: string, target: string): string {
+  return `${eventId}-${target}`;
+}
+
+function isBefore(jobId: string, eventId: string, target: string): boolean {
+  return jobId.endsWith(`-${target}`) && jobId !== webhookJobId(eventId, target);
+}
 
 /** Where an upload stands; written to its job's progress. */
 const progress = z.object({

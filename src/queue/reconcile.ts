@@ -28,10 +28,10 @@ import {
   partPriority,
   SCHEMA_VERSION,
   type StoredProgress,
+  type StoredResult,
   type TranscodeData,
   type TranscodeValue,
   type UploadData,
-  type UploadResult,
 } from './jobs.ts';
 import type { Leave } from './leave.ts';
 import { admitsFanOut } from './limits.ts';
@@ -97,7 +97,7 @@ type Values = Map<string, unknown>;
  */
 export function createReconciler(
   options: ReconcilerOptions,
-): (job: Job, token: string) => Promise<UploadResult> {
+): (job: Job, token: string) => Promise<StoredResult> {
   return async (job, token) => {
     try {
       return await new Pass(options, job).toEndOrSleep(token);
@@ -131,7 +131,7 @@ class Pass {
     if (written?.attempt === attempt) this.#stage = written.stage;
   }
 
-  async toEndOrSleep(token: string): Promise<UploadResult> {
+  async toEndOrSleep(token: string): Promise<StoredResult> {
     if (this.#data.schema !== SCHEMA_VERSION) await this.#update({ schema: SCHEMA_VERSION });
     // Taken for the first time: from now on it goes before uploads that have not begun.
     if (this.#job.priority > 0) await this.#job.changePriority({ priority: 0 });
@@ -145,7 +145,7 @@ class Pass {
   }
 
   /** Does the next thing. @returns the result when the upload is complete. */
-  async #step(token: string): Promise<UploadResult | undefined> {
+  async #step(token: string): Promise<StoredResult | undefined> {
     // All at once: they leave for Redis together.
     const [values, cancelled, failure, events] = await Promise.all([
       this.#childValues(),
@@ -285,7 +285,7 @@ class Pass {
   }
 
   /** Nothing is left to do but to let go of what this upload holds; done again after a crash. */
-  async #complete(result: UploadResult, values: Values): Promise<UploadResult> {
+  async #complete(result: StoredResult, values: Values): Promise<StoredResult> {
     if (this.#awaitsTranscoding()) return { ...result, durationMs: this.#durationMs() };
     if (this.#data.transcoding !== undefined) {
       // A job of its own, which outlives the upload; kept for a while, so that adding it again adds nothing.
@@ -295,7 +295,7 @@ class Pass {
     return result;
   }
 
-  async #letGo({ fileSha }: UploadResult, values: Values): Promise<void> {
+  async #letGo({ fileSha }: StoredResult, values: Values): Promise<void> {
     await this.#deps.senders.release(fileSha, this.#id, 'done');
     await this.#forgetChildren(values);
   }
@@ -330,7 +330,7 @@ class Pass {
     };
   }
 
-  async #addTranscode(result: UploadResult, asked: boolean, options: JobsOptions): Promise<void> {
+  async #addTranscode(result: StoredResult, asked: boolean, options: JobsOptions): Promise<void> {
     const { timeoutMs: _, ...flags } = this.#data.transcoding ?? {};
     const data: TranscodeData = {
       ...this.#child(),
@@ -387,9 +387,9 @@ class Pass {
 
   /** What the upload reports: counts over all rounds of this attempt. */
   #result(
-    settled: { outcome: UploadResult['outcome']; fileId: string; url: string },
+    settled: { outcome: StoredResult['outcome']; fileId: string; url: string },
     values: Values,
-  ): UploadResult {
+  ): StoredResult {
     const { attempt, round } = this.#run;
     const { fileSha, version } = parseHashed(values.get(childId(this.#id, this.#run, 'hash')));
     let partsSent = 0;

@@ -1,12 +1,12 @@
 import { formatDuration } from '../format.ts';
 import { CANCELLED, type Failure } from './failure.ts';
-import type { FinishValue, Hashed, InitValue, TranscodeValue, UploadResult } from './jobs.ts';
+import type { FinishValue, Hashed, InitValue, StoredResult, TranscodeValue } from './jobs.ts';
 import type { TranscodeEnd } from './transcode.ts';
 
 /** What is true of an upload now, in its present run. */
 export interface Facts {
   /** Written down as soon as VOD had the video. */
-  readonly result?: UploadResult;
+  readonly result?: StoredResult;
   /** Of an upload that is to wait for its transcoding, once there is a `result`. */
   readonly transcoding?: {
     /** What VOD has begun in this attempt. */
@@ -48,14 +48,14 @@ export type Step =
   /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. `reason`: of the last finish. */
   | { readonly kind: 'replan'; readonly pause: boolean; readonly reason: string }
   /** Have VOD transcode its video. */
-  | { readonly kind: 'transcode'; readonly result: UploadResult }
+  | { readonly kind: 'transcode'; readonly result: StoredResult }
   /** Look again when the transcoding has ended, or at the latest after so long. */
-  | { readonly kind: 'await'; readonly result: UploadResult; readonly leftMs: number }
-  | { readonly kind: 'complete'; readonly result: UploadResult }
+  | { readonly kind: 'await'; readonly result: StoredResult; readonly leftMs: number }
+  | { readonly kind: 'complete'; readonly result: StoredResult }
   /** Complete with what InitUpload (instant) or FinishUpload told. */
   | {
       readonly kind: 'settle';
-      readonly outcome: UploadResult['outcome'];
+      readonly outcome: StoredResult['outcome'];
       readonly fileId: string;
       readonly url: string;
     }
@@ -102,7 +102,7 @@ export function nextStep(facts: Facts): Step {
 }
 
 /** What comes next when VOD has the video: nothing, unless the upload waits for it to be transcoded. */
-function afterUpload({ transcoding, cancelled, failure }: Facts, result: UploadResult): Step {
+function afterUpload({ transcoding, cancelled, failure }: Facts, result: StoredResult): Step {
   if (transcoding === undefined) return { kind: 'complete', result };
   const { begun, end, timeoutMs, nowMs } = transcoding;
   if (end?.status === 0) return { kind: 'complete', result };

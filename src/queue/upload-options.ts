@@ -20,7 +20,7 @@ export interface UploadOptions {
    * cleaned and shortened to fit; a name that is given is refused when it doesn't fit, never altered.
    */
   readonly name?: string;
-  /** Extension without the dot, `mp4`. Default: the file's. */
+  /** Extension without the dot, `mp4`: 1 to 20 letters and digits. VOD knows which it takes. Default: the file's. */
   readonly type?: string;
   /** At most 32, of at most 128 bytes each, and not too long together: they travel in a URL. */
   readonly tags?: readonly string[];

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Logger } from '../log.ts';
-import type { WebhookPayload } from '../webhook/payload.ts';
+import type { SentPayload } from '../webhook/payload.ts';
 import { isRedisError, type RedisClient, type RedisTarget, RedisUnavailableError } from './connection.ts';
 import { EventStream } from './event-stream.ts';
-import { KEPT_JOBS, parseUploadView, SCHEMA_VERSION, type WebhookData } from './jobs.ts';
+import {
+  KEPT_JOBS,
+  parseUploadView,
+  SCHEMA_VERSION,
+  storedUrl,
+  type WebhookData,
+  webhookJobId,
+} from './jobs.ts';
 import type { Queues } from './queues.ts';
 import { Subscription } from './subscription.ts';
 import { endEventId, type UploadEndEvent } from './upload-events.ts';
@@ -107,7 +114,7 @@ export class WebhookRelay {
       };
       await this.#queues.webhook.add(event.type, data, {
         ...this.#jobOptions,
-        jobId: jobIdOf(event.id, target),
+        jobId: webhookJobId(event.id, target),
       });
     }
   }
@@ -115,7 +122,7 @@ export class WebhookRelay {
   /** The job of the last event before this one that was to go to the same receiver, if there is one. */
   async #jobBefore(event: UploadEndEvent, createdMs: number, target: string): Promise<string | undefined> {
     for (let attempt = event.attempt - 1; attempt >= 1; attempt--) {
-      const id = jobIdOf(endEventId(event.uploadId, createdMs, attempt), target);
+      const id = webhookJobId(endEventId(event.uploadId, createdMs, attempt), target);
       if ((await this.#redis.exists(this.#queues.webhook.toKey(id))) === 1) return id;
     }
     return undefined;
@@ -126,10 +133,6 @@ export class WebhookRelay {
 export async function isPending(queues: Queues, redis: RedisClient, jobId: string): Promise<boolean> {
   const [timestamp, finishedOn] = await redis.hmget(queues.webhook.toKey(jobId), 'timestamp', 'finishedOn');
   return timestamp != null && finishedOn == null;
-}
-
-function jobIdOf(eventId: string, target: string): string {
-  return `${eventId}-${target}`;
 }
 
 function uploadOf(data: string | null | undefined): UploadView | undefined {
@@ -144,7 +147,7 @@ function payloadOf(
   event: UploadEndEvent,
   upload: UploadView | undefined,
   createdMs: number | undefined,
-): WebhookPayload {
+): SentPayload {
   const { id, uploadId, attempt, key } = event;
   const ended = { id, timestamp: event.at.toISOString() };
   const common = {
@@ -161,6 +164,6 @@ function payloadOf(
   return {
     ...ended,
     type: event.type,
-    data: { ...common, name, type, fileId, url, outcome, fileSha, fileSize },
+    data: { ...common, name, type, fileId, url: storedUrl(url), outcome, fileSha, fileSize },
   };
 }

@@ -3,6 +3,7 @@ import { UploaderError } from '../errors.ts';
 /** Everything that can be wrong with a file to upload; see the table below for which of it may pass. */
 export type SourceErrorCode =
   | 'SOURCE_NOT_FOUND'
+  | 'SOURCE_NOT_UTF8'
   | 'SOURCE_NOT_A_FILE'
   | 'SOURCE_EMPTY'
   | 'SOURCE_OUTSIDE_ROOTS'
@@ -14,6 +15,7 @@ export type SourceErrorCode =
 /** A retry can mend a disk, a mount or a shortage of descriptors; all the rest waits for a person. */
 const RETRYABLE: Readonly<Record<SourceErrorCode, boolean>> = {
   SOURCE_NOT_FOUND: false,
+  SOURCE_NOT_UTF8: false,
   SOURCE_NOT_A_FILE: false,
   SOURCE_EMPTY: false,
   SOURCE_OUTSIDE_ROOTS: false,
@@ -33,6 +35,8 @@ export class SourceError extends UploaderError {
 }
 
 const MISSING = 'does not exist; check the path, and that this machine sees that directory';
+const NOT_UTF8 =
+  "has, or leads to, a name that is not valid UTF-8, so this program can't open it: � stands for what is not; rename the file or directory";
 const DELETED =
   'was deleted or moved while it was being uploaded, or this machine does not see its directory';
 const REFUSED =
@@ -56,12 +60,23 @@ const BY_ERRNO: Readonly<Record<string, readonly [code: SourceErrorCode, words: 
  */
 export function sourceErrorOf(cause: unknown, path: string, known = false): SourceError {
   if (cause instanceof SourceError) return cause;
-  const { code: errno, message } = cause as NodeJS.ErrnoException;
+  const { code: errno, message, path: opened = '' } = cause as NodeJS.ErrnoException;
   const [code, words] = BY_ERRNO[errno ?? ''] ?? [
     'SOURCE_READ_FAILED' as const,
     `could not be read: ${message}; check the disk or the mount that holds it`,
   ];
+  if (words === MISSING && !known && isDecodedWrongly(path, opened)) {
+    return new SourceError('SOURCE_NOT_UTF8', `${path} ${NOT_UTF8}`, cause);
+  }
   return new SourceError(code, `${path} ${known && words === MISSING ? DELETED : words}`, cause);
+}
+
+/**
+ * Whether one of these paths, where there is nothing, is another one's that has bytes which are no UTF-8: Node puts � in
+ * their place, in arguments and in what it says of links and directories.
+ */
+export function isDecodedWrongly(...paths: readonly string[]): boolean {
+  return paths.some((path) => path.includes('\ufffd'));
 }
 
 /** A file that is not, or no longer, the version that this upload is made of. */

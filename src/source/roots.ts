@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { SourceError } from './errors.ts';
+import { isDecodedWrongly, SourceError } from './errors.ts';
 import { lookAt } from './looks.ts';
 
 /**
@@ -40,7 +40,10 @@ async function addRoot(roots: Set<string>, entry: string, cwd: string): Promise<
     roots.add(root);
     return undefined;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? `${entry} does not exist` : `${entry} can't be used (${message})`;
+    const { code, message, path: looked = '' } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') return `${entry} can't be used (${message})`;
+    return isDecodedWrongly(entry, looked)
+      ? `${entry} has, or leads to, a name that is not valid UTF-8, where there is a �`
+      : `${entry} does not exist`;
   }
 }

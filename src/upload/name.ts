@@ -2,14 +2,17 @@ import { basename, extname } from 'node:path';
 import { FILE_NAME_FORBIDDEN, FILE_NAME_MAX_BYTES } from '../vod/protocol.ts';
 
 /**
- * The types (extensions) that are taken: the usual video and audio containers. The service's documents don't list
- * its own.
+ * The usual types (extensions) of videos and audio. The service's documents list none: others are taken as well, and it is
+ * VOD that refuses what it doesn't know.
  */
-export const FILE_TYPES = [
+const USUAL_TYPES: ReadonlySet<string> = new Set([
   ...['mp4', 'm4v', 'mov', 'mkv', 'webm', 'avi', 'flv', 'f4v', 'wmv', 'asf', 'mpg', 'mpeg', 'mpe', 'm2v'],
   ...['ts', 'mts', 'm2ts', 'vob', 'dat', '3gp', '3g2', 'rm', 'rmvb', 'mxf', 'ogv', 'gif'],
   ...['mp3', 'm4a', 'wma', 'wav', 'aac', 'ogg', 'oga', 'opus', 'flac', 'ape', 'amr', 'aiff'],
-] as const;
+]);
+
+/** What `fileType` may be. */
+const TYPE = /^[a-z0-9]{1,20}$/;
 
 const FORBIDDEN: ReadonlySet<string> = new Set(FILE_NAME_FORBIDDEN);
 /** Control characters, and halves of surrogate pairs, which have no form in UTF-8. */
@@ -30,10 +33,15 @@ export function checkName(name: string): string | undefined {
   return `name is ${bytes} bytes in UTF-8; at most ${FILE_NAME_MAX_BYTES} are allowed`;
 }
 
-/** What is wrong with a type (extension without a dot, lower case), in words; undefined when it is known. */
+/** What is wrong with a type (extension without a dot, lower case), in words; undefined when nothing is. */
 export function checkType(type: string): string | undefined {
-  if ((FILE_TYPES as readonly string[]).includes(type)) return undefined;
-  return `type ${JSON.stringify(type)} is unknown; it is one of ${FILE_TYPES.join(', ')}`;
+  if (TYPE.test(type)) return undefined;
+  return `type ${JSON.stringify(type)} is none; it must be an extension of 1 to 20 letters and digits, such as mp4`;
+}
+
+/** Whether a type is one that videos usually have; VOD may refuse another, or not know how to transcode it. */
+export function isUsualType(type: string): boolean {
+  return USUAL_TYPES.has(type);
 }
 
 /**

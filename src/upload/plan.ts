@@ -75,6 +75,8 @@ export function bindingPartSize(args: {
   let best = args.requested;
   let bestFits = receivedIndices({ ...args, partSize: best }).length;
   for (const partSize of PART_SIZES) {
+    // No upload of a file that large can have begun with parts that small.
+    if (tooManyParts(args.fileSize, partSize) !== undefined) continue;
     const fits = receivedIndices({ ...args, partSize }).length;
     if (fits > bestFits) [best, bestFits] = [partSize, fits];
   }

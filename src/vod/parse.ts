@@ -19,7 +19,8 @@ const integer = z.union([
     .transform(Number),
 ]);
 const optionalText = z.string().optional().catch(undefined);
-const url = z.string().min(1);
+/** Not worth a video: where there is none, or none that makes sense, `fileId` will do. */
+const url = z.string().min(1).nullable().default(null).catch(null);
 
 /** What every reply has; the service leaves `codeDesc` and `canRetry` out of some. */
 const envelopeSchema = z.object({

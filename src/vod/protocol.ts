@@ -67,7 +67,7 @@ export type InitResult =
   /** Some parts are there. `dataSize` is the service's part size where it named one; it binds this upload. */
   | { readonly kind: 'resumable'; readonly received: readonly ReceivedPart[]; readonly dataSize?: PartSize }
   /** The whole file is there (instant upload). */
-  | { readonly kind: 'exists'; readonly fileId: string; readonly url: string };
+  | { readonly kind: 'exists'; readonly fileId: string; readonly url: string | null };
 
 export interface PartRequest {
   /** SHA-1 of the whole file, lower-case hex. */
@@ -83,7 +83,8 @@ export interface PartRequest {
 export interface FinishResult {
   /** 17 to 20 digits; never a JavaScript number. */
   readonly fileId: string;
-  readonly url: string;
+  /** Null where the reply has none: `fileId` is what a video is known by. */
+  readonly url: string | null;
 }
 
 /** An event as PullEvent gives it. */

@@ -1,3 +1,5 @@
+import { DECEIVING } from '../format.ts';
+
 /** Takes the secrets out of a text that is about to be shown. */
 export type Redact = (text: string) => string;
 
@@ -22,14 +24,14 @@ export function createRedactor(secrets: readonly string[]): Redact {
 
 /**
  * Foreign text made fit for one line of a log: control characters and line separators become spaces, bidirectional
- * overrides go, and at most `maxLength` characters stay. Redact first, so that no secret is cut in half.
+ * controls go, and at most `maxLength` characters stay. Redact first, so that no secret is cut in half.
  */
 export function cleanText(text: string, maxLength: number): string {
   const line = text
     .slice(0, maxLength * 4)
     .toWellFormed()
-    .replace(/[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\ufeff]/g, '')
-    .replace(/[\p{Cc}\u2028\u2029\s]+/gu, ' ')
+    .replace(DECEIVING, '')
+    .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).toWellFormed()}…`;
 }

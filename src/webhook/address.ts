@@ -1,53 +1,22 @@
 import { type LookupAddress, lookup as resolve } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
 /*
  * Where webhooks may go: whoever may enqueue uploads names a URL, and a worker's network has more in it than that
  * somebody is to reach.
  */
 
-const BLOCKED_V4: readonly (readonly [network: string, prefix: number])[] = [
-  ['0.0.0.0', 8], // this network, and this machine
-  ['10.0.0.0', 8], // private
-  ['100.64.0.0', 10], // shared by customers of a provider; in clouds, services of the provider
-  ['127.0.0.0', 8], // loopback
-  ['169.254.0.0', 16], // link-local: metadata of clouds
-  ['172.16.0.0', 12], // private
-  ['192.0.0.0', 24], // assignments of protocols
-  ['192.0.2.0', 24], // documentation
-  ['192.88.99.0', 24], // 6to4 relays
-  ['192.168.0.0', 16], // private
-  ['198.18.0.0', 15], // benchmarks
-  ['198.51.100.0', 24], // documentation
-  ['203.0.113.0', 24], // documentation
-  ['224.0.0.0', 4], // multicast
-  ['240.0.0.0', 4], // reserved, and broadcast
-];
-const BLOCKED_V6: readonly (readonly [network: string, prefix: number])[] = [
-  ['::', 96], // unspecified, loopback, and IPv4 addresses in an old form
-  ['64:ff9b::', 96], // IPv4 behind NAT64
-  ['64:ff9b:1::', 48], // the same, local
-  ['100::', 64], // discard
-  ['2001::', 23], // assignments of protocols, Teredo among them
-  ['2001:db8::', 32], // documentation
-  ['2002::', 16], // 6to4: holds any IPv4 address
-  ['3fff::', 20], // documentation
-  ['5f00::', 16], // segment routing
-  ['fc00::', 7], // unique local
-  ['fe80::', 10], // link-local
-  ['fec0::', 10], // site-local
-  ['ff00::', 8], // multicast
-];
+/** What IANA has given out to the Internet so far; the rest of IPv6 holds IPv4 addresses in all kinds of disguise. */
+const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR('2000::/3');
 
-const blocked = new BlockList();
-for (const [network, prefix] of BLOCKED_V4) blocked.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of BLOCKED_V6) blocked.addSubnet(network, prefix, 'ipv6');
-
-/** Whether an address is none of the public Internet; IPv4 addresses within IPv6 ones are judged as what they are. */
+/** Whether an address is none of the public Internet; an IPv4 address mapped into IPv6 is judged as what it is. */
 export function isPrivateAddress(address: string): boolean {
-  const version = isIP(address);
-  if (version === 0) return true;
-  return blocked.check(address, version === 6 ? 'ipv6' : 'ipv4');
+  // ipaddr.js reads more than addresses: `1` is one to it.
+  if (isIP(address) === 0) return true;
+  const parsed = ipaddr.process(address);
+  if (parsed.range() !== 'unicast') return true;
+  return parsed instanceof ipaddr.IPv6 && !parsed.match(GLOBAL_UNICAST_V6);
 }
 
 /** The address that a URL's host is, when it is not a name. */

@@ -7,6 +7,12 @@ import { z } from 'zod';
 
 const time = z.iso.datetime();
 
+/** The address of a video, null where VOD has told none; an empty text says the same. */
+export const toldUrl = z
+  .string()
+  .nullable()
+  .transform((url) => url || null);
+
 const ended = {
   /** The same whenever this event is told again. */
   id: z.string().min(1),
@@ -27,21 +33,23 @@ const upload = {
   createdAt: time.exactOptional(),
 };
 
-const completed = z.object({
-  ...ended,
-  type: z.literal('upload.completed'),
-  data: z.object({
-    ...upload,
-    fileId: z.string(),
-    url: z.string(),
-    /** completed: its bytes were sent; instant: VOD had the whole file. */
-    outcome: z.enum(['completed', 'instant']),
-    /** SHA-1 of the file. */
-    fileSha: z.string(),
-    /** Bytes. */
-    fileSize: z.int(),
-  }),
-});
+const video = {
+  ...upload,
+  fileId: z.string(),
+  /** completed: its bytes were sent; instant: VOD had the whole file. */
+  outcome: z.enum(['completed', 'instant']),
+  /** SHA-1 of the file. */
+  fileSha: z.string(),
+  /** Bytes. */
+  fileSize: z.int(),
+};
+
+/** Empty where VOD has told none: older receivers want a text. */
+const sentUrl = z.string();
+
+const completed = { ...ended, type: z.literal('upload.completed') };
+const sentCompleted = z.object({ ...completed, data: z.object({ ...video, url: sentUrl }) });
+const readCompleted = z.object({ ...completed, data: z.object({ ...video, url: toldUrl }) });
 
 const failed = z.object({
   ...ended,
@@ -53,7 +61,11 @@ const failed = z.object({
   }),
 });
 
-export const webhookPayload = z.discriminatedUnion('type', [completed, failed]);
+/** As it is sent, and kept until then. */
+export const sentPayload = z.discriminatedUnion('type', [sentCompleted, failed]);
+export type SentPayload = z.infer<typeof sentPayload>;
 
-/** The body of a webhook: an upload has its video, or an attempt has failed. */
+export const webhookPayload = z.discriminatedUnion('type', [readCompleted, failed]);
+
+/** What a webhook says: an upload has its video, or an attempt has failed. */
 export type WebhookPayload = z.infer<typeof webhookPayload>;

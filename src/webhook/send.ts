@@ -5,7 +5,7 @@ import { retryAfterMs } from '../retry-after.ts';
 import { classifyNodeCode } from '../vod/transport.ts';
 import { type PrivateAddressError, publicLookup } from './address.ts';
 import { WebhookError } from './errors.ts';
-import type { WebhookPayload } from './payload.ts';
+import type { SentPayload } from './payload.ts';
 import { sign } from './signature.ts';
 import { receiverProblem, shownUrl } from './url.ts';
 
@@ -13,6 +13,8 @@ const TIMEOUT_MS = 10_000;
 /** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
 const MOST_REPLY_BYTES = 64 * 1024;
 const IDLE_SOCKET_MS = 15_000;
+/** What Node says of a request that it can't write, now or later. */
+const UNWRITABLE: ReadonlySet<string> = new Set(['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS']);
 /** A receiver may ask for no longer pause. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
@@ -30,7 +32,7 @@ export interface WebhookSenderOptions {
 /** Delivers webhooks, each by one request; knows HTTP and no queue. */
 export interface WebhookSender {
   /** @throws {WebhookError} unless the receiver has taken it, which a status of 2xx says */
-  send(url: string, payload: WebhookPayload, signal: AbortSignal): Promise<void>;
+  send(url: string, payload: SentPayload, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
@@ -51,7 +53,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     throw new WebhookError('WEBHOOK_URL', `its URL ${problem}`, { retryable: false });
   }
 
-  async function post(url: URL, payload: WebhookPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
+  async function post(url: URL, payload: SentPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
     const body = JSON.stringify(payload);
     const signed = { id: payload.id, timestamp: Math.floor(Date.now() / 1000), body };
     const isEncrypted = url.protocol === 'https:';
@@ -124,6 +126,10 @@ function unanswered(origin: string, error: unknown): WebhookError {
   if (code === 'PRIVATE_ADDRESS') {
     const text = `${origin} has no public address; WEBHOOK_ALLOW_PRIVATE=1 allows others`;
     return new WebhookError('WEBHOOK_PRIVATE_ADDRESS', text, { retryable: false });
+  }
+  if (code !== undefined && UNWRITABLE.has(code)) {
+    const text = `${origin}: the webhook can't be written as an HTTP request`;
+    return new WebhookError('WEBHOOK_UNWRITABLE', text, { retryable: false });
   }
   const failure = classifyNodeCode(code);
   return new WebhookError(`WEBHOOK_${failure.code}`, `${origin}: ${failure.what}`, { retryable: true });

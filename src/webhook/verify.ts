@@ -10,7 +10,7 @@ export interface ReceivedWebhook {
   readonly body: string | Uint8Array;
   /** The valid ones, as in WEBHOOK_SECRETS; while one is replaced by another, both. */
   readonly secrets: readonly string[];
-  /** How far its time may be from now, either way; default 300. */
+  /** How far its time may be from now, either way: a finite number from 0; default 300. */
   readonly toleranceSeconds?: number;
 }
 
@@ -24,15 +24,28 @@ const TOLERANCE_SECONDS = 300;
  * remembers its `id` deals with it once.
  * @throws {WebhookVerificationError} when it lacks a header, is too old or of the future, has no valid signature, or is
  *   no event
- * @throws {UploaderError} `WEBHOOK_SECRET`, when a secret is none
+ * @throws {UploaderError} when the call itself is wrong: `WEBHOOK_SECRET`, when a secret is none, `WEBHOOK_TOLERANCE`, when
+ *   `toleranceSeconds` is not a finite number from 0
  */
-export function verifyWebhook({ headers, body, secrets, toleranceSeconds }: ReceivedWebhook): WebhookPayload {
+export function verifyWebhook({
+  headers,
+  body,
+  secrets,
+  toleranceSeconds: tolerance = TOLERANCE_SECONDS,
+}: ReceivedWebhook): WebhookPayload {
   const keys = secrets.map((secret) => {
     const key = parseSecret(secret);
     if (key === undefined) throw new UploaderError('WEBHOOK_SECRET', `a secret must be ${SECRET_RULE}`);
     return key;
   });
   if (keys.length === 0) throw new UploaderError('WEBHOOK_SECRET', 'there must be at least one secret');
+  // Of NaN, `Number(process.env.UNSET)` for instance, no age would be too great.
+  if (!Number.isFinite(tolerance) || tolerance < 0) {
+    throw new UploaderError(
+      'WEBHOOK_TOLERANCE',
+      `toleranceSeconds must be a finite number of seconds from 0, and is ${String(tolerance)}`,
+    );
+  }
   const header = (name: string): string => {
     const value = headerOf(headers, name);
     if (value === undefined) {
@@ -43,7 +56,6 @@ export function verifyWebhook({ headers, body, secrets, toleranceSeconds }: Rece
   const id = header('webhook-id');
   const signatures = header('webhook-signature');
   const timestamp = secondsOf(header('webhook-timestamp'));
-  const tolerance = toleranceSeconds ?? TOLERANCE_SECONDS;
   const differs = Math.round(Date.now() / 1000) - timestamp;
   if (Math.abs(differs) > tolerance) {
     throw new WebhookVerificationError(

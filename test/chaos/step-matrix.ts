@@ -102,7 +102,7 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
       const { attempt } = await upload.status();
       const stored = world.emulator.control.stats().files.filter(({ fileSha }) => fileSha === result.fileSha);
       const finishes = stored.reduce((sum, file) => sum + file.finishes, 0);
-      const received = Buffer.from(await (await fetch(result.url)).arrayBuffer());
+      const received = Buffer.from(await (await fetch(result.url ?? '')).arrayBuffer());
       expectSame(findings, {
         outcome: [result.outcome, 'completed'],
         'parts sent': [result.partsSent, PARTS],

@@ -176,6 +176,14 @@ describe('add --wait', () => {
     expect(stderr).toContain(`in VOD its name will be "${'ä'.repeat(20)}"`);
   });
 
+  test('a type that videos do not usually have is tried, and told', async () => {
+    await video('old.divx');
+    const { exitCode, stderr, record } = await json(['add', 'old.divx', '--wait']);
+    expect(exitCode).toBe(0);
+    expect(record).toMatchObject({ type: 'divx', outcome: 'completed' });
+    expect(stderr).toContain('old.divx: divx is not a usual type of videos, so VOD may refuse it');
+  });
+
   test('a failure exits with 1 and tells its code; after it retry --wait succeeds', async () => {
     await video('refused.mp4');
     await control.inject({

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseHashData, parsePartData, SCHEMA_VERSION } from '../../src/queue/jobs.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
+import { webhookTarget } from '../../src/queue/webhooks.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
@@ -73,7 +77,11 @@ afterAll(async () => {
 
 /** Locks run out when a test says so, and never by themselves. */
 async function startWorker(): Promise<WorkerProcess> {
-  return await world.worker({ LOCK_DURATION_MS: '600000' }).ready();
+  const webhooks = {
+    WEBHOOK_SECRETS: `whsec_${Buffer.alloc(24, 7).toString('base64')}`,
+    WEBHOOK_ALLOW_PRIVATE: '1',
+  };
+  return await world.worker({ LOCK_DURATION_MS: '600000', ...webhooks }).ready();
 }
 
 /** Another one each time, of three parts. */
@@ -219,6 +227,49 @@ test('data that is no sense is refused at once, in words', async () => {
     if (reason === '(it completed)') expect(stage, what).toBe('part');
   }
   expect(requests()).toBe(0);
+});
+
+test('a webhook that can’t be right is given up at once, and nothing is sent', async () => {
+  let received = 0;
+  const server = createServer((_, response) => {
+    received += 1;
+    response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  const target = webhookTarget(url);
+  const payload = {
+    id: 'u1-lx-r1',
+    type: 'upload.failed',
+    timestamp: new Date().toISOString(),
+    data: {
+      uploadId: 'u1',
+      attempt: 1,
+      state: 'failed',
+      failure: { code: 'X', message: 'x', retryable: true },
+    },
+  };
+  const webhook = { schema: SCHEMA_VERSION, uploadId: 'u1', target, url, payload };
+  const forged = [
+    [{ ...webhook, payload: { ...payload, id: 'u1\r\nx: y' } }, 'INVALID_JOB'],
+    [{ ...webhook, payload: { ...payload, id: '\u4e00' } }, 'INVALID_JOB'],
+    [{ ...webhook, uploadId: 'u2' }, 'INVALID_JOB'],
+    [{ ...webhook, after: `${payload.id}-${target}` }, 'INVALID_JOB'],
+    [{ ...webhook, target: 'f'.repeat(16) }, 'WEBHOOK_URL'],
+  ] as const;
+  for (const [data, code] of forged) {
+    const id = `${data.payload.id.replace(/\W/g, '-')}-${data.target}`;
+    const job = await queues.webhook.add('forged', data, {
+      attempts: 1000,
+      backoff: { type: 'custom' },
+      jobId: id,
+    });
+    expect(await ended(job), JSON.stringify(data)).toMatch(new RegExp(`\\[${code}\\]$`));
+    await job.remove();
+  }
+  expect(received).toBe(0);
 });
 
 test('bytes that are no JSON, at the heart of a job, cost that job only', async () => {

@@ -21,7 +21,7 @@ async function sourcesOn(disk: HangingDisk, count: number): Promise<string[]> {
   return await Promise.all(names.map((name) => source(name, 2 * MIB)));
 }
 
-async function expectWhole(url: string, path: string): Promise<void> {
+async function expectWhole(url: string | null, path: string): Promise<void> {
   expect((await download(url)).equals(await readFile(path))).toBe(true);
 }
 

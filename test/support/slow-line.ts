@@ -44,7 +44,7 @@ export async function uploadOver(world: World, line: SlowLine, vod: FarVod): Pro
       `${await worker.metric('vod_part_slots')} slots at the end\n`,
   );
   for (const { reason, next } of failed) process.stdout.write(`  ${next}: ${reason}\n`);
-  const stored = Buffer.from(await (await fetch(url)).arrayBuffer());
+  const stored = Buffer.from(await (await fetch(url ?? '')).arrayBuffer());
   expect(stored.equals(await readFile(source))).toBe(true);
   expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod is out'))).toEqual([]);
   expect(parts.accepted).toBe(mebibytes);

@@ -24,8 +24,8 @@ export interface WorldOfTests {
   gate(target?: Pick<Fault, 'action' | 'after' | 'offset' | 'fileSha'>): Gate;
   /** What the emulator counted since the last test. */
   stats(): EmulatorStats;
-  /** The bytes that VOD plays back. */
-  download(url: string): Promise<Buffer>;
+  /** The bytes that VOD plays back; rejects when there is no url. */
+  download(url: string | null): Promise<Buffer>;
 }
 
 /**
@@ -62,6 +62,6 @@ export function useWorld(
       };
     },
     stats: () => world.emulator.control.stats(),
-    download: async (url) => Buffer.from(await (await fetch(url)).arrayBuffer()),
+    download: async (url) => Buffer.from(await (await fetch(url ?? '')).arrayBuffer()),
   };
 }

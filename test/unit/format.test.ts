@@ -6,9 +6,13 @@ import {
   formatClock,
   formatDuration,
   formatSpan,
+  padded,
   printable,
+  printableJson,
+  printableLines,
   shortened,
 } from '../../src/format.ts';
+import { cleanText } from '../../src/vod/text.ts';
 
 test.each([
   [0, '0 bytes'],
@@ -42,6 +46,30 @@ test('control characters never reach the terminal', () => {
   expect(printable('a\u001b[2Jb\nc\u009bd')).toBe('a?[2Jb?c?d');
 });
 
+const DECEIVING = [
+  ...['\u061c', '\u200e', '\u200f', '\u202a', '\u202b', '\u202c', '\u202d', '\u202e'],
+  ...['\u2066', '\u2067', '\u2068', '\u2069', '\u2028', '\u2029', '\u200b', '\ufeff'],
+];
+
+test.each(DECEIVING.map((character) => [`U+${character.charCodeAt(0).toString(16)}`, character]))(
+  'nor does %s, which has a name look like another, and a reply of VOD loses it',
+  (_, character) => {
+    const name = `holiday${character}gpj.exe`;
+    expect(printable(name)).toBe('holiday?gpj.exe');
+    expect(printableLines(`${name}\nb`)).toBe('holiday?gpj.exe\nb');
+    expect(cleanText(name, 100)).toMatch(/^holiday ?gpj\.exe$/);
+    const json = printableJson(`${JSON.stringify({ name })}\n`);
+    expect(json).not.toContain(character);
+    expect(json.endsWith('}\n')).toBe(true);
+    expect(JSON.parse(json)).toEqual({ name });
+  },
+);
+
+test('what letters are made of stays: accents, and what joins them and emoji', () => {
+  const text = 'e\u0301 می\u200cخواهم 👩\u200d👩\u200d👧 क\u094dष 视频';
+  expect(printable(text)).toBe(text);
+});
+
 test.each([
   [0, '0 s'],
   [45_400, '45 s'],
@@ -56,9 +84,27 @@ test.each([
   expect(formatSpan(ms)).toBe(text);
 });
 
-test('shortened cuts at characters, not within them', () => {
-  expect(shortened('🎬🎬🎬🎬', 3)).toBe('🎬🎬…');
-  expect(shortened('abc', 3)).toBe('abc');
+test.each([
+  ['abc', 3, 'abc'],
+  ['abcd', 3, 'ab…'],
+  ['🎬🎬🎬🎬', 8, '🎬🎬🎬🎬'],
+  ['🎬🎬🎬🎬', 7, '🎬🎬🎬…'],
+  ['🎬🎬🎬🎬', 6, '🎬🎬…'],
+  ['视频课程.mp4', 9, '视频课程…'],
+  ['👩‍👩‍👧👩‍👩‍👧', 3, '👩‍👩‍👧…'],
+  ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+  ['abc', 1, '…'],
+  ['abc', 0, ''],
+])('shortened cuts %j to %i columns between characters: %j', (text, columns, short) => {
+  expect(shortened(text, columns)).toBe(short);
+});
+
+test('padded fills up by columns', () => {
+  expect(['视频', 'e\u0301', 'abcdef'].map((text) => padded(text, 5))).toEqual([
+    '视频 ',
+    'e\u0301    ',
+    'abcdef',
+  ]);
 });
 
 test('fields leaves out what is not there and aligns the rest', () => {

@@ -1,5 +1,5 @@
 import type { QueueJobJson } from '@bull-board/api/dist/types.js';
-import { formatBytes, formatDuration } from '../../format.ts';
+import { formatBytes, formatDuration, printable } from '../../format.ts';
 import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs.ts';
 import { speedOf } from '../../queue/status.ts';
 import { describeMeasure, measureOf } from '../../upload/pace.ts';
@@ -17,12 +17,12 @@ import { shownUrl } from '../../webhook/url.ts';
 export function nameOf({ name, progress, attemptsMade, finishedOn, returnvalue }: QueueJobJson): string {
   if (isResult(returnvalue)) {
     const { outcome, fileSize, durationMs } = returnvalue;
-    return `${name} — ${outcome}  ${formatBytes(fileSize)}  ${formatDuration(durationMs)}`;
+    return `${printable(name)} — ${outcome}  ${formatBytes(fileSize)}  ${formatDuration(durationMs)}`;
   }
   const stored = parseProgress(progress);
   // What an earlier attempt had come to is no news.
-  if (stored === undefined || finishedOn || (stored.attempt ?? 0) <= attemptsMade) return name;
-  return `${name} — ${describe(stored)}`;
+  if (stored === undefined || finishedOn || (stored.attempt ?? 0) <= attemptsMade) return printable(name);
+  return `${printable(name)} — ${describe(stored)}`;
 }
 
 /**

@@ -84,7 +84,7 @@ function propertiesOf({
   const tags = data?.video.tags;
   const sha = result?.fileSha ?? data?.hashed?.fileSha;
   const properties: (readonly [string, Html | string | undefined])[] = [
-    ['Id', html`<code>${id}</code>`],
+    ['Id', html`<code>${printable(id)}</code>`],
     ['Key', key === undefined ? undefined : renderName(key)],
     ['Source', renderName(source)],
     ['Name in VOD', renderName(`${name}.${type}`)],
@@ -102,7 +102,8 @@ function propertiesOf({
 }
 
 /** A link only where it leads to the web: the address is what VOD, or whoever can write to Redis, has said. */
-function renderUrl(url: string): Html {
+function renderUrl(url: string | null): Html {
+  if (url === null) return html`VOD has told no address of it.`;
   const shown = renderName(url);
   return /^https?:\/\//.test(url) ? html`<a href="${url}" rel="noreferrer noopener">${shown}</a>` : shown;
 }

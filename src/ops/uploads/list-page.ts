@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { formatBytes, shortened } from '../../format.ts';
+import { formatBytes, printable, shortened } from '../../format.ts';
 import type { CatalogPage, UnreadableUpload } from '../../queue/catalog.ts';
 import type { Situation } from '../../queue/situation.ts';
 import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../queue/status.ts';
@@ -78,7 +78,7 @@ function summaryOf({ query, page }: ListView): string {
       : '';
   if (uploads.length === 0) return 'No uploads to show.';
   if (total !== undefined) return `Uploads ${range} of ${formatCount(total)}.${order}`;
-  return `Uploads ${range} that fit “${query.search}”${more ? '; there are more' : ''}.`;
+  return `Uploads ${range} that fit “${printable(query.search)}”${more ? '; there are more' : ''}.`;
 }
 
 /** The roles are there because the table becomes cards on narrow screens, which takes them from it. */
@@ -131,7 +131,8 @@ function renderNothing({ query, page, basePath }: ListView): Html {
   if (all === 0) {
     return html`<div class="empty"><h2>No uploads yet</h2><p>Applications add them with <code>VodUploads.add()</code>, people with <code>vod-upload add FILE</code>.</p></div>`;
   }
-  const what = query.search === '' ? 'There are none here' : html`Nothing matches “${query.search}”`;
+  const what =
+    query.search === '' ? 'There are none here' : html`Nothing matches “${printable(query.search)}”`;
   const where = query.state === undefined ? '' : ` among those that are ${query.state}`;
   return html`<div class="empty"><h2>${what}${where}</h2><p>Finished uploads are kept for a limited time. <a href="${basePath}">Show all uploads</a></p></div>`;
 }

@@ -1,4 +1,7 @@
+import fc from 'fast-check';
+import stringWidth from 'string-width';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { type BarFacts, barLine, longestOf } from '../../../src/cli/bar-line.ts';
 import { createDisplay } from '../../../src/cli/display.ts';
 import type { UploadProgress, UploadState } from '../../../src/index.ts';
 import { MemoryOutput } from './memory-output.ts';
@@ -42,8 +45,8 @@ test('on a terminal: a bar for each upload', () => {
   display.update(0, at('uploading', 1));
   display.update(1, at('completed', 4));
   display.stop();
-  expect(err.text).toContain(`a.mp4  uploading    [${'='.repeat(5)}${'-'.repeat(15)}] 25 %  1.0 of 4.0 MiB`);
-  expect(err.text).toContain(`b.mp4  completed    [${'='.repeat(20)}]`);
+  expect(err.text).toContain(`a.mp4  [${'='.repeat(5)}${'-'.repeat(15)}] uploading  25 %  1.0 of 4.0 MiB`);
+  expect(err.text).toContain(`b.mp4  [${'='.repeat(20)}] completed`);
   // Cursor and line wrapping are on again.
   expect(err.text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(err.text.lastIndexOf('\u001b[?25l'));
   expect(err.text.lastIndexOf('\u001b[?7h')).toBeGreaterThan(err.text.lastIndexOf('\u001b[?7l'));
@@ -58,4 +61,60 @@ test.each([
   display.update(0, at('queued', 0));
   display.stop();
   expect(err.text).toBe('a.mp4: queued\n');
+});
+
+/** The lines of the bars as they are when the display stops. */
+function lastLines(err: MemoryOutput, count: number): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what steers the terminal is no text
+  const text = err.text.replace(/\u001b\[[?\d;]*[A-Za-z]/g, '\r');
+  return text
+    .split(/[\r\n]+/)
+    .filter((line) => line.trim() !== '')
+    .slice(-count);
+}
+
+test.each([66, 80, 100, 132])(
+  'at %i columns speed and time left are there, and columns are below each other, whatever the names',
+  (columns) => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const err = new MemoryOutput({ rows: 24, columns });
+    const names = [
+      'launch.mp4',
+      '视频课程第一讲操作系统导论.mp4',
+      'cafe\u0301 👩‍👩‍👧 발표.mp4',
+      'x'.repeat(200),
+    ];
+    const display = createDisplay(names, { env: {}, err });
+    for (const index of names.keys()) display.update(index, at('uploading', 1));
+    vi.advanceTimersByTime(1000);
+    for (const index of names.keys()) display.update(index, at('uploading', 2));
+    display.stop();
+    const lines = lastLines(err, names.length);
+    const tail = 'uploading  50 %  2.0 of 4.0 MiB  1.0 MiB/s  0:02 left';
+    for (const line of lines) {
+      expect(line).toContain(tail);
+      expect(stringWidth(line)).toBeLessThan(columns);
+    }
+    const places = lines.map((line) => stringWidth(line.slice(0, line.indexOf(tail))));
+    expect(new Set(places).size).toBe(1);
+    if (columns >= 80) for (const line of lines) expect(line).toMatch(/\[=+-+\] uploading/);
+  },
+);
+
+test('no line is wider than the terminal, however narrow that is', () => {
+  const stages = fc.constantFrom<UploadState>('queued', 'initializing', 'uploading', 'completed');
+  const labels = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 });
+  const amounts = fc.constantFrom('', '100 %  1023.9 of 1023.9 MiB  1023.9 MiB/s  10:03:07 left');
+  const share = fc.float({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(
+      ...[labels, stages, share, amounts, fc.integer({ min: 1, max: 200 })],
+      (label, stage, share, amounts, columns) => {
+        const facts = { label, stage, share, amounts } as BarFacts;
+        const line = barLine(facts, { columns: columns as number, longest: longestOf([facts.label]) });
+        expect(stringWidth(line)).toBeLessThanOrEqual(columns as number);
+      },
+    ),
+  );
 });

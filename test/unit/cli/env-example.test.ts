@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadConfig, VARIABLES } from '../../../src/config.ts';
+import { loadConfig, PROXY_VARIABLES, VARIABLES } from '../../../src/config.ts';
 
 const text = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8');
 const entries = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(
@@ -10,8 +10,13 @@ const entries = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(
 /** What the OpenTelemetry SDK reads by itself; of its many variables those that are most likely needed. */
 const SDK_VARIABLES = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES'];
 
+/** What Node reads by itself; errors of TLS advise it. */
+const NODE_VARIABLES = ['NODE_EXTRA_CA_CERTS'];
+
 test('it names every variable, each once, and no other', () => {
-  expect(entries.map(([name]) => name).sort()).toEqual([...VARIABLES, ...SDK_VARIABLES].sort());
+  const proxies = new Set(PROXY_VARIABLES.map((name) => name.toUpperCase()));
+  const read = [...VARIABLES, ...proxies, ...NODE_VARIABLES, ...SDK_VARIABLES];
+  expect(entries.map(([name]) => name).sort()).toEqual(read.sort());
 });
 
 test('every value in it is the default', () => {

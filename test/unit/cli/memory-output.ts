@@ -5,12 +5,13 @@ import type { CliContext, Output } from '../../../src/cli/context.ts';
 export class MemoryOutput extends Writable {
   text = '';
   readonly isTTY: boolean;
-  readonly columns = 100;
+  readonly columns: number;
   readonly rows: number;
 
-  constructor(terminal: { rows: number } | undefined = undefined) {
+  constructor(terminal: { rows: number; columns?: number } | undefined = undefined) {
     super({ decodeStrings: false });
     this.isTTY = terminal !== undefined;
+    this.columns = terminal?.columns ?? 100;
     this.rows = terminal?.rows ?? 24;
   }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { describeStatus } from '../../../src/cli/describe-status.ts';
 import { hasFailed, jsonLine, pendingRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
 import type { UploadStatus } from '../../../src/index.ts';
 import { Upload, type VodUploads } from '../../../src/queue/producer.ts';
@@ -52,6 +53,16 @@ test('a finished upload', () => {
     bytesSent: 0,
     durationMs: 12,
   });
+});
+
+test('names steer no terminal, and are the same to programs', () => {
+  const name = 'holiday\u202egpj.exe\u001b[2J\u009b2J\u2028';
+  const hostile = { ...status, id: name, name, source: `/videos/${name}`, type: name, key: name };
+  const line = jsonLine(recordOf(hostile));
+  const described = describeStatus(hostile);
+  for (const text of [line, described]) expect(text).not.toMatch(/[^\n\P{Cc}]|\p{Bidi_Control}|\u2028/u);
+  expect(JSON.parse(line)).toMatchObject({ source: `/videos/${name}`, key: name });
+  expect(described).toContain('holiday?gpj.exe?[2J?2J?');
 });
 
 test('one under way: its state is its outcome so far, and the progress is told', () => {

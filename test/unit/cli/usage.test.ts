@@ -97,6 +97,20 @@ describe('wrong usage exits with 2 and says what is wrong on standard error', ()
     expect(context.out.text).toBe('');
   });
 
+  test.each([
+    [['--\u001b]0;title\u0007x'], "unknown option '--?]0;title?x'"],
+    [['add', '--\u009b2Jx\u202e4pm'], "unknown option '--?2Jx?4pm'"],
+    [['\u001b[2J'], "unknown command '?[2J'"],
+    [['add', 'a.mp4', '--part-size', '\u001b[31m'], "argument '?[31m' is invalid"],
+    [['worker', '--stages', '\u001b[2J'], 'there is no stage'],
+  ])('what was typed never steers the terminal: %j', async (argv, words) => {
+    const context = memoryContext({ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' });
+    expect(await runCli(argv, context)).toBe(2);
+    expect(context.err.text).toContain(words);
+    expect(context.err.text).not.toMatch(/[^\n\P{Cc}]|\p{Bidi_Control}/u);
+    expect(context.err.text).toMatch(/^vod-upload: .*\n/);
+  });
+
   test('a configuration that is wrong is named with all its problems', async () => {
     const context = memoryContext({ REDIS_URL: 'x', LOG_LEVEL: 'loud' });
     expect(await runCli(['list'], context)).toBe(2);

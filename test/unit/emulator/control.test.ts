@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../../src/emulator/control-client.ts';
 import type { Fault } from '../../../src/emulator/faults.ts';
@@ -89,5 +91,43 @@ describe('control endpoint', () => {
     expect((await fetch(`${controlUrl}/nothing`)).status).toBe(404);
     const health = await fetch(`${controlUrl}/healthz`);
     expect([health.status, await health.json()]).toEqual([200, { ok: true }]);
+  });
+
+  it.each([
+    { origin: 'https://elsewhere.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    // By a name that was made to point here.
+    { 'sec-fetch-site': 'same-origin', origin: 'http://elsewhere.example:9321' },
+  ])('lets no page in a browser change anything: %j', async (headers) => {
+    const { controlUrl } = await start();
+    const { port } = new URL(controlUrl);
+    const changes = [
+      ['POST', '/faults', '{"count":1,"effect":{"kind":"reset","when":"before"}}'],
+      ['POST', '/events', '{"eventType":"Any","data":{}}'],
+      ['POST', '/gates', '{"name":"any"}'],
+      ['PUT', '/quota', '{"init":1}'],
+      ['DELETE', '/faults', ''],
+      ['DELETE', '/stats', ''],
+    ] as const;
+    const statuses = async (sent: http.OutgoingHttpHeaders) => {
+      const all: (number | undefined)[] = [];
+      for (const [method, path, body] of changes) {
+        const type = body === '' ? {} : { 'content-type': 'text/plain' };
+        const request = http.request({ port, method, path, headers: { ...type, ...sent } }).end(body);
+        const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+        response.resume();
+        all.push(response.statusCode);
+      }
+      return all;
+    };
+    expect(await statuses(headers)).toEqual(changes.map(() => 403));
+    expect(await controlClient(controlUrl).stats()).toMatchObject({
+      events: { emitted: {} },
+      faultsUsed: {},
+    });
+    expect(await statuses({})).toEqual(changes.map(() => 200));
+    expect((await fetch(`${controlUrl}/stats`)).status).toBe(200);
   });
 });

@@ -244,6 +244,17 @@ describe('fault effects', () => {
     expect((await call('InitUpload', initParams(video))).text).toContain(`"fileId":${fileId},`);
   });
 
+  it('noUrl: left out of both replies that have one', async () => {
+    const emulator = await start();
+    const call = callerOf(emulator);
+    const video = videoOf(10);
+    emulator.control.inject({ effect: { kind: 'noUrl' }, share: 1 });
+    const { json } = await uploadAll(call, video);
+    expect(json).toMatchObject({ code: 0, fileId: expect.stringMatching(/^\d{19}$/) });
+    expect(json).not.toHaveProperty('url');
+    expect((await call('InitUpload', initParams(video))).json).not.toHaveProperty('url');
+  });
+
   it('quirks: as in the document examples', async () => {
     const emulator = await start();
     const call = callerOf(emulator);

@@ -7,9 +7,11 @@ import {
   NewerJobError,
   parsePartData,
   parseUploadData,
+  parseUploadResult,
   parseWebhookData,
   partPriority,
   SCHEMA_VERSION,
+  storedUrl,
   type UploadData,
 } from '../../../src/queue/jobs.ts';
 import { childId, runName } from '../../../src/queue/names.ts';
@@ -40,6 +42,67 @@ describe('data that somebody else wrote into Redis', () => {
     for (const schema of [0, -1, 1.5, '2', null, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => parseUploadData({ schema }), String(schema)).toThrow(/not of this version's form: schema/);
     }
+  });
+});
+
+describe('a webhook in Redis', () => {
+  const target = '0123456789abcdef';
+  const payload = {
+    id: 'u1-lx-r2',
+    type: 'upload.failed',
+    timestamp: '2026-05-01T12:00:00.000Z',
+    data: {
+      uploadId: 'u1',
+      attempt: 2,
+      state: 'failed',
+      failure: { code: 'X', message: 'x', retryable: true },
+    },
+  };
+  const own = { schema: SCHEMA_VERSION, uploadId: 'u1', target, payload };
+
+  it('is taken as workers write it', () => {
+    expect(parseWebhookData(own)).toEqual(own);
+    const second = { ...own, after: `u1-lx-r1-${target}` };
+    expect(parseWebhookData(second)).toEqual(second);
+    const removed = { ...own, payload: { ...payload, id: 'u1-1700000000000-0' } };
+    expect(parseWebhookData(removed)).toEqual(removed);
+  });
+
+  it.each([
+    ['payload.id', { payload: { ...payload, id: 'u1\r\nset-cookie: x=y' } }],
+    ['payload.id', { payload: { ...payload, id: 'ü1' } }],
+    ['payload.id', { payload: { ...payload, id: '\u4e00' } }],
+    ['payload.id', { payload: { ...payload, id: 'u'.repeat(129) } }],
+    ['payload.data.uploadId', { uploadId: 'u2' }],
+    ['after', { after: `${payload.id}-${target}` }],
+    ['after', { after: `u1-lx-r1-${'f'.repeat(16)}` }],
+  ])('fails at once when %s can’t be right: %j', (path, change) => {
+    expect(() => parseWebhookData({ ...own, ...change })).toThrow(
+      expect.objectContaining({
+        name: 'UnrecoverableError',
+        message: expect.stringMatching(new RegExp(`: ${path}: .* \\[INVALID_JOB\\]$`)),
+      }),
+    );
+  });
+});
+
+describe('a result in Redis', () => {
+  const result = {
+    ...{ outcome: 'instant', fileId: '9', fileSha: 'a'.repeat(40), fileSize: 3, name: 'n', type: 'mp4' },
+    ...{ partsSent: 0, partsSkipped: 1, bytesSent: 0, metadataApplied: false, durationMs: 1 },
+  };
+
+  it.each([
+    ['https://v/f0.mp4', 'https://v/f0.mp4'],
+    ['', null],
+    [null, null],
+  ])('of the url %j tells %j', (url, told) => {
+    expect(parseUploadResult({ ...result, url })).toEqual({ ...result, url: told });
+  });
+
+  it('holds a text for a url, as programs of older versions want it', () => {
+    expect(storedUrl('https://v/f0.mp4')).toBe('https://v/f0.mp4');
+    expect(storedUrl(null)).toBe('');
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FinishValue, Hashed, InitValue, UploadResult } from '../../../src/queue/jobs.ts';
+import type { FinishValue, Hashed, InitValue, StoredResult } from '../../../src/queue/jobs.ts';
 import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/queue/steps.ts';
 
 const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
@@ -98,7 +98,7 @@ describe('nextStep', () => {
 });
 
 describe('after the upload', () => {
-  const result: UploadResult = {
+  const result: StoredResult = {
     ...{ outcome: 'instant', fileId: '9', url: 'u', fileSha: hashed.fileSha, fileSize: 3_000_000 },
     ...{ name: 'n', type: 'mp4', partsSent: 0, partsSkipped: 3, bytesSent: 0, metadataApplied: false },
     durationMs: 1,

@@ -40,6 +40,23 @@ describe('transcoding', () => {
   });
 });
 
+describe('type', () => {
+  it.each([
+    [{ source: '/videos/a.DIVX' }, 'divx'],
+    [{ type: '.M4S' }, 'm4s'],
+    [{ source: '/videos/a.b.3gpp' }, '3gpp'],
+  ])('of %j is %s, though it is not a usual one', async (options, type) => {
+    expect((await dataOf(options)).video.type).toBe(type);
+  });
+
+  it.each([{ type: 'm p4' }, { type: '视频' }, { source: '/videos/a.m-4' }])(
+    'can’t be %j',
+    async (options) => {
+      await expect(dataOf(options)).rejects.toThrow('it must be an extension of 1 to 20 letters and digits');
+    },
+  );
+});
+
 describe('tags', () => {
   const tags = (count: number, letters: number) => Array.from({ length: count }, () => '视'.repeat(letters));
 

@@ -150,6 +150,27 @@ describe('openFile refuses', () => {
     await expectRefusal(`${film}\0.txt`, roots, 'SOURCE_NOT_FOUND', 'is not the path of a file');
   });
 
+  test('a name that is not UTF-8, and what leads to one, saying so', async () => {
+    const { root, roots } = twoDirectories();
+    const latin1 = Buffer.from(`${root}/caf\u00e9.mp4`, 'latin1');
+    writeFileSync(latin1, 'x');
+    mkdirSync(Buffer.from(`${root}/\u00fc`, 'latin1'));
+    writeFileSync(Buffer.from(`${root}/\u00fc/a.mp4`, 'latin1'), 'x');
+    symlinkSync(latin1, `${root}/link.mp4`);
+    // As the operating system's bytes become an argument of a program.
+    for (const path of [`${root}/caf\ufffd.mp4`, `${root}/\ufffd/a.mp4`, `${root}/link.mp4`]) {
+      await expectRefusal(
+        path,
+        roots,
+        'SOURCE_NOT_UTF8',
+        `${path} has, or leads to, a name that is not valid UTF-8`,
+      );
+    }
+    // The character itself is one like any other.
+    writeFileSync(`${root}/\ufffd.mp4`, '123456');
+    expect(await inspectFile(`${root}/\ufffd.mp4`, roots)).toMatchObject({ size: 6 });
+  });
+
   test('an empty file', async () => {
     const { root, roots } = twoDirectories();
     writeFileSync(join(root, 'empty.mp4'), '');

@@ -30,6 +30,15 @@ describe('resolveRoots', () => {
     expect(await resolveRoots(['/'], '/tmp')).toEqual(['/']);
   });
 
+  test('says of one that is not UTF-8 what it is', async () => {
+    const cwd = tempDir();
+    mkdirSync(Buffer.from(`${cwd}/\u00e9`, 'latin1'));
+    symlinkSync(Buffer.from('\u00e9', 'latin1'), join(cwd, 'link'));
+    await expect(resolveRoots(['\ufffd', 'link'], cwd)).rejects.toThrow(
+      '\ufffd has, or leads to, a name that is not valid UTF-8, where there is a \ufffd; link has, or leads to',
+    );
+  });
+
   test('names every wrong entry and the variable', async () => {
     const cwd = tempDir();
     writeFileSync(join(cwd, 'film.mp4'), 'x');

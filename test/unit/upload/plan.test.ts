@@ -237,6 +237,12 @@ describe('bindingPartSize', () => {
     expect(bindingPartSize(small)).toBe(requested);
   });
 
+  test('is the larger one for a file that has too many of the smaller', () => {
+    const largest = { fileSize: MAX_FILE_BYTES, requested: FULL as PartSize };
+    expect(bindingPartSize({ ...largest, received: [] })).toBe(FULL);
+    expect(bindingPartSize({ ...largest, received: [part(0, FULL), part(HALF, HALF)] })).toBe(FULL);
+  });
+
   test('is told by any full part that is not the last one', () => {
     fc.assert(
       fc.property(fileSizes, partSizes, partSizes, fc.nat(), (fileSize, requested, partSize, n) => {

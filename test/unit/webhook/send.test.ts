@@ -89,6 +89,12 @@ test('whoever aborts it gets the reason, and no failure', async () => {
   await expect(senderWith().send(url, payload, abort.signal)).rejects.toBe('shutdown');
 });
 
+test.each(['u1\r\nx: y', '\u4e00', 'a\0'])('an id that is no header, %j, never will be one', async (id) => {
+  const url = await serve((_, response) => response.end());
+  const error = await failure(senderWith().send(url, { ...payload, id }, never));
+  expect(error).toMatchObject({ code: 'WEBHOOK_UNWRITABLE', retryable: false });
+});
+
 test('connections are used again', async () => {
   let connections = 0;
   const server = http.createServer((_, response) => response.writeHead(204).end());

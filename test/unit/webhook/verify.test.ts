@@ -125,6 +125,23 @@ describe('verifyWebhook', () => {
     expect(verifyWebhook({ headers: capitals, body: Buffer.from(asBytes), secrets })).toEqual(payload);
   });
 
+  it.each([
+    ['https://v/f0.mp4', 'https://v/f0.mp4'],
+    ['', null],
+    [null, null],
+  ])('tells the url %j as %j', (sent, url) => {
+    const video = { uploadId: 'u1', attempt: 1, fileId: '5285890784246869930', outcome: 'completed' };
+    const data = { ...video, url: sent, fileSha: 'a'.repeat(40), fileSize: 7 };
+    const body = JSON.stringify({ ...payload, type: 'upload.completed', data });
+    const timestamp = NOW_SECONDS;
+    const headers = {
+      'webhook-id': payload.id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': sign({ id: payload.id, timestamp, body }, [key(VECTOR.secret)]),
+    };
+    expect(verifyWebhook({ headers, body, secrets: [VECTOR.secret] }).data).toEqual({ ...data, url });
+  });
+
   it('takes either of two secrets while one replaces the other, on both sides', () => {
     expect(verifyWebhook(received({ secrets: [OTHER, VECTOR.secret] }))).toEqual(payload);
     const { headers, body } = received();
@@ -158,6 +175,20 @@ describe('verifyWebhook', () => {
       /differs from now by 20 s/,
     );
   });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1])(
+    'takes no tolerance of %d seconds, of which every age or none would do',
+    (toleranceSeconds) => {
+      for (const seconds of [0, -700_000_000]) {
+        expect(() => verifyWebhook({ ...received({ seconds }), toleranceSeconds })).toThrow(
+          expect.objectContaining({
+            code: 'WEBHOOK_TOLERANCE',
+            message: expect.stringContaining(`and is ${toleranceSeconds}`),
+          }),
+        );
+      }
+    },
+  );
 
   it.each(['webhook-id', 'webhook-timestamp', 'webhook-signature'])('names %s when it is missing', (name) => {
     const { headers, ...rest } = received();
