@@ -12,6 +12,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   INVALID_JOB:
     'Something else than this version wrote its job, so a retry can’t help: enqueue the file again.',
   SOURCE_CHANGED: 'Wait until nothing writes to the file any more, and retry it: it is hashed anew.',
+  SOURCE_NOT_UTF8:
+    'Rename the file or directory, and enqueue the file by its new name: a retry looks for it by the old one.',
   TRANSCODE_TIMEOUT:
     'See that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH back, and retry it. Nothing is sent again.',
   TRANSCODE_FAILED:
