@@ -24,6 +24,10 @@ export class ConfigError extends UploaderError {
 export interface Config {
   readonly redis: {
     readonly location: RedisLocation;
+    /** Where the location comes from, when from a file; its user and password are read again at each new connection. */
+    readonly locationFile?: string;
+    /** The same of the sentinels' password. */
+    readonly sentinelPasswordFile?: string;
     /** PEM certificates of the authorities to trust with rediss://; absent = those that Node trusts. */
     readonly ca?: string;
   };
@@ -375,8 +379,16 @@ export function loadConfig(env: Environment): Config {
   const tracing = readTracing(set, warnings);
   if (!parsed.success || location === undefined || problems.length > 0) throw new ConfigError(problems);
   const v = parsed.data;
+  const locationFile = set[`${variableOf(location)}_FILE`];
   return deepFreeze({
-    redis: { location, ...(redisCa !== undefined && { ca: redisCa }) },
+    redis: {
+      location,
+      ...(locationFile !== undefined && { locationFile }),
+      ...(set.REDIS_SENTINEL_PASSWORD_FILE !== undefined && {
+        sentinelPasswordFile: set.REDIS_SENTINEL_PASSWORD_FILE,
+      }),
+      ...(redisCa !== undefined && { ca: redisCa }),
+    },
     requireDurableRedis: v.REQUIRE_DURABLE_REDIS,
     queuePrefix: v.QUEUE_PREFIX,
     vod: {

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
-import { default as pretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { printableJson, printableLines } from './format.ts';
+import { standardErrorLines } from './standard-error.ts';
 
 export type { Logger } from 'pino';
 
@@ -31,7 +32,11 @@ export interface LogOptions {
   readonly logRedact: readonly string[];
 }
 
-/** A logger that writes JSON lines, or readable ones, to standard error, so that standard output stays the program's own. */
+/**
+ * A logger that writes JSON lines, or readable ones, to standard error, so that standard output stays the program's own.
+ * It never waits for whoever reads them: lines that nobody reads are dropped, and their number is a line when they are
+ * read again.
+ */
 export function createLogger(options: LogOptions): Logger {
   const hidden = [...REDACTED, ...options.logRedact];
   const readable = options.logFormat === 'pretty' || (options.logFormat === 'auto' && process.stderr.isTTY);
@@ -45,16 +50,14 @@ export function createLogger(options: LogOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: (line: string) => steady(redactUrls(line)) },
   };
-  const stream = readable
-    ? pretty({
-        destination: 2,
-        sync: true,
-        ignore: 'pid',
-        singleLine: true,
-        translateTime: 'SYS:HH:MM:ss.l',
-      })
-    : pino.destination({ dest: 2, sync: true });
-  return pino(settings, stream);
+  const lines = standardErrorLines((dropped) =>
+    log.warn({ lines: dropped }, 'log lines were dropped: nobody read them'),
+  );
+  const toText = readable
+    ? prettyFactory({ ignore: 'pid', singleLine: true, translateTime: 'SYS:HH:MM:ss.l' })
+    : (line: string) => line;
+  const log = pino(settings, { write: (line) => lines.write(toText(line)) });
+  return log;
 }
 
 /** BullMQ prints this of each of its connections; the check at the start has told it once, with what to do. */

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { droppedLines } from './standard-error.ts';
 import { BULLMQ_VERSION, VERSION } from './version.ts';
 
 /*
@@ -36,6 +37,15 @@ function createProcessMetrics(revision: string) {
     name: 'vod_redis_connected',
     help: '1 while connected to Redis.',
     registers,
+  });
+  new Counter({
+    name: 'vod_log_lines_dropped_total',
+    help: 'Lines of the log that were dropped because nobody read them.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(droppedLines());
+    },
   });
   return { registry, redisConnected };
 }

@@ -13,6 +13,7 @@ import type { StageConsumer } from '../src/queue/consumer.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
+import { Refusals } from '../src/queue/refusals.ts';
 import { Retention } from '../src/queue/retention.ts';
 import { telemetry } from '../src/queue/telemetry.ts';
 import { beginWebhooks } from '../src/queue/webhooks.ts';
@@ -45,10 +46,12 @@ export interface RunningWorker {
  * @throws {UnfitRedisError} when Redis is too old, or can lose uploads and REQUIRE_DURABLE_REDIS is set
  */
 export async function startWorker(
-  config: Config,
+  given: Config,
   options: { readonly stages: readonly Stage[]; readonly log: Logger },
 ): Promise<RunningWorker> {
   const { log } = options;
+  const refusals = new Refusals(given.redis, { log });
+  const config = { ...given, redis: { ...given.redis, onRefusal: refusals.met } };
   const stages = new Set(options.stages);
   requireProxySupport(config);
   const credentials = callsVod(stages)
@@ -69,6 +72,7 @@ export async function startWorker(
     ...config.metrics,
     registry: metrics.registry,
     unready: () => {
+      if (refusals.unready !== undefined) return refusals.unready;
       if (redis.status !== 'ready') return 'not connected to Redis';
       return phase === 'working' ? hosts?.unready() : phase;
     },

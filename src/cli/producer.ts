@@ -11,10 +11,9 @@ export async function withProducer<T>(
   sourceRoots?: readonly string[],
 ): Promise<T> {
   // Loaded only by commands that talk to Redis: it takes a while.
-  const { VodUploads } = await import('../index.ts');
+  const { VodUploads, connectionOptions } = await import('../queue/producer.ts');
   const uploads = new VodUploads({
-    connection: config.redis.location,
-    ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
+    ...connectionOptions(config.redis),
     prefix: config.queuePrefix,
     allowPrivateWebhooks: config.webhooks.allowPrivate,
     ...(sourceRoots !== undefined && { sourceRoots }),

@@ -4,9 +4,10 @@ import { type Config, ConfigError } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { createOpsMetrics } from '../metrics.ts';
 import { reportingConnection, untilReady } from '../queue/connection.ts';
-import { VodUploads } from '../queue/producer.ts';
+import { connectionOptions, VodUploads } from '../queue/producer.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
 import { tellRefusedCommands } from '../queue/redis-check.ts';
+import { Refusals } from '../queue/refusals.ts';
 import { showLocation } from '../redis-location.ts';
 import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
@@ -30,15 +31,16 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   const { host, port, users, readOnly, basePath } = config.ops;
   requireUsers(config);
   const metrics = createOpsMetrics(config.revision);
-  const redis = reportingConnection(config.redis, {
+  const refusals = new Refusals(config.redis, { log });
+  const target = { ...config.redis, onRefusal: refusals.met };
+  const redis = reportingConnection(target, {
     log,
     onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0),
   });
   const queues = openQueues(redis, config.queuePrefix, { producer: true });
   const uploads = new VodUploads({
-    connection: config.redis.location,
+    ...connectionOptions(config.redis),
     prefix: config.queuePrefix,
-    ...(config.redis.ca !== undefined && { ca: config.redis.ca }),
   });
   const { callbackPath: path } = config.events;
   const ready = (): boolean => redis.status === 'ready';
@@ -50,7 +52,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     ),
     unready: () => {
       if (draining) return 'draining';
-      return ready() ? undefined : 'not connected to Redis';
+      return refusals.unready ?? (ready() ? undefined : 'not connected to Redis');
     },
     queues,
     uploads,

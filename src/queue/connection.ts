@@ -1,15 +1,19 @@
 import type { ConnectionOptions } from 'node:tls';
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { UploaderError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { DEFAULT_MASTER, type RedisLocation, showLocation, urlsOf, variableOf } from '../redis-location.ts';
-import { Connector } from './connector.ts';
+import { type Access, sentinelConnector, serverConnector } from './connector.ts';
+import { Login, type LoginFiles } from './login.ts';
+import { FULL_ADVICE, REFUSED, type Refusal, refusalIn } from './refusals.ts';
 
-/** Where Redis is, and whom to believe that it is that. */
-export interface RedisTarget {
+/** Where Redis is, and how to get in. */
+export interface RedisTarget extends LoginFiles {
   readonly location: RedisLocation;
   /** PEM certificates of the authorities that may have signed Redis's; default those that Node trusts. */
   readonly ca?: string | undefined;
+  /** Told whenever a connection is refused. */
+  readonly onRefusal?: (refusal: Refusal) => void;
 }
 
 /** A connection to one server, which sentinels may have named, or to a cluster. */
@@ -17,12 +21,16 @@ export type RedisClient = Redis | Cluster;
 
 /** Redis is not there, does not answer, or refuses us. Retryable. */
 export class RedisUnavailableError extends UploaderError {
-  constructor(location: RedisLocation, detail: string, cause?: unknown) {
-    super(
-      'REDIS_UNAVAILABLE',
-      `Redis at ${showLocation(location)} ${detail}. Is ${variableOf(location)} right, and Redis running?`,
-      { retryable: true, ...(cause !== undefined && { cause: bareError(cause) }) },
-    );
+  constructor(
+    location: RedisLocation,
+    detail: string,
+    cause?: unknown,
+    advice = `Is ${variableOf(location)} right, and Redis running?`,
+  ) {
+    super('REDIS_UNAVAILABLE', `Redis at ${showLocation(location)} ${detail}. ${advice}`, {
+      retryable: true,
+      ...(cause !== undefined && { cause: bareError(cause) }),
+    });
   }
 }
 
@@ -65,8 +73,19 @@ interface Patience {
   };
 }
 
+/** One for all connections to it: what makes one of them read the files again serves the others, too. */
+const logins = new WeakMap<RedisTarget, Login>();
+
+function loginOf(target: RedisTarget): Login {
+  const login = logins.get(target) ?? new Login(target.location, target);
+  logins.set(target, login);
+  return login;
+}
+
 /** With `rediss://` the certificate is verified, always, for the name or address that is connected to. */
-function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient {
+function connect(target: RedisTarget, patience: Patience): RedisClient {
+  const { location, ca, onRefusal } = target;
+  const access: Access = { login: loginOf(target), onRefusal };
   const { failoverMs, enableOfflineQueue } = patience;
   const urls = urlsOf(location);
   const [{ protocol, hostname, username, password, pathname }] = urls as [URL, ...URL[]];
@@ -79,7 +98,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     return gatherWrites(
       new Redis(location, {
         ...options,
-        Connector,
+        Connector: serverConnector(access),
         retryStrategy,
         enableOfflineQueue,
         ...(tls && { tls: { ...tls, ...(isName && { servername: hostname }) } }),
@@ -105,7 +124,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
       slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
       // A name stays a name: certificates are made out to names.
       dnsLookup: (host, found) => found(null, host),
-      redisOptions: { ...options, ...login, Connector },
+      redisOptions: { ...options, ...login, Connector: serverConnector(access) },
     });
     cluster.on('+node', gatherWrites);
     return cluster;
@@ -115,6 +134,7 @@ function connect({ location, ca }: RedisTarget, patience: Patience): RedisClient
     new Redis({
       ...options,
       ...login,
+      Connector: sentinelConnector(access),
       retryStrategy,
       enableOfflineQueue,
       db: Number(pathname.slice(1)),
@@ -191,9 +211,12 @@ export function reportingConnection(
 ): RedisClient {
   const redisUrl = showLocation(target.location);
   let away = false;
-  const connection = workerConnection(target, (error) => {
+  const { location, onRefusal } = target;
+  const connection: RedisClient = workerConnection(target, (error) => {
     if (!away) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
     away = true;
+    // The client does not tell why sentinels do not answer.
+    if (error.message.startsWith('All sentinels')) void hostError(connection, location, { onRefusal });
   });
   connection.on('close', () => onChange(false));
   connection.on('ready', () => {
@@ -265,8 +288,10 @@ export async function untilReady(
   const onError = (thrown: Error): void => {
     const error = rootOf(thrown);
     lastError = error;
-    const refusal = refusalOf(error);
-    if (refusal !== undefined) reject(new RedisUnavailableError(location, refusal, error));
+    const refused = refusedError(error, location);
+    // Others go, and leave room.
+    const mayPass = refusalIn(error.message)?.kind === 'full' && !Number.isFinite(timeoutMs);
+    if (refused !== undefined && !mayPass) reject(refused);
   };
   const onClosed = (error: Error): void => {
     onError(error);
@@ -297,16 +322,24 @@ export async function untilReady(
  * Why a node or a sentinel can't be reached. The client of a cluster, and of sentinels, says only that its connection was
  * closed; one that is of no use otherwise says why.
  */
-async function hostError(connection: RedisClient, location: RedisLocation): Promise<Error | undefined> {
+async function hostError(
+  connection: RedisClient,
+  location: RedisLocation,
+  access: Access = {},
+): Promise<Error | undefined> {
   if (typeof location === 'string') return undefined;
-  const { tls, username, password } =
-    connection instanceof Cluster
-      ? (connection.options.redisOptions ?? {})
-      : {
-          tls: connection.options.sentinelTLS,
-          username: connection.options.sentinelUsername,
-          password: connection.options.sentinelPassword,
-        };
+  const {
+    tls,
+    username,
+    password,
+    Connector = serverConnector(access),
+  }: RedisOptions = connection instanceof Cluster
+    ? (connection.options.redisOptions ?? {})
+    : {
+        tls: connection.options.sentinelTLS,
+        username: connection.options.sentinelUsername,
+        password: connection.options.sentinelPassword,
+      };
   const [{ host, port } = { host: '', port: 0 }] = hostsOf(
     urlsOf(location),
     'cluster' in location ? CLUSTER_PORT : SENTINEL_PORT,
@@ -338,18 +371,25 @@ function rootOf(error: Error): Error {
   return (error as { lastNodeError?: Error | null }).lastNodeError ?? error;
 }
 
-/** Why Redis won't have us, or we not it, however often we come back; undefined for what may pass. */
-function refusalOf(error: Error): string | undefined {
+/** Redis won't have us, or we not it, however soon we come back; undefined for what passes by itself. */
+function refusedError(error: Error, location: RedisLocation): RedisUnavailableError | undefined {
   const { code = '', message } = error as NodeJS.ErrnoException;
+  const refusal = refusalIn(message);
+  if (refusal?.kind === 'full') {
+    return new RedisUnavailableError(location, `${REFUSED.full} (${refusal.reply})`, error, FULL_ADVICE);
+  }
+  const distrust = (detail: string) => new RedisUnavailableError(location, detail, error);
   if (/NOAUTH|WRONGPASS|NOPERM/.test(message)) {
-    return `refuses these credentials (${message.slice(0, 200)})`;
+    return distrust(`${REFUSED.login} (${message.slice(0, 200)})`);
   }
   if (
     /CERT|ISSUER|_CA$|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH|ALTNAME/.test(code) ||
     // What the client makes of a sentinel's has no code.
     /self-signed certificate|unable to (get|verify)|does not match certificate/.test(message)
   ) {
-    return `has a certificate that is not trusted (${code || message}); REDIS_CA_FILE names the authority to trust`;
+    return distrust(
+      `has a certificate that is not trusted (${code || message}); REDIS_CA_FILE names the authority to trust`,
+    );
   }
   return undefined;
 }
@@ -360,10 +400,14 @@ export function isRedisError(error: unknown): boolean {
   return REDIS_ERRORS.has(error.name) || REDIS_TROUBLE.test(error.message);
 }
 
-/** Whether an error says only that Redis can't be reached, which its connection tells as well. */
+/** Whether an error says only that Redis can't be reached or lets nobody in, which its connection tells as well. */
 export function isRedisAway(error: Error): boolean {
   const code = 'code' in error ? String(error.code) : '';
-  return /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) || REDIS_TROUBLE.test(error.message);
+  return (
+    /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) ||
+    REDIS_TROUBLE.test(error.message) ||
+    refusalIn(error.message) !== undefined
+  );
 }
 
 /** Every error that Redis replies is a ReplyError: READONLY, LOADING, CLUSTERDOWN, NOREPLICAS, UNBLOCKED and so on. */
@@ -375,7 +419,7 @@ const REDIS_ERRORS: ReadonlySet<string> = new Set([
   'ClusterAllFailedError',
 ]);
 const REDIS_TROUBLE =
-  /^Connection is closed|^Command timed out|Stream isn't writeable|^Too many Cluster redirections|^Cluster isn't ready|^None of startup nodes is available/;
+  /^Connection is closed|^Failed to refresh slots cache|^Command timed out|Stream isn't writeable|^Too many Cluster redirections|^Cluster isn't ready|^None of startup nodes is available/;
 
 /**
  * Says a command that has no key to the server that has this key: in a cluster any other node would do for the client,

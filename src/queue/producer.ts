@@ -42,6 +42,13 @@ export interface VodUploadsOptions {
    * or `{ sentinels: 'redis://h1,h2,h3', master: 'mymaster' }`.
    */
   readonly connection: RedisLocation;
+  /**
+   * A file that holds the text of `connection`. User and password are read from it again whenever a connection is made
+   * anew, so that a new password needs no restart.
+   */
+  readonly connectionFile?: string;
+  /** The same for `sentinelPassword` alone. */
+  readonly sentinelPasswordFile?: string;
   /** With `rediss://`: PEM certificates of the authorities to trust; default those that Node trusts. */
   readonly ca?: string;
   /** The workers' QUEUE_PREFIX; default `{vod}`. */
@@ -55,6 +62,19 @@ export interface VodUploadsOptions {
   readonly allowPrivateWebhooks?: boolean;
   /** @internal How long a call waits for a connection to Redis, in ms; default 5 s. */
   readonly patienceMs?: number;
+}
+
+/** @internal Those options that a configuration has. */
+export function connectionOptions(
+  redis: RedisTarget,
+): Pick<VodUploadsOptions, 'connection' | 'connectionFile' | 'sentinelPasswordFile' | 'ca'> {
+  const { location, locationFile, sentinelPasswordFile, ca } = redis;
+  return {
+    connection: location,
+    ...(locationFile !== undefined && { connectionFile: locationFile }),
+    ...(sentinelPasswordFile !== undefined && { sentinelPasswordFile }),
+    ...(ca !== undefined && { ca }),
+  };
 }
 
 export interface ListOptions {
@@ -108,7 +128,12 @@ export class VodUploads {
     this.#location = options.connection;
     const problem = locationProblem(this.#location);
     if (problem !== undefined) throw new UploaderError('CONFIG', `connection ${problem}`);
-    this.#target = { location: this.#location, ca: options.ca };
+    const { ca, connectionFile: locationFile, sentinelPasswordFile } = options;
+    this.#target = {
+      ...{ location: this.#location, ca },
+      ...(locationFile !== undefined && { locationFile }),
+      ...(sentinelPasswordFile !== undefined && { sentinelPasswordFile }),
+    };
     this.#redis = producerConnection(this.#target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;

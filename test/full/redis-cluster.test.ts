@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type RedisLocation, RedisUnavailableError, type Upload } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -123,4 +125,46 @@ test('with TLS and a user of the documented rights, all that workers and produce
     /rediss:\/\/uploads:\*\*\*@.* refuses these credentials.*REDIS_CLUSTER_NODES/,
   );
   await expect(producer({ cluster: nodes }).list()).rejects.toThrow(/certificate that is not trusted/);
+});
+
+test('a password that changes in its file is read again', async () => {
+  const cluster = await startCluster(`${world().prefix}:`);
+  const rotate = async (password: string): Promise<void> => {
+    for (const node of cluster.all) {
+      const admin = cluster.admin(node);
+      await grantDocumentedRights(admin, { prefix: world().prefix, password });
+      await admin.acl('SETUSER', 'uploads', 'resetpass', `>${password}`);
+      await admin.call('CLIENT', 'KILL', 'USER', 'uploads');
+    }
+  };
+  const locationOf = (password: string) => `redis://uploads:${password}@${cluster.nodes}`;
+  const file = join(world().sources, 'nodes');
+  await writeFile(file, locationOf('first'));
+  await rotate('first');
+  const env = { REDIS_URL: '', REDIS_CLUSTER_NODES_FILE: file };
+  const [worker, ops] = await Promise.all([world().worker(env).ready(), world().ops(env).ready()]);
+
+  await rotate('second');
+  // One that asks nothing meets no refusal.
+  const asked = fetch(`${ops.url}/metrics`).catch(() => {});
+  for (const one of [worker, ops]) {
+    const told = await one.line(({ msg }) => msg === 'redis refuses these credentials');
+    expect(told).toMatchObject({
+      reply: expect.stringMatching(/^WRONGPASS/),
+      fix: expect.stringContaining('the file of REDIS_CLUSTER_NODES_FILE, which is read again'),
+    });
+  }
+  await writeFile(file, locationOf('second'));
+  const uploads = producer({ cluster: locationOf('second') });
+  const upload = await uploads.add({ source: await source('rotated.mp4', 2 * MIB) });
+  expect((await upload.result()).outcome).toBe('completed');
+  // Stopping what a worker is at is told by the connection for that alone.
+  const parts = gate({ action: 'UploadPart' });
+  const cancelled = await uploads.add({ source: await source('cancelled.mp4', 40 * MIB) });
+  await parts.reached();
+  expect(await uploads.cancel(cancelled.id)).toBe(true);
+  await expect.poll(() => parts.waiting()).toBe(0);
+  await asked;
+  await expect.poll(async () => (await fetch(`${ops.url}/readyz`)).status).toBe(200);
+  expect((await worker.end('SIGTERM')).code).toBe(0);
 });

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type RedisLocation, RedisUnavailableError, type Upload } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -169,4 +170,51 @@ test('with TLS, passwords of both and a user of the documented rights, all that 
     expect(message).toMatch(failures[index]?.[1] as RegExp);
     expect(message).not.toContain('planted');
   }
+});
+
+test('passwords of the servers and of the sentinels that change in their files are read again', async () => {
+  const redis = await startSentinels({
+    settings: { requirepass: 'first', masterauth: 'first' },
+    sentinelSettings: [
+      'requirepass watching',
+      'sentinel sentinel-pass watching',
+      `sentinel auth-pass ${MASTER} first`,
+    ],
+    connection: { password: 'first' },
+    sentinelConnection: { password: 'watching' },
+  });
+  const files = {
+    REDIS_SENTINELS_FILE: join(world().sources, 'sentinels'),
+    REDIS_SENTINEL_PASSWORD_FILE: join(world().sources, 'sentinel-password'),
+  };
+  const write = async (password: string, sentinelPassword: string): Promise<void> => {
+    await writeFile(files.REDIS_SENTINELS_FILE, `redis://:${password}@${redis.sentinels}`);
+    await writeFile(files.REDIS_SENTINEL_PASSWORD_FILE, sentinelPassword);
+  };
+  await write('first', 'watching');
+  const worker = await world()
+    .worker({ ...environmentOf(redis), REDIS_SENTINELS: '', ...files })
+    .ready();
+  const admin = redis.admin(redis.primary);
+  await admin.ping();
+
+  for (const watcher of redis.watchers) {
+    await watcher.call('ACL', 'SETUSER', 'default', 'resetpass', '>looking');
+  }
+  await admin.config('SET', 'requirepass', 'second');
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
+  const told = await worker.line(({ msg }) => msg === 'redis refuses these credentials');
+  expect(told).toMatchObject({
+    reply: expect.stringMatching(/^WRONGPASS/),
+    fix: expect.stringContaining('REDIS_SENTINELS_FILE or the file of REDIS_SENTINEL_PASSWORD_FILE'),
+  });
+  await write('second', 'looking');
+  const uploads = producer({
+    sentinels: `redis://:second@${redis.sentinels}`,
+    master: MASTER,
+    sentinelPassword: 'looking',
+  });
+  const upload = await uploads.add({ source: await source('rotated.mp4', 2 * MIB) });
+  expect((await upload.result()).outcome).toBe('completed');
+  expect((await worker.end('SIGTERM')).code).toBe(0);
 });

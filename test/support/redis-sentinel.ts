@@ -13,6 +13,8 @@ export interface TestSentinels {
   readonly sentinels: string;
   readonly primary: CustomRedis;
   readonly replica: CustomRedis;
+  /** A connection to each sentinel, by an administrator. */
+  readonly watchers: readonly Redis[];
   /** A connection to a server or a sentinel, by an administrator. */
   admin(server: { readonly port: number }): Redis;
   /** Lets the sentinels notice that the primary is gone; resolves when they say that the replica is the primary. */
@@ -70,6 +72,7 @@ export async function startSentinels(
     sentinels: ports.map((port) => `127.0.0.1:${port}`).join(','),
     primary,
     replica,
+    watchers,
     admin,
     async failOver() {
       const setPatience = (ms: number) =>

@@ -105,9 +105,10 @@ describe('loadConfig', () => {
     writeFileSync(empty, ' \n');
     const urlPath = join(dir, 'redis-url');
     writeFileSync(urlPath, 'redis://user:pass@redis.example:6380/2\n');
-    expect(loadConfig({ REDIS_URL_FILE: urlPath }).redis).toEqual(
-      loadConfig({ REDIS_URL: 'redis://user:pass@redis.example:6380/2' }).redis,
-    );
+    expect(loadConfig({ REDIS_URL_FILE: urlPath }).redis).toEqual({
+      ...loadConfig({ REDIS_URL: 'redis://user:pass@redis.example:6380/2' }).redis,
+      locationFile: urlPath,
+    });
     expect(problemsOf(() => loadConfig({ REDIS_URL_FILE: urlPath, REDIS_SENTINELS: 's1' }))).toHaveLength(1);
     expect(problemsOf(() => loadConfig({ VOD_SECRET_KEY_FILE: join(dir, 'none') }))).toEqual([
       `VOD_SECRET_KEY_FILE can't be read: ${join(dir, 'none')} (ENOENT)`,
