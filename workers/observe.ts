@@ -200,7 +200,7 @@ const AND_THEN: Readonly<Record<Next, string>> = {
   held: 'will be made again when there is quota',
   interrupted: 'will be made again when VOD answers',
   strained: 'will be made again, fewer at a time',
-  left: 'is left to other workers',
+  left: 'left to other workers',
 };
 
 export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onRequest']> {

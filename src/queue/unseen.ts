@@ -22,9 +22,15 @@ const LEAVE_UNCOUNTED_MS = 2000;
 /** Of two looks this share of the grace counts at most: of what lies between them nobody knows anything. */
 const MOST_OF_GRACE = 0.5;
 
-/** Whoever has not seen the sources of so many jobs, and of none between, takes none for a while and leaves them to others. */
+/**
+ * Who alone has not seen the sources of so many jobs, and of none between, takes none for a while, as long as there are others.
+ * They are so not kept from jobs, nor from the account's quota, which each start of a part counts against.
+ */
 const UNSEEN_IN_A_ROW = 8;
-const PAUSE_MS = 5000;
+const PAUSE_MS = 500;
+
+/** Who else is there is asked this often at most. */
+const LOOK_AROUND_MS = 5000;
 
 /** Notes go by themselves so long after the last one. */
 const KEEP_MS = 86_400_000;
@@ -131,6 +137,7 @@ export class Unseen {
   readonly #inARow = new Set<string>();
   #pauses: Pauses | undefined;
   #resuming: NodeJS.Timeout | undefined;
+  #lookedAround = { at: Number.NEGATIVE_INFINITY, isAlone: false };
 
   constructor(options: UnseenOptions) {
     this.#options = options;
@@ -155,14 +162,14 @@ export class Unseen {
           this.#saw();
           throw error;
         }
-        this.#sawNothing(attempt.jobId);
-        throw await this.#judge(data as unknown as SourceJob, error, error.code);
+        throw await this.#judge(attempt.jobId, data as unknown as SourceJob, error, error.code);
       }
     };
   }
 
   /** What becomes of the job. */
   async #judge(
+    jobId: string,
     { uploadId, run, source }: SourceJob,
     error: SourceError,
     code: UnseenCode,
@@ -172,12 +179,18 @@ export class Unseen {
     const cause = new SourceError(error.code, `${host}, pid ${pid}: ${error.message}`, error);
     await roots.look();
     // Whose own directory is gone can't say anything of a file; and while nothing gets to VOD nobody is late.
-    if (roots.gone.length > 0 || breaker?.isHeld) return new LeftToOthers(LEAVE_UNCOUNTED_MS, cause);
+    if (roots.gone.length > 0 || breaker?.isHeld) {
+      await this.#leftAlone(jobId);
+      return new LeftToOthers(LEAVE_UNCOUNTED_MS, cause);
+    }
     const refusal: Refusal = { host, pid, roots: roots.roots.join(':').slice(0, 1024), code };
     const { waitedMs, refusals } = await this.#note(uploadId, run.attempt, refusal);
     const known = { waitedMs, unasked: waitedMs < graceMs ? 0 : await this.#unasked(refusals) };
-    if (!isHopeless(known, graceMs)) return new LeftToOthers(leaveMs(waitedMs, Math.random()), cause);
-    return unseenError(source, [...refusals.values()], waitedMs);
+    if (isHopeless(known, graceMs)) return unseenError(source, [...refusals.values()], waitedMs);
+    // Where others don't see it either it is the file's trouble, not this worker's.
+    if (refusals.size > 1) this.#saw();
+    else await this.#leftAlone(jobId);
+    return new LeftToOthers(leaveMs(waitedMs, Math.random()), cause);
   }
 
   /** Writes down that this worker does not see it. @returns with all who don't, by their names */
@@ -212,15 +225,26 @@ export class Unseen {
     return names?.filter((name) => name === undefined || !refusals.has(name)).length;
   }
 
+  async #isAlone(): Promise<boolean> {
+    const { queues, stage, worker } = this.#options;
+    const now = performance.now();
+    if (now - this.#lookedAround.at > LOOK_AROUND_MS) {
+      const names = await namesOfWorkers(queues[stage]);
+      this.#lookedAround = { at: now, isAlone: names?.every((name) => name === worker.name) ?? false };
+    }
+    return this.#lookedAround.isAlone;
+  }
+
   #saw(): void {
     this.#inARow.clear();
     clearTimeout(this.#resuming);
     this.#pauses?.end(this);
   }
 
-  #sawNothing(jobId: string): void {
+  /** Nobody but this worker is known not to see the source of a job. */
+  async #leftAlone(jobId: string): Promise<void> {
     this.#inARow.add(jobId);
-    if (this.#inARow.size < UNSEEN_IN_A_ROW) return;
+    if (this.#inARow.size < UNSEEN_IN_A_ROW || (await this.#isAlone())) return;
     this.#pauses?.begin(this);
     clearTimeout(this.#resuming);
     this.#resuming = setTimeout(() => this.#pauses?.end(this), PAUSE_MS).unref();

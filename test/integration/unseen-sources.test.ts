@@ -1,9 +1,13 @@
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Queue } from 'bullmq';
 import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
+import { readHistory } from '../../src/queue/history.ts';
+import { QUEUES } from '../../src/queue/names.ts';
 import type { LogLine } from '../support/process.ts';
+import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 import type { WorkerProcess } from '../support/world.ts';
 
@@ -97,6 +101,22 @@ describe('a file that no worker sees', () => {
     expect(await worker.line(leaves('hash'))).toMatchObject({ code: 'SOURCE_NOT_FOUND' });
     await rename(await source('late.mp4.new', 1000), path);
     expect((await upload.result()).outcome).toBe('completed');
+    const history = await withQueue(world(), (redis) => {
+      const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world().prefix });
+      return readHistory(queue, upload.id);
+    });
+    expect(history.map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(`left to other workers: .*pid ${worker.pid}: .*late.mp4 does not exist`),
+    );
+  });
+
+  it('can be given up meanwhile', async () => {
+    const worker = await world().worker({ SOURCE_GRACE_MS: '600000' }).ready();
+    const path = join(world().sources, 'never.mp4');
+    const upload = await world().uploads.add({ source: path, checkSource: false });
+    await worker.line(leaves('hash'));
+    expect(await world().uploads.cancel(upload.id)).toBe(true);
+    expect((await upload.status()).state).toBe('cancelled');
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
+import type { Breaker } from '../../../src/queue/breaker.ts';
 import type { RedisClient } from '../../../src/queue/connection.ts';
 import { type Attempt, LeftToOthers } from '../../../src/queue/consumer.ts';
 import { Pauses } from '../../../src/queue/pauses.ts';
@@ -67,15 +68,27 @@ describe('a worker', () => {
     ...{ jobId, restarted: false, starts: 1, signal: new AbortController().signal, save: async () => {} },
   });
 
-  /** With a Redis that only counts its notes, and roots of which some are gone. */
-  function setUp({ gone = [] }: { gone?: readonly string[] } = {}) {
-    const seen = { notes: 0, isPaused: false, outcome: missing as Error | undefined };
+  const REFUSAL = JSON.stringify({ host: 'a', pid: 7, roots: '/srv', code: 'SOURCE_NOT_FOUND' });
+
+  /** With a Redis that only counts its notes, another worker beside it, and roots of which some are gone. */
+  function setUp({
+    gone = [],
+    others = ['other'],
+    isHeld = false,
+  }: {
+    gone?: readonly string[];
+    others?: string[];
+    isHeld?: boolean;
+  } = {}) {
+    const seen = { notes: 0, isPaused: false, outcome: missing as Error | undefined, by: ['by me', REFUSAL] };
     const redis = {
       eval: async () => {
         seen.notes++;
-        return [0, []];
+        return [0, seen.by];
       },
     };
+    const me = workerName();
+    const names = [me.name, ...others].map((name) => ({ rawname: `{vod}:q:w:${name}` }));
     const worker = {
       pause: async () => {
         seen.isPaused = true;
@@ -86,11 +99,15 @@ describe('a worker', () => {
     };
     const unseen = new Unseen({
       stage: 'hash',
-      queues: { upload: { toKey: (id: string) => `key:${id}` } } as unknown as Queues,
+      queues: {
+        upload: { toKey: (id: string) => `key:${id}` },
+        hash: { getWorkers: async () => names },
+      } as unknown as Queues,
       redis: redis as unknown as RedisClient,
       prefix: '{vod}',
       graceMs: GRACE_MS,
-      worker: workerName(),
+      worker: me,
+      breaker: { isHeld } as Breaker,
       roots: { roots: ['/srv'], gone, look: async () => {} } as unknown as RootWatch,
     });
     unseen.follow(new Pauses(worker as unknown as Worker));
@@ -102,9 +119,13 @@ describe('a worker', () => {
     return { seen, take };
   }
 
+  const takeSeven = async (take: (jobId: string) => Promise<unknown>): Promise<void> => {
+    for (let index = 0; index < 7; index++) await take(`job-${index}`);
+  };
+
   it('leaves jobs to others for a while when it has not seen the files of many in a row', async () => {
     const { seen, take } = setUp();
-    for (let index = 0; index < 7; index++) await take(`job-${index}`);
+    await takeSeven(take);
     // The same again says nothing new.
     await take('job-0');
     expect(seen.isPaused).toBe(false);
@@ -118,8 +139,28 @@ describe('a worker', () => {
     expect(seen.isPaused).toBe(false);
   });
 
-  it('whose root is gone says nothing of a file', async () => {
-    const { seen, take } = setUp({ gone: ['/srv'] });
+  it('takes jobs on when others do not see their files either', async () => {
+    const { seen, take } = setUp();
+    await takeSeven(take);
+    seen.by = ['by me', REFUSAL, 'by other', REFUSAL];
+    await take('job-7');
+    seen.by = ['by me', REFUSAL];
+    await take('job-8');
+    expect(seen.isPaused).toBe(false);
+  });
+
+  it('takes jobs on when there is no other', async () => {
+    const { seen, take } = setUp({ others: [] });
+    await takeSeven(take);
+    expect(await take('job-7')).toBeInstanceOf(LeftToOthers);
+    expect(seen.isPaused).toBe(false);
+  });
+
+  it.each([
+    { why: 'whose root is gone', gone: ['/srv'] },
+    { why: 'while the queues are held', isHeld: true },
+  ])('$why says nothing of a file', async (trouble) => {
+    const { seen, take } = setUp(trouble);
     const left = await take('job');
     expect(left).toMatchObject({ waitMs: expect.any(Number), cause: { code: 'SOURCE_NOT_FOUND' } });
     expect(left).toBeInstanceOf(LeftToOthers);
