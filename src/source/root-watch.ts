@@ -57,7 +57,9 @@ export class RootWatch {
 
   async start(onChange: RootChange): Promise<void> {
     this.#onChange = onChange;
-    this.#timer = setInterval(() => void this.look(), LOOK_MS).unref();
+    this.#timer = setInterval(() => {
+      for (const root of this.#roots) void this.#lookAt(root);
+    }, LOOK_MS).unref();
     await this.look();
   }
 
@@ -65,9 +67,15 @@ export class RootWatch {
     clearInterval(this.#timer);
   }
 
-  /** Looks at all of them now. Never rejects, and takes no longer than a second. */
+  /** Looks at all of them as they are now. Never rejects, and takes no longer than a second. */
   async look(): Promise<void> {
-    await within(Promise.all(this.#roots.map((root) => this.#lookAt(root))), WAIT_MS);
+    await within(Promise.all(this.#roots.map((root) => this.#lookAfresh(root))), WAIT_MS);
+  }
+
+  async #lookAfresh(root: string): Promise<void> {
+    // That one may have seen what was there a moment before.
+    await this.#looks.get(root);
+    await this.#lookAt(root);
   }
 
   #lookAt(root: string): Promise<void> {

@@ -97,31 +97,25 @@ describe('RootWatch', () => {
     expect(roots.gone).toEqual([root]);
   });
 
-  it('leaves it as it was when it can not be told, and asks again only when that has ended', async () => {
-    let asked = 0;
-    let fail: (error: Error) => void = () => {};
-    const roots = new RootWatch(
-      {
-        lookAt: () => {
-          asked++;
-          return asked === 1
-            ? Promise.resolve(full)
-            : new Promise((_, reject) => {
-                fail = reject;
-              });
-        },
-      },
-      ['/srv/videos'],
-    );
+  it('leaves it as it was when it can not be told, and has one look at a time', async () => {
+    const looks: PromiseWithResolvers<DirectoryLook>[] = [];
+    const lookAt = (): Promise<DirectoryLook> => {
+      const look = Promise.withResolvers<DirectoryLook>();
+      looks.push(look);
+      return look.promise;
+    };
+    const roots = new RootWatch({ lookAt }, ['/srv/videos']);
     onTestFinished(() => roots.stop());
-    await roots.start(() => {});
-    const looks = [roots.look(), roots.look()];
-    expect(asked).toBe(2);
-    fail(new Error('its disk hangs'));
-    await Promise.all(looks);
+    const started = roots.start(() => {});
+    await expect.poll(() => looks.length).toBe(1);
+    // These want to know what is there now, and not when the first began.
+    const both = [roots.look(), roots.look()];
+    expect(looks).toHaveLength(1);
+    looks[0]?.reject(new Error('its disk hangs'));
+    await started;
+    await expect.poll(() => looks.length).toBe(2);
+    looks[1]?.resolve(full);
+    await Promise.all(both);
     expect(roots.gone).toEqual([]);
-    void roots.look();
-    expect(asked).toBe(3);
-    fail(new Error('the end'));
   });
 });
