@@ -23,11 +23,11 @@ const LEAVE_UNCOUNTED_MS = 2000;
 const MOST_OF_GRACE = 0.5;
 
 /**
- * Who alone has not seen the sources of so many jobs, and of none between, takes none for a while, as long as there are others.
- * They are so not kept from jobs, nor from the account's quota, which each start of a part counts against.
+ * Who has not seen the sources of so many jobs, and of none between, takes none for a while if others may see them. It so does
+ * not spin, and leaves to them what starts of parts count against: the account's quota.
  */
 const UNSEEN_IN_A_ROW = 8;
-const PAUSE_MS = 500;
+const PAUSE_MS = { hash: 100, part: 500 } as const;
 
 /** Who else is there is asked this often at most. */
 const LOOK_AROUND_MS = 5000;
@@ -137,7 +137,7 @@ export class Unseen {
   readonly #inARow = new Set<string>();
   #pauses: Pauses | undefined;
   #resuming: NodeJS.Timeout | undefined;
-  #lookedAround = { at: Number.NEGATIVE_INFINITY, isAlone: false };
+  #lookedAround: { at: number; names: Awaited<ReturnType<typeof namesOfWorkers>> } | undefined;
 
   constructor(options: UnseenOptions) {
     this.#options = options;
@@ -180,16 +180,14 @@ export class Unseen {
     await roots.look();
     // Whose own directory is gone can't say anything of a file; and while nothing gets to VOD nobody is late.
     if (roots.gone.length > 0 || breaker?.isHeld) {
-      await this.#leftAlone(jobId);
+      await this.#sawNothing(jobId, new Map());
       return new LeftToOthers(LEAVE_UNCOUNTED_MS, cause);
     }
     const refusal: Refusal = { host, pid, roots: roots.roots.join(':').slice(0, 1024), code };
     const { waitedMs, refusals } = await this.#note(uploadId, run.attempt, refusal);
     const known = { waitedMs, unasked: waitedMs < graceMs ? 0 : await this.#unasked(refusals) };
     if (isHopeless(known, graceMs)) return unseenError(source, [...refusals.values()], waitedMs);
-    // Where others don't see it either it is the file's trouble, not this worker's.
-    if (refusals.size > 1) this.#saw();
-    else await this.#leftAlone(jobId);
+    await this.#sawNothing(jobId, refusals);
     return new LeftToOthers(leaveMs(waitedMs, Math.random()), cause);
   }
 
@@ -213,8 +211,8 @@ export class Unseen {
     const refusals = new Map<string, Refusal>();
     for (let index = 0; index < fields.length; index += 2) {
       const [, name] = /^by (.*)$/.exec(fields[index] ?? '') ?? [];
-      const known = name === undefined ? undefined : parseRefusal(fields[index + 1]);
-      if (name !== undefined && known !== undefined) refusals.set(name, known);
+      const noted = name === undefined ? undefined : parseRefusal(fields[index + 1]);
+      if (name !== undefined && noted !== undefined) refusals.set(name, noted);
     }
     return { waitedMs, refusals };
   }
@@ -225,29 +223,31 @@ export class Unseen {
     return names?.filter((name) => name === undefined || !refusals.has(name)).length;
   }
 
-  async #isAlone(): Promise<boolean> {
-    const { queues, stage, worker } = this.#options;
-    const now = performance.now();
-    if (now - this.#lookedAround.at > LOOK_AROUND_MS) {
-      const names = await namesOfWorkers(queues[stage]);
-      this.#lookedAround = { at: now, isAlone: names?.every((name) => name === worker.name) ?? false };
-    }
-    return this.#lookedAround.isAlone;
-  }
-
   #saw(): void {
     this.#inARow.clear();
     clearTimeout(this.#resuming);
     this.#pauses?.end(this);
   }
 
-  /** Nobody but this worker is known not to see the source of a job. */
-  async #leftAlone(jobId: string): Promise<void> {
-    this.#inARow.add(jobId);
-    if (this.#inARow.size < UNSEEN_IN_A_ROW || (await this.#isAlone())) return;
+  async #sawNothing(jobId: string, refusals: ReadonlyMap<string, Refusal>): Promise<void> {
+    if (this.#inARow.size < UNSEEN_IN_A_ROW) this.#inARow.add(jobId);
+    if (this.#inARow.size < UNSEEN_IN_A_ROW) return;
+    // What nobody sees is not this worker's trouble, and a pause would only keep other files waiting.
+    if (!(await this.#mayOthersSee(refusals))) return this.#saw();
     this.#pauses?.begin(this);
     clearTimeout(this.#resuming);
-    this.#resuming = setTimeout(() => this.#pauses?.end(this), PAUSE_MS).unref();
+    this.#resuming = setTimeout(() => this.#pauses?.end(this), PAUSE_MS[this.#options.stage]).unref();
+  }
+
+  /** Whether there are workers of which it is not known that they don't. */
+  async #mayOthersSee(refusals: ReadonlyMap<string, Refusal>): Promise<boolean> {
+    const { queues, stage, worker } = this.#options;
+    const now = performance.now();
+    if (this.#lookedAround === undefined || now - this.#lookedAround.at > LOOK_AROUND_MS) {
+      this.#lookedAround = { at: now, names: await namesOfWorkers(queues[stage]) };
+    }
+    const { names } = this.#lookedAround;
+    return names?.some((name) => name !== worker.name && !refusals.has(name ?? '')) ?? true;
   }
 }
 

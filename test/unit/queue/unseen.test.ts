@@ -139,14 +139,17 @@ describe('a worker', () => {
     expect(seen.isPaused).toBe(false);
   });
 
-  it('takes jobs on when others do not see their files either', async () => {
-    const { seen, take } = setUp();
+  it.each([
+    ['takes jobs on when no other sees their files either', ['other'], false],
+    ['leaves jobs to one that may see their files', ['other', 'third'], true],
+  ])('%s', async (_, others, isPaused) => {
+    const { seen, take } = setUp({ others });
     await takeSeven(take);
     seen.by = ['by me', REFUSAL, 'by other', REFUSAL];
     await take('job-7');
     seen.by = ['by me', REFUSAL];
     await take('job-8');
-    expect(seen.isPaused).toBe(false);
+    expect(seen.isPaused).toBe(isPaused);
   });
 
   it('takes jobs on when there is no other', async () => {
