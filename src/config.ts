@@ -65,8 +65,10 @@ export interface Config {
     /** Whether workers of the stage `events` leave pulling to others, and only take what comes by HTTP. */
     readonly callbackOnly: boolean;
   };
-  /** Directories that sources may be in; unset: the working directory. */
+  /** Directories that sources may be in. Workers insist on it: {@link requireOfWorker}; elsewhere it is the working directory. */
   readonly sourceRoots?: readonly string[];
+  /** For how long a source that no worker sees is looked for before its upload fails; 0 = not at all. */
+  readonly sourceGraceMs: number;
   /** How long each open, look and read of a source file may take. */
   readonly sourceReadTimeoutMs: number;
   readonly hashConcurrency: number;
@@ -262,6 +264,7 @@ const schema = z.object({
     .optional(),
   EVENT_CALLBACK_ONLY: flag,
   SOURCE_ROOTS: z.string().optional(),
+  SOURCE_GRACE_MS: integer(60_000, 0, 3_600_000),
   SOURCE_READ_TIMEOUT_MS: integer(60_000, 1000, 3_600_000),
   HASH_CONCURRENCY: integer(2, 1, 64),
   PART_CONCURRENCY: slotBounds.default({ min: 1, max: 8 }),
@@ -414,6 +417,7 @@ export function loadConfig(env: Environment): Config {
       callbackOnly: v.EVENT_CALLBACK_ONLY,
     },
     ...(v.SOURCE_ROOTS !== undefined && { sourceRoots: v.SOURCE_ROOTS.split(':') }),
+    sourceGraceMs: v.SOURCE_GRACE_MS,
     sourceReadTimeoutMs: v.SOURCE_READ_TIMEOUT_MS,
     hashConcurrency: v.HASH_CONCURRENCY,
     partConcurrency: v.PART_CONCURRENCY,
@@ -514,11 +518,33 @@ function redisLocation(values: z.infer<typeof schema>, set: Environment, problem
 /** @throws {ConfigError} naming what is missing. */
 export function requireCredentials(config: Config): { secretId: string; secretKey: string } {
   const { secretId, secretKey } = config.vod;
+  if (secretId === undefined || secretKey === undefined) throw new ConfigError(credentialProblems(config));
+  return { secretId, secretKey };
+}
+
+/**
+ * What some workers need, by what they do.
+ * @throws {ConfigError} naming all that is missing
+ */
+export function requireOfWorker(
+  config: Config,
+  does: { readonly callsVod: boolean; readonly readsSources: boolean },
+): void {
+  const problems = does.callsVod ? credentialProblems(config) : [];
+  if (does.readsSources && config.sourceRoots === undefined) {
+    problems.push(
+      'SOURCE_ROOTS is not set: it must name the directories that videos are in, joined by colons, such as ' +
+        '/srv/videos; workers read files in them and nowhere else',
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function credentialProblems({ vod: { secretId, secretKey } }: Config): string[] {
   const problems: string[] = [];
   if (secretId === undefined) problems.push('VOD_SECRET_ID (or VOD_SECRET_ID_FILE) is not set');
   if (secretKey === undefined) problems.push('VOD_SECRET_KEY (or VOD_SECRET_KEY_FILE) is not set');
-  if (secretId === undefined || secretKey === undefined) throw new ConfigError(problems);
-  return { secretId, secretKey };
+  return problems;
 }
 
 type FileRead =

@@ -179,6 +179,11 @@ export function createMetrics(revision: string) {
       labelNames: ['reason'] as const,
       registers,
     }),
+    sourceRootsGone: new Gauge({
+      name: 'vod_source_roots_gone',
+      help: 'Directories of SOURCE_ROOTS that were there and are gone, or whose mount is.',
+      registers,
+    }),
   };
   beginAtZero(metrics);
   return metrics;

@@ -3,7 +3,9 @@ import type { Config } from '../src/config.ts';
 import type { Breaker } from '../src/queue/breaker.ts';
 import { type Attempt, Consumer, type ConsumerSettings, type StageConsumer } from '../src/queue/consumer.ts';
 import type { Stage } from '../src/queue/names.ts';
+import type { Pauses } from '../src/queue/pauses.ts';
 import type { Queues } from '../src/queue/queues.ts';
+import type { Unseen } from '../src/queue/unseen.ts';
 import type { Observer } from './observe.ts';
 import { tracedProcessor } from './spans.ts';
 
@@ -23,12 +25,14 @@ export type Consume = <Data extends { readonly uploadId?: string }>(
     readonly backoff?: Backoff;
     /** Of the host of VOD that it calls. */
     readonly breaker?: Breaker;
+    /** Of a stage that reads files. */
+    readonly unseen?: Unseen;
     /** What it does for an upload goes on when that is stopped. */
     readonly outlivesUpload?: boolean;
   },
 ) => Worker | undefined;
 
-/** @returns with the workers' consumers, which grow as stages are set to work */
+/** @returns with the workers' consumers, and with the pauses of those that read files; both grow as stages are set to work */
 export function createConsume(options: {
   readonly stages: ReadonlySet<Stage>;
   readonly queues: Queues;
@@ -36,25 +40,34 @@ export function createConsume(options: {
   readonly backoff: Backoff;
   readonly observer: Observer;
   readonly traced: boolean;
-}): { readonly consume: Consume; readonly consumers: readonly StageConsumer[] } {
+}): {
+  readonly consume: Consume;
+  readonly consumers: readonly StageConsumer[];
+  readonly readers: readonly Pauses[];
+} {
   const { stages, queues, settings, backoff, observer, traced } = options;
   const consumers: StageConsumer[] = [];
+  const readers: Pauses[] = [];
   const consume: Consume = (stage, concurrency, parse, process, own = {}) => {
     if (!stages.has(stage)) return undefined;
     const queue: Queue = queues[stage];
+    const { unseen } = own;
+    const inner = traced ? tracedProcessor(process) : process;
     const consumer = new Consumer({
       ...{ stage, queue, concurrency, parse, backoff: own.backoff ?? backoff },
-      process: traced ? tracedProcessor(process) : process,
+      process: unseen === undefined ? inner : unseen.around(inner),
       settings: { ...settings, breaker: own.breaker },
     });
-    const { worker } = consumer;
+    const { worker, pauses } = consumer;
+    unseen?.follow(pauses);
+    if (unseen !== undefined) readers.push(pauses);
     observer.observeChildren(worker, stage);
     consumers.push(
       own.outlivesUpload ? { worker, stop() {}, handBack: () => consumer.handBack() } : consumer,
     );
     return worker;
   };
-  return { consume, consumers };
+  return { consume, consumers, readers };
 }
 
 /** How long, or how many of them, BullMQ keeps jobs that have ended. */

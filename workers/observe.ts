@@ -1,4 +1,5 @@
 import type { Job, Worker } from 'bullmq';
+import { UploaderError } from '../src/errors.ts';
 import { formatBytes, formatDuration } from '../src/format.ts';
 import type { Logger } from '../src/log.ts';
 import type { Metrics } from '../src/metrics.ts';
@@ -149,13 +150,16 @@ export class Observer {
       next,
       reason,
     };
-    if (next !== 'failed') this.#metrics.retries.inc({ stage, reason: vodError?.reason ?? 'network' });
+    if (next !== 'failed') {
+      const reason = code.startsWith('SOURCE_') ? 'source' : (vodError?.reason ?? 'network');
+      this.#metrics.retries.inc({ stage, reason });
+    }
     // When an upload fails or is cancelled, its other children only stop.
     if (code === 'CANCELLED') {
       this.#log.debug(fields, 'attempt stopped');
       return;
     }
-    this.#log[next === 'retried' || next === 'failed' ? 'warn' : 'info'](fields, 'attempt failed');
+    this.#log[WARNED.has(next) ? 'warn' : 'info'](fields, 'attempt failed');
     const what = fields.offset === undefined ? stage : `part at ${fields.offset}`;
     const row = `${what}: attempt ${fields.attempt} failed, ${AND_THEN[next]}: ${reason} [${code}]`;
     if (typeof fields.uploadId === 'string') this.#recordAttempt(fields.uploadId, next, row);
@@ -187,12 +191,16 @@ export class Observer {
   }
 }
 
+/** What somebody may have to see to; the rest passes. */
+const WARNED: ReadonlySet<Next> = new Set(['retried', 'failed', 'left']);
+
 const AND_THEN: Readonly<Record<Next, string>> = {
   retried: 'will be made again',
   failed: 'for good',
   held: 'will be made again when there is quota',
   interrupted: 'will be made again when VOD answers',
   strained: 'will be made again, fewer at a time',
+  left: 'left to other workers',
 };
 
 export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onRequest']> {
@@ -229,7 +237,7 @@ function vodErrorOf(error: unknown): VodError | undefined {
 }
 
 function describeError(error: unknown): ReturnType<typeof failureOf> {
-  return error instanceof VodError ? failureOf(error) : parseFailure((error as Error).message);
+  return error instanceof UploaderError ? failureOf(error) : parseFailure((error as Error).message);
 }
 
 function typeOf(content: unknown): VodEvent['type'] {

@@ -25,6 +25,7 @@ import {
 import { createLeave } from '../src/queue/leave.ts';
 import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
+import type { Pauses } from '../src/queue/pauses.ts';
 import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { UploadEvents } from '../src/queue/received-events.ts';
@@ -32,9 +33,12 @@ import { createReconciler } from '../src/queue/reconcile.ts';
 import { Senders } from '../src/queue/senders.ts';
 import { SharedRate } from '../src/queue/shared-rate.ts';
 import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
+import { Unseen } from '../src/queue/unseen.ts';
 import type { WebhookRelay } from '../src/queue/webhooks.ts';
+import { workerName } from '../src/queue/worker-name.ts';
 import type { Disk } from '../src/source/disk.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
+import type { RootWatch } from '../src/source/root-watch.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -81,14 +85,16 @@ export interface StageDependencies {
   readonly apiBreaker: Breaker;
   readonly hasher: Hasher;
   readonly disk: Disk;
-  /** Directories that sources may be in. */
-  readonly roots: readonly string[];
+  /** Of the directories that sources may be in. */
+  readonly roots: RootWatch;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
 export interface RunningStages {
   readonly workers: readonly Worker[];
+  /** Of the workers, those that read files. */
+  readonly readers: readonly Pauses[];
   /** Of the workers, those whose jobs can be aborted. */
   readonly consumers: readonly StageConsumer[];
   /** Of the stage `events`, unless others pull. */
@@ -107,8 +113,10 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const events = new UploadEvents(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
   const leave = createLeave(log);
+  const name = workerName();
   const settings: ConsumerSettings = {
     connection: redis,
+    name: name.name,
     prefix: config.queuePrefix,
     lockDurationMs: config.lockDurationMs,
     stalledIntervalMs: config.stalledIntervalMs,
@@ -125,7 +133,14 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
       maxMs: config.backoffMaxMs,
     });
 
-  const { consume, consumers } = createConsume({ stages, queues, settings, backoff, observer, traced });
+  const { consume, consumers, readers } = createConsume({
+    stages,
+    queues,
+    settings,
+    backoff,
+    observer,
+    traced,
+  });
   const { hashConcurrency, partConcurrency, maxBytesPerSecond } = config;
   const { total } = maxBytesPerSecond;
   const bandwidth =
@@ -134,12 +149,15 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const cache = new HashCache(redis, config.queuePrefix);
   const { quotaWindowMs } = config.vod;
   const call = createVodCall(breaker, quotaWindowMs);
-  const openFiles = new OpenFiles(disk, roots);
+  const openFiles = new OpenFiles(disk, roots.roots);
+  const { queuePrefix: prefix, sourceGraceMs: graceMs } = config;
+  const unseen = { queues, redis, prefix, graceMs, worker: name, roots };
   consume(
     'hash',
     HASH_JOBS_PER_THREAD * hashConcurrency,
     parseHashData,
-    hashProcessor({ disk, roots, files: openFiles, hasher, cache, progress, metrics }),
+    hashProcessor({ disk, roots: roots.roots, files: openFiles, hasher, cache, progress, metrics }),
+    { unseen: new Unseen({ ...unseen, stage: 'hash' }) },
   );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }), { breaker });
   const partWorker = consume(
@@ -147,7 +165,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     slots.jobs,
     parsePartData,
     partProcessor({ files: openFiles, slots, bandwidth, vod, call, marks, metrics }),
-    { breaker },
+    { breaker, unseen: new Unseen({ ...unseen, stage: 'part', breaker }) },
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }), { breaker });
   consume(
@@ -202,7 +220,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     workers.push(running.worker);
     puller = running.puller;
   }
-  return { workers, consumers, puller, relay };
+  return { workers, readers, consumers, puller, relay };
 }
 
 /** An event can be told of as long as its upload can be looked up. */

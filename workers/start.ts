@@ -1,7 +1,7 @@
-import { type Config, ConfigError, requireCredentials } from '../src/config.ts';
+import { type Config, ConfigError, requireCredentials, requireOfWorker } from '../src/config.ts';
 import { createCredentialsReader } from '../src/credentials.ts';
 import type { Logger } from '../src/log.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { createMetrics, type Metrics } from '../src/metrics.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
 import {
   type RedisClient,
@@ -10,7 +10,7 @@ import {
   workerConnection,
 } from '../src/queue/connection.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
-import { abortChannel, type Stage } from '../src/queue/names.ts';
+import { abortChannel, SOURCE_STAGES, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { checkRedis } from '../src/queue/redis-check.ts';
 import { Refusals } from '../src/queue/refusals.ts';
@@ -19,6 +19,7 @@ import { telemetry } from '../src/queue/telemetry.ts';
 import { beginWebhooks } from '../src/queue/webhooks.ts';
 import { showLocation } from '../src/redis-location.ts';
 import { Disk } from '../src/source/disk.ts';
+import { RootWatch } from '../src/source/root-watch.ts';
 import { resolveRoots } from '../src/source/roots.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { VERSION } from '../src/version.ts';
@@ -26,7 +27,7 @@ import { createWebhookSender } from '../src/webhook/send.ts';
 import { parseSecret } from '../src/webhook/signature.ts';
 import { within } from '../src/within.ts';
 import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
-import { startStages } from './stages.ts';
+import { type RunningStages, startStages } from './stages.ts';
 import { callsVod, openVodHosts, type VodHosts } from './vod-hosts.ts';
 import { WEBHOOK_CONCURRENCY } from './webhook-stage.ts';
 
@@ -40,7 +41,7 @@ export interface RunningWorker {
 
 /**
  * Builds a worker process's parts and sets them to work on the stages named. Waits for Redis as long as it takes.
- * @throws {ConfigError} when the credentials are missing
+ * @throws {ConfigError} when the credentials or the roots are missing
  * @throws {SourceError} when a root is not a directory, or its disk hangs
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  * @throws {UnfitRedisError} when Redis is too old, or can lose uploads and REQUIRE_DURABLE_REDIS is set
@@ -54,10 +55,14 @@ export async function startWorker(
   const config = { ...given, redis: { ...given.redis, onRefusal: refusals.met } };
   const stages = new Set(options.stages);
   requireProxySupport(config);
+  const readsSources = SOURCE_STAGES.some((stage) => stages.has(stage));
+  requireOfWorker(config, { callsVod: callsVod(stages), readsSources });
   const credentials = callsVod(stages)
     ? createCredentialsReader(config, { log })
     : () => requireCredentials(config);
-  const roots = await resolveRoots(config.sourceRoots, process.cwd());
+  const disk = new Disk({ timeoutMs: config.sourceReadTimeoutMs });
+  const directories = readsSources ? await resolveRoots(config.sourceRoots, process.cwd()) : [];
+  const roots = new RootWatch(disk, directories);
   const metrics = createMetrics(config.revision);
   let hosts: VodHosts | undefined;
   const redis = reportingConnection(config.redis, {
@@ -74,7 +79,7 @@ export async function startWorker(
     unready: () => {
       if (refusals.unready !== undefined) return refusals.unready;
       if (redis.status !== 'ready') return 'not connected to Redis';
-      return phase === 'working' ? hosts?.unready() : phase;
+      return phase === 'working' ? (roots.unready ?? hosts?.unready()) : phase;
     },
   }).catch((error) => {
     // What is open would keep the process from ending.
@@ -95,7 +100,6 @@ export async function startWorker(
   hosts = await openVodHosts({ config, stages, credentials, redis, queues, metrics, log });
   const { vod, api, breaker, apiBreaker } = hosts;
   const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs: config.sourceReadTimeoutMs });
-  const disk = new Disk({ timeoutMs: config.sourceReadTimeoutMs });
   const webhooks = createWebhookSender({
     connections: WEBHOOK_CONCURRENCY,
     secrets: config.webhooks.secrets.flatMap((secret) => parseSecret(secret) ?? []),
@@ -103,7 +107,7 @@ export async function startWorker(
     proxyEnv: config.proxyEnv,
   });
   await beginWebhooks(queues, redis, config.queuePrefix);
-  const { workers, consumers, puller, relay } = startStages(stages, {
+  const { workers, readers, consumers, puller, relay } = startStages(stages, {
     config,
     redis,
     queues,
@@ -118,6 +122,7 @@ export async function startWorker(
     metrics,
     log,
   });
+  await followRoots(roots, { readers, metrics, log });
   const retention = stages.has('upload') ? startRetention(config, queues, log) : undefined;
   const subscriber = await subscribeToAborts(config, consumers);
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
@@ -126,7 +131,7 @@ export async function startWorker(
   const { endpoint } = config.vod;
   const redisUrl = showLocation(config.redis.location);
   log.info(
-    { version: VERSION, stages: [...stages], redisUrl, endpoint, roots, statusUrl: status.url },
+    { version: VERSION, stages: [...stages], redisUrl, endpoint, roots: directories, statusUrl: status.url },
     'worker is ready',
   );
   return {
@@ -140,6 +145,7 @@ export async function startWorker(
         timeoutMs: config.shutdownTimeoutMs,
         log,
       });
+      roots.stop();
       await Promise.all([relayClosed, hasher.close(), disk.close()]);
       webhooks.close();
       retention?.stop();
@@ -158,6 +164,23 @@ function startRetention({ keep }: Config, queues: Queues, log: Logger): Retentio
   return new Retention({
     ...{ queues, log },
     keep: { completedSeconds: completed.ageSeconds, failedSeconds: failed.ageSeconds },
+  });
+}
+
+/** A worker all of whose directories are gone would only fail to find files: it leaves them to others until one is back. */
+async function followRoots(
+  roots: RootWatch,
+  { readers, metrics, log }: Pick<RunningStages, 'readers'> & { metrics: Metrics; log: Logger },
+): Promise<void> {
+  await roots.start((root, isGone) => {
+    metrics.sourceRootsGone.set(roots.gone.length);
+    const left = roots.roots.length - roots.gone.length;
+    if (isGone) log.error({ root, left }, 'source root is gone; its files are left to other workers');
+    else log.warn({ root, left }, 'source root is back');
+    for (const reader of readers) {
+      if (left === 0) reader.begin(roots);
+      else reader.end(roots);
+    }
   });
 }
 

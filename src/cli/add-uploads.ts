@@ -4,13 +4,14 @@ import { printable } from '../format.ts';
 import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';
 import { describeConflict } from '../queue/conflict.ts';
 import type { UploadJob } from '../queue/upload-options.ts';
-
+import { SourceError } from '../source/errors.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { firstStopSignal, type StopSignal } from '../stop-signals.ts';
 import { deriveName, isUsualType } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
-import { checkAll } from './check.ts';
+import { type Checked, checkAll } from './check.ts';
 import { type CliContext, EXIT } from './context.ts';
+import { describeRoots } from './describe-roots.ts';
 import { withProducer, withTracing } from './producer.ts';
 import { hasFailed, jsonLine, pendingRecord, recordOf, type UploadRecord } from './record.ts';
 import { printRefusals, refuseWrong } from './refuse.ts';
@@ -37,7 +38,11 @@ export async function addUploads(
   const many = files.map((file) => toUploadOptions(file, options));
   const checked = await checkAll(many, roots, config.webhooks.allowPrivate);
   const refusal = refuseWrong(checked, { json, context });
-  if (refusal !== undefined) return refusal;
+  if (refusal !== undefined) {
+    if (checked.some(isOutside))
+      context.err.write(`vod-upload: ${describeRoots(context.env.SOURCE_ROOTS)}\n`);
+    return refusal;
+  }
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
   if (options.name === undefined) sayAltered(jobs, context);
   sayUnusual(jobs, context);
@@ -65,6 +70,10 @@ async function prepare(
   // Without a look at the files their directories need not be there either.
   const roots = options.checkSource ? await resolveRoots(config.sourceRoots, process.cwd()) : undefined;
   return { config, roots };
+}
+
+function isOutside(one: Checked): boolean {
+  return !one.ok && one.error instanceof SourceError && one.error.code === 'SOURCE_OUTSIDE_ROOTS';
 }
 
 function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { addUploads } from './add-uploads.ts';
+import { describeRoots } from './describe-roots.ts';
 import { collect, parseDuration, parsePartSize, parseWholeNumber } from './parse.ts';
 import type { Definition } from './program.ts';
 
@@ -72,6 +73,6 @@ export function defineAdd({ command, action, context }: Definition): void {
       "don't look at the files, which only the workers see; paths must be absolute",
     )
     .option('--json', 'print JSON lines on standard output and nothing else')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', () => `${EXAMPLES}\n\n${describeRoots(context.env.SOURCE_ROOTS)}`)
     .action(action((files, options) => addUploads(files, options, context)));
 }

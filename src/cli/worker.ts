@@ -10,8 +10,9 @@ Examples:
   vod-upload worker --stages events    pull the events of the account, which other programs then miss
   LOG_FORMAT=pretty LOG_LEVEL=debug vod-upload worker
 
-It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE). SIGTERM and Ctrl-C let it end what it is at, for as
-long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once. Nothing is lost either way.`;
+It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE), and SOURCE_ROOTS: the directories that videos are in.
+SIGTERM and Ctrl-C let it end what it is at, for as long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once.
+Nothing is lost either way.`;
 
 /** `vod-upload worker` */
 export function defineWorker({ command, action, context }: Definition): void {

@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Worker } from 'bullmq';
 import { printable } from '../format.ts';
 import type { Logger } from '../log.ts';
 import { VodError } from '../vod/errors.ts';
@@ -7,6 +6,7 @@ import type { RedisClient } from './connection.ts';
 import { type Hold, type HoldKind, parseHold, type Setback, setbackOf } from './hold.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';
 import type { Stage } from './names.ts';
+import type { Pauses } from './pauses.ts';
 import { Peers } from './peers.ts';
 import type { Queues } from './queues.ts';
 import { type ProbeMs, probeMsOf, Standing } from './standing.ts';
@@ -66,7 +66,7 @@ export class Breaker {
   readonly #peers: Peers;
   readonly #poll: NodeJS.Timeout;
   readonly #stopping = new AbortController();
-  readonly #workers: Worker[] = [];
+  readonly #workers: Pauses[] = [];
   #hold: Hold | undefined;
   #own: Hold | undefined;
   #answeredAt = Number.NEGATIVE_INFINITY;
@@ -112,9 +112,15 @@ export class Breaker {
     return this.#settings.probe !== undefined;
   }
 
+  /** Whether the queues are held, as far as this process knows. */
+  get isHeld(): boolean {
+    return this.#hold !== undefined;
+  }
+
   /** Has a worker take jobs only while this process is not out. One that is made meanwhile must not run by itself. */
-  follow(worker: Worker): void {
+  follow(worker: Pauses): void {
     this.#workers.push(worker);
+    if (this.isOut) worker.begin(this);
   }
 
   /** Finds out whether VOD takes this process's key, and begins out when it does not. Says what VOD answered. */
@@ -185,14 +191,14 @@ export class Breaker {
   /** Until a probe, or what was still on its way, is answered. */
   async #stayOut(): Promise<void> {
     const { signal } = this.#stopping;
-    for (const worker of this.#workers) void worker.pause(true).catch(() => {});
+    for (const worker of this.#workers) worker.begin(this);
     while (this.isOut && !signal.aborted) {
       if (this.#standing.probeInMs === 0) await this.#probe();
       await this.#judge().catch(() => {});
       const ms = Math.min(LOOK_MS, this.#standing.probeInMs);
       await setTimeout(ms, undefined, { signal }).catch(() => {});
     }
-    if (!signal.aborted) for (const worker of this.#workers) void worker.resume();
+    if (!signal.aborted) for (const worker of this.#workers) worker.end(this);
   }
 
   async #probe(): Promise<void> {

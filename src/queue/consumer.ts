@@ -16,9 +16,11 @@ import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { NewerJobError } from './jobs.ts';
 import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
+import { Pauses } from './pauses.ts';
 
 /** What a processor gets beside its job's data. */
 export interface Attempt {
+  readonly jobId: string;
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
   /** How often this job has been started, this time included; not every start spends an attempt. */
@@ -54,8 +56,19 @@ export class NotYet extends Error {
   }
 }
 
+/** Thrown by a processor whose job is for others to try, and for this process again later: spends no attempt. */
+export class LeftToOthers extends Error {
+  readonly waitMs: number;
+  constructor(waitMs: number, cause: Error) {
+    super(cause.message, { cause });
+    this.waitMs = waitMs;
+  }
+}
+
 export interface ConsumerSettings {
   readonly connection: RedisClient;
+  /** Of this process's workers, in Redis's list of clients. */
+  readonly name: string;
   readonly prefix: string;
   readonly lockDurationMs: number;
   readonly stalledIntervalMs: number;
@@ -66,13 +79,13 @@ export interface ConsumerSettings {
   readonly log: Logger;
   /**
    * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
-   * `interrupted` by what hits every request alike, `strained` because that was too much at a time. Attempts that are
-   * spent are BullMQ's event `failed`.
+   * `interrupted` by what hits every request alike, `strained` because that was too much at a time, `left` to other workers
+   * because this one does not see the file. Attempts that are spent are BullMQ's event `failed`.
    */
   readonly onSpared: (
     stage: Stage,
     job: Job,
-    why: 'held' | 'interrupted' | 'strained',
+    why: 'held' | 'interrupted' | 'strained' | 'left',
     error: unknown,
   ) => void;
   /** Of the host of VOD that the stage calls; absent when it calls none. */
@@ -111,6 +124,7 @@ export interface StageConsumer {
  */
 export class Consumer<Data extends { readonly uploadId?: string }> implements StageConsumer {
   readonly worker: Worker;
+  readonly pauses: Pauses;
   readonly #active = new Map<string, Active>();
 
   constructor(options: {
@@ -139,12 +153,16 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
         try {
           const save = (changed: object): Promise<void> => job.updateData(changed);
           const { attemptsStarted: starts } = job;
-          return await options.process(data, { restarted: starts > 1, starts, signal, save });
+          return await options.process(data, { jobId, restarted: starts > 1, starts, signal, save });
         } catch (error) {
           if (signal.reason === SHUTDOWN) return await giveBack(job, token);
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
           if (error instanceof NotYet) return await delay(job, error.waitMs, token);
+          if (error instanceof LeftToOthers) {
+            settings.onSpared(stage, job, 'left', error.cause);
+            return await delay(job, error.waitMs, token);
+          }
           if (error instanceof Strained) {
             settings.onSpared(stage, job, 'strained', error.cause);
             return await delay(job, soonMs(), token);
@@ -174,7 +192,8 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
         settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
       },
     );
-    breaker?.follow(this.worker);
+    this.pauses = new Pauses(this.worker);
+    breaker?.follow(this.pauses);
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
     // Somebody else may be at the job already: what this process still does for it is in vain.
     this.worker.on('lockRenewalFailed', (jobIds) => {
@@ -216,6 +235,7 @@ async function parseOrLeave<Data>(
 export function workerOptions(settings: ConsumerSettings) {
   return {
     connection: settings.connection,
+    name: settings.name,
     prefix: settings.prefix,
     lockDuration: settings.lockDurationMs,
     stalledInterval: settings.stalledIntervalMs,

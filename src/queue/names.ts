@@ -24,6 +24,9 @@ export const STAGES = Object.keys(QUEUES) as readonly Stage[];
  */
 export const USUAL_STAGES = STAGES.filter((stage) => stage !== 'events');
 
+/** Those whose jobs read the file. */
+export const SOURCE_STAGES = ['hash', 'part'] as const satisfies readonly Stage[];
+
 /**
  * @param list names joined by commas, as people write them; undefined = what is usual
  * @throws {UploaderError} `STAGES`, naming the stages there are

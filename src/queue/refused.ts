@@ -15,6 +15,17 @@ export async function countWorkers(queue: Queue): Promise<number | undefined> {
   return await unlessRefused(queue.getWorkersCount());
 }
 
+/**
+ * The names of the workers that are connected for a queue, undefined of one that has none, as of earlier versions; in all
+ * undefined when Redis does not tell.
+ */
+export async function namesOfWorkers(queue: Queue): Promise<(string | undefined)[] | undefined> {
+  const clients = await unlessRefused(queue.getWorkers());
+  // Where Redis tells no names BullMQ makes one up, and without this.
+  if (clients === undefined || clients.some(({ rawname }) => rawname === undefined)) return undefined;
+  return clients.map(({ rawname = '' }) => rawname.split(':w:')[1]);
+}
+
 /** Whether Redis refuses a command to this user (ACL), or does not know it, as managed ones do with some. */
 function isCommandRefused(error: unknown): boolean {
   return error instanceof Error && /^(NOPERM|ERR unknown (sub)?command)/i.test(error.message);

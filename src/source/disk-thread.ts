@@ -5,7 +5,15 @@
 import { closeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import { type SourceErrorCode, sourceErrorOf } from './errors.ts';
-import { hashFile, type OpenedFile, openFile, readRange, verifyFile } from './file-operations.ts';
+import {
+  type DirectoryLook,
+  hashFile,
+  lookAtDirectory,
+  type OpenedFile,
+  openFile,
+  readRange,
+  verifyFile,
+} from './file-operations.ts';
 import type { Digest, FileVersion } from './source.ts';
 
 /** What a thread can be asked for, by kind, and what it returns. */
@@ -29,6 +37,8 @@ export interface Operations {
     readonly asks: { readonly fd: number; readonly size: number; readonly progressMs: number };
     readonly returns: string | undefined;
   };
+  /** Of a directory. */
+  readonly look: { readonly asks: object; readonly returns: DirectoryLook | undefined };
   readonly close: { readonly asks: { readonly fd: number }; readonly returns: undefined };
 }
 export type Kind = keyof Operations;
@@ -100,6 +110,8 @@ function carryOut(request: Request): unknown {
         return receiveMessageOnPort(port) === undefined;
       });
     }
+    case 'look':
+      return lookAtDirectory(request.path);
     case 'close':
       return closeSync(request.fd);
   }

@@ -1,5 +1,5 @@
 import { READ_TIMEOUT_MS } from './deadline-queue.ts';
-import type { OpenedFile } from './file-operations.ts';
+import type { DirectoryLook, OpenedFile } from './file-operations.ts';
 import type { Digest, FileSource, FileVersion } from './source.ts';
 import { ThreadPool } from './thread-pool.ts';
 
@@ -57,6 +57,16 @@ export class Disk {
       },
     );
     return new OpenFile(this.#threads, path, opened);
+  }
+
+  /**
+   * Looks at a directory.
+   * @returns undefined when it is gone
+   * @throws {SourceError} SOURCE_READ_FAILED and others when that can't be told, as while its disk hangs
+   * @throws {ThreadError}
+   */
+  async lookAt(directory: string): Promise<DirectoryLook | undefined> {
+    return await this.#threads.ask({ kind: 'look', path: directory }, { doing: () => 'looking at it' });
   }
 
   /** Ends the threads; what is under way fails with HASHER_CLOSED. */

@@ -25,6 +25,23 @@ const RETRYABLE: Readonly<Record<SourceErrorCode, boolean>> = {
   SOURCE_ROOTS_INVALID: false,
 };
 
+/**
+ * Why a process does not see a file that other machines may see, or this one a moment later: the file or its mount may be
+ * on its way. The one that tells most of the file comes first.
+ */
+export const UNSEEN_CODES = [
+  'SOURCE_EMPTY',
+  'SOURCE_PERMISSION',
+  'SOURCE_NOT_FOUND',
+  'SOURCE_OUTSIDE_ROOTS',
+] as const;
+
+export type UnseenCode = (typeof UNSEEN_CODES)[number];
+
+export function isUnseen(code: string): code is UnseenCode {
+  return (UNSEEN_CODES as readonly string[]).includes(code);
+}
+
 /** A file that can't be uploaded as it is. The message names the file and what to do about it. */
 export class SourceError extends UploaderError {
   declare readonly code: SourceErrorCode;

@@ -7,6 +7,7 @@ import {
   type BigIntStats,
   closeSync,
   fstatSync,
+  opendirSync,
   openSync,
   readlinkSync,
   readSync,
@@ -118,6 +119,32 @@ function fill(target: Uint8Array, fd: number, offset: number): number {
     filled += bytes;
   }
   return filled;
+}
+
+/** A directory, as far as it takes to tell whether what was mounted there still is. */
+export interface DirectoryLook {
+  /** Another one when another directory is in its place, such as the one below a mount. */
+  readonly identity: string;
+  readonly isEmpty: boolean;
+}
+
+/** What says that a directory, or what was mounted there, is gone; all else says nothing of that. */
+const GONE: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ESTALE', 'ENOTCONN']);
+
+/** @returns undefined when it is gone. @throws the system's error when it can't be told */
+export function lookAtDirectory(path: string): DirectoryLook | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    const directory = opendirSync(path, { bufferSize: 1 });
+    try {
+      return { identity: `${dev} ${ino}`, isEmpty: directory.readSync() === null };
+    } finally {
+      directory.closeSync();
+    }
+  } catch (error) {
+    if (GONE.has((error as NodeJS.ErrnoException).code)) return undefined;
+    throw error;
+  }
 }
 
 /** Where `path` leads now and what is there. Both may be something else a moment later. */

@@ -87,6 +87,7 @@ beforeAll(async () => {
   ]);
   worker = start(['worker'], {
     ...Object.fromEntries(variables),
+    SOURCE_ROOTS: videos,
     BACKOFF_BASE_MS: '50',
     SHUTDOWN_TIMEOUT_MS: '2000',
   });
@@ -304,7 +305,11 @@ describe.concurrent('what is wrong is refused with 2, and nothing is enqueued', 
     ['an unknown option', ['add', 'x.mp4', '--bogus'], "unknown option '--bogus'"],
     ['a missing file', ['add', 'missing.mp4'], 'missing.mp4 does not exist'],
     ['a directory', ['add', '.', '--type', 'mp4'], 'directory'],
-    ['a file outside the roots', ['add', '../outside/o.mp4'], 'SOURCE_ROOTS'],
+    [
+      'a file outside the roots',
+      ['add', '../outside/o.mp4'],
+      'SOURCE_ROOTS is not set: files must be inside the working directory, ',
+    ],
     ['a bad name', ['add', 'ok.mp4', '--name', 'a/b'], 'ok.mp4: name contains /'],
     ['a bad priority', ['add', 'ok.mp4', '--priority', '11'], 'priority must be from 1'],
     ['an unknown upload', ['status', 'nope'], 'there is no upload nope'],
@@ -349,10 +354,18 @@ test('an emulator whose port is taken says so', async () => {
   expect(stderr).toContain(`127.0.0.1:${port}: the port is in use`);
 });
 
-test('a worker without credentials names the variables', async () => {
+test('a worker without credentials and roots names the variables', async () => {
   const { exitCode, stderr } = await run(['worker']);
   expect(exitCode).toBe(2);
-  expect(stderr).toMatch(/VOD_SECRET_ID .*\n.*VOD_SECRET_KEY/);
+  expect(stderr).toMatch(/VOD_SECRET_ID .*\n.*VOD_SECRET_KEY .*\n.*SOURCE_ROOTS is not set: .*\/srv\/videos/);
+});
+
+test.each(['hash', 'part'])('a worker of the stage %s names the variable of its roots', async (stage) => {
+  const { exitCode, stderr } = await run(['worker', '--stages', stage], {
+    ...{ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' },
+  });
+  expect(exitCode).toBe(2);
+  expect(stderr).toMatch(/^vod-upload: Configuration is wrong:\n {2}- SOURCE_ROOTS is not set: .*\n$/);
 });
 
 test('a reader that has had enough is no error', async () => {

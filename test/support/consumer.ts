@@ -36,7 +36,7 @@ export async function startConsumer(
     parse: (value) => value as { uploadId: string },
     process: (_data, attempt) => process(attempt),
     settings: {
-      ...{ connection: redis, prefix: world.prefix, log, breaker, leave: createLeave(log) },
+      ...{ connection: redis, name: 'consumer', prefix: world.prefix, log, breaker, leave: createLeave(log) },
       // Nobody but the holder takes a job from itself.
       ...{
         lockDurationMs: 600_000,

@@ -8,6 +8,7 @@ import { apiHoldKey, type Hold, holdKey } from '../../src/queue/hold.ts';
 import { STAGES, type Stage } from '../../src/queue/names.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
 import { Disk } from '../../src/source/disk.ts';
+import { RootWatch } from '../../src/source/root-watch.ts';
 import { createHasher } from '../../src/upload/hash.ts';
 import { createApiClient } from '../../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../src/vod/client.ts';
@@ -62,7 +63,7 @@ export async function runStages(
   const { workers } = startStages(stages, {
     ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },
     vod: options.standIn?.(client) ?? client,
-    roots: [world.sources],
+    roots: new RootWatch(disk, [world.sources]),
   });
   onTestFinished(async () => {
     await Promise.all(workers.map((worker) => worker.close()));

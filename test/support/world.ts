@@ -139,6 +139,8 @@ export class World {
       VOD_EVENT_ENDPOINT: this.emulator.url,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
+      // The first worker that does not see a file says so at once.
+      SOURCE_GRACE_MS: '0',
       BACKOFF_BASE_MS: '20',
       BACKOFF_MAX_MS: '200',
       STALLED_INTERVAL_MS: '200',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, requireCredentials } from '../../src/config.ts';
+import { ConfigError, loadConfig, requireCredentials, requireOfWorker } from '../../src/config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vod-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -269,6 +269,24 @@ describe('loadConfig', () => {
       '',
     ]);
     expect(loadConfig({ SOURCE_ROOTS: '' }).sourceRoots).toBeUndefined();
+  });
+
+  it('insists on what a worker of these stages needs, all at once', () => {
+    const missing = (env: object, does: { callsVod: boolean; readsSources: boolean }): readonly string[] =>
+      problemsOf(() => requireOfWorker(loadConfig({ ...env }), does));
+    const both = { callsVod: true, readsSources: true };
+    const roots = expect.stringMatching(/^SOURCE_ROOTS is not set: .*such as \/srv\/videos/);
+    expect(missing({}, both)).toEqual([
+      expect.stringContaining('VOD_SECRET_ID'),
+      expect.stringContaining('VOD_SECRET_KEY'),
+      roots,
+    ]);
+    expect(missing({}, { callsVod: false, readsSources: true })).toEqual([roots]);
+    expect(missing({ SOURCE_ROOTS: ' ' }, { callsVod: false, readsSources: true })).toEqual([roots]);
+    expect(missing({ SOURCE_ROOTS: '/srv' }, both)).toHaveLength(2);
+    const all = { VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x', SOURCE_ROOTS: '/srv' };
+    expect(() => requireOfWorker(loadConfig(all), both)).not.toThrow();
+    expect(() => requireOfWorker(loadConfig({}), { callsVod: false, readsSources: false })).not.toThrow();
   });
 
   it('is frozen all through', () => {

@@ -59,6 +59,15 @@ describe('help', () => {
     }
   });
 
+  test.each([
+    [{}, `SOURCE_ROOTS is not set: files must be inside the working directory, ${process.cwd()}, `],
+    [{ SOURCE_ROOTS: '/srv/a:/srv/b' }, 'SOURCE_ROOTS=/srv/a:/srv/b: files must be inside of that'],
+  ])('add --help says where files may be: %j', async (env, words) => {
+    const context = memoryContext(env);
+    await runCli(['add', '--help'], context);
+    expect(context.out.text).toContain(words);
+  });
+
   test('the program itself: help, version, and what is wrong without a command', async () => {
     const context = memoryContext();
     expect(await runCli(['--help'], context)).toBe(0);

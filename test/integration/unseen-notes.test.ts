@@ -1,0 +1,118 @@
+import { Worker } from 'bullmq';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Attempt, LeftToOthers } from '../../src/queue/consumer.ts';
+import { QUEUES } from '../../src/queue/names.ts';
+import { Unseen } from '../../src/queue/unseen.ts';
+import { workerName } from '../../src/queue/worker-name.ts';
+import { SourceError } from '../../src/source/errors.ts';
+import type { RootWatch } from '../../src/source/root-watch.ts';
+import { connect } from '../support/consumer.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const GRACE_MS = 60_000;
+const KEEP_MS = 86_400_000;
+const SOURCE = '/srv/x.mp4';
+
+const { world } = useWorld();
+
+/** Workers of one stage whose Redis has a clock of the test's. */
+function setUp(graceMs = GRACE_MS) {
+  const { redis, queues } = connect(world());
+  const key = `${world().prefix}:vod-unseen:u:1:part`;
+  const signal = new AbortController().signal;
+  const attempt: Attempt = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
+  return {
+    redis,
+    /** Time passes since the last note. */
+    pass: (ms: number) => redis.pexpire(key, KEEP_MS - ms),
+    partIsDone: (id: string) => redis.hset(`${queues.upload.toKey('u')}:processed`, id, 'null'),
+    /** A worker that does not see the file. */
+    worker: (roots: string) => {
+      const name = workerName();
+      const unseen = new Unseen({
+        ...{ stage: 'part', queues, redis, prefix: world().prefix, graceMs, worker: name },
+        roots: { roots: [roots], gone: [], look: async () => {} } as unknown as RootWatch,
+      });
+      const processor = unseen.around(async () => {
+        throw new SourceError('SOURCE_NOT_FOUND', `${SOURCE} does not exist`);
+      });
+      const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, source: SOURCE };
+      return { name, look: (): Promise<unknown> => processor(data, attempt).catch((error) => error) };
+    },
+    /** That is connected, and takes nothing. */
+    connected: async (name: string) => {
+      const options = { connection: redis, prefix: world().prefix, name, autorun: false };
+      const worker = new Worker(QUEUES.part, async () => {}, options);
+      onTestFinished(() => worker.close());
+      await worker.waitUntilReady();
+    },
+  };
+}
+
+describe('workers that do not see a file', () => {
+  it('leave it to each other for as long as the grace, and then fail it together', async () => {
+    const { pass, worker } = setUp();
+    const [one, other] = [worker('/srv/a'), worker('/srv/b')];
+    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    await pass(30_000);
+    expect(await other.look()).toBeInstanceOf(LeftToOthers);
+    await pass(30_000);
+    const error = await one.look();
+    expect(error).toMatchObject({ code: 'SOURCE_NOT_FOUND', retryable: false });
+    const { message } = error as Error;
+    expect(message).toContain('for 1 min: ');
+    for (const root of ['/srv/a', '/srv/b'])
+      expect(message).toContain(`(SOURCE_ROOTS=${root}): it does not exist`);
+  });
+
+  it('count no time in which nobody has looked, but for a part of it', async () => {
+    const { pass, worker } = setUp();
+    const one = worker('/srv/a');
+    await one.look();
+    await pass(7_200_000);
+    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    await pass(7_200_000);
+    expect(await one.look()).toBeInstanceOf(SourceError);
+  });
+
+  it('begin anew when somebody has seen it', async () => {
+    const { pass, partIsDone, worker } = setUp();
+    const one = worker('/srv/a');
+    await one.look();
+    await pass(30_000);
+    await one.look();
+    await partIsDone('p0');
+    await pass(30_000);
+    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    await pass(30_000);
+    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    await pass(30_000);
+    expect(await one.look()).toBeInstanceOf(SourceError);
+  });
+
+  it('wait for one that has not looked, and not for ever', async () => {
+    const { pass, worker, connected } = setUp();
+    const one = worker('/srv/a');
+    await connected(one.name.name);
+    await connected('busy');
+    await one.look();
+    for (let waitedMs = 30_000; waitedMs < 10 * GRACE_MS; waitedMs += 30_000) {
+      await pass(30_000);
+      expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    }
+    await pass(30_000);
+    expect(await one.look()).toBeInstanceOf(SourceError);
+  });
+
+  it('wait for none of those that have looked', async () => {
+    const { pass, worker, connected } = setUp();
+    const [one, other] = [worker('/srv/a'), worker('/srv/b')];
+    for (const { name } of [one, other]) await connected(name.name);
+    await one.look();
+    await pass(30_000);
+    await one.look();
+    await pass(30_000);
+    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await other.look()).toBeInstanceOf(SourceError);
+  });
+});
