@@ -117,6 +117,8 @@ class Pass {
   readonly #id: string;
   #data: UploadData;
   #run: Run;
+  /** Of all attempts. */
+  #childrenFailed = 0;
   /** What was last written of the stage that this attempt is in. */
   #stage: StoredProgress['stage'] | undefined;
 
@@ -474,8 +476,12 @@ class Pass {
 
   /** BullMQ keeps an entry for every child that was processed: 0.8 MB for 10,000 parts. */
   async #forgetChildren(values: Values): Promise<void> {
-    if (values.size <= FORGET_CHILDREN_ABOVE) return;
-    await this.#deps.redis.unlink(`${this.#deps.queues.upload.toKey(this.#id)}:processed`);
+    const job = this.#deps.queues.upload.toKey(this.#id);
+    const many = [
+      ...(values.size > FORGET_CHILDREN_ABOVE ? [`${job}:processed`] : []),
+      ...(this.#childrenFailed > FORGET_CHILDREN_ABOVE ? [`${job}:failed`] : []),
+    ];
+    if (many.length > 0) await this.#deps.redis.unlink(...many);
   }
 
   async #childValues(): Promise<Values> {
@@ -485,6 +491,7 @@ class Pass {
 
   async #childFailure(): Promise<string | undefined> {
     const failures = (await this.#job.getIgnoredChildrenFailures()) ?? {};
+    this.#childrenFailed = Object.keys(failures).length;
     const ofRun = `${this.#id}-${runName(this.#run)}-`;
     const ofAttempt = (['hash', 'transcode'] as const).map((step) => childId(this.#id, this.#run, step));
     const own = Object.entries(failures)

@@ -1,7 +1,7 @@
 import type { EmulatorStats } from '../../src/emulator/stats.ts';
 import { within } from '../../src/within.ts';
 import { Recoveries } from './recoveries.ts';
-import { Rig } from './rig.ts';
+import { Rig, WRONG_KEY } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
 import { type Tracked, Uploads } from './uploads.ts';
 import { checkOutcomes, checkRedis, checkTold, checkVideos, describeStuck, untilQuiet } from './verify.ts';
@@ -166,7 +166,9 @@ async function runSchedule(
       case 'worker frozen':
         return await rig.freeze(trouble.slot, trouble.forMs);
       case 'worker with a wrong key':
-        return await rig.mistake(trouble.slot, trouble.forMs);
+        return await rig.mistake(trouble.slot, { VOD_SECRET_KEY: WRONG_KEY }, trouble.forMs);
+      case 'worker with other roots':
+        return await rig.mistake(trouble.slot, { SOURCE_ROOTS: rig.elsewhere }, trouble.forMs);
       case 'disk hangs':
         return await disk.take(() => rig.hangDisk(trouble.forMs));
       case 'Redis killed':

@@ -13,7 +13,7 @@ import { LOCK_MS, READ_MS, WORKER_SLOTS } from './schedule.ts';
 /** A worker that was told to stop and is not gone by then never will be. */
 const STOP_MS = 120_000;
 
-const WRONG_KEY = 'another0key0than0the0accounts';
+export const WRONG_KEY = 'another0key0than0the0accounts';
 
 /** What the receiver of webhooks answers, in turn. */
 const BROKEN: readonly Answer[] = [
@@ -42,6 +42,8 @@ export class Rig {
   readonly redisProxy: TcpProxy;
   readonly vodProxy: TcpProxy;
   readonly sources: string;
+  /** A directory without sources. */
+  readonly elsewhere: string;
   /** Of the sources. */
   readonly #disk: HangingDisk;
   /** Told of ends by webhooks; it answers to some as if it were broken. */
@@ -68,12 +70,14 @@ export class Rig {
     this.vodProxy = parts.vodProxy;
     this.receiver = parts.receiver;
     this.sources = join(parts.dir, 'sources');
+    this.elsewhere = join(parts.dir, 'elsewhere');
     this.#disk = new HangingDisk(this.sources);
   }
 
   static async create(): Promise<Rig> {
     const dir = await runDirectory('vod-chaos-');
     await mkdir(join(dir, 'sources'));
+    await mkdir(join(dir, 'elsewhere'));
     const redis = await startRedisServer();
     const emulator = await startEmulator({
       dataDir: join(dir, 'vod'),
@@ -112,12 +116,12 @@ export class Rig {
     });
   }
 
-  /** Has a worker with a wrong key in a slot for a while. */
-  async mistake(index: number, forMs: number): Promise<boolean> {
+  /** Has a worker in a slot for a while that was configured wrongly. */
+  async mistake(index: number, env: Readonly<Record<string, string>>, forMs: number): Promise<boolean> {
     return await this.#alone(index, async (slot) => {
       await this.#endWorker(slot, 'SIGTERM');
       if (this.#closing) return;
-      slot.worker = this.#spawn(slot.stages, { VOD_SECRET_KEY: WRONG_KEY });
+      slot.worker = this.#spawn(slot.stages, env);
       await pause(forMs);
       await this.#endWorker(slot, 'SIGTERM');
       if (this.#closing) return;

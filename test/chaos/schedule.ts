@@ -23,6 +23,8 @@ export type Trouble =
   | { readonly kind: 'worker frozen'; readonly slot: number; readonly forMs: number }
   /** It takes the place of a slot's worker. */
   | { readonly kind: 'worker with a wrong key'; readonly slot: number; readonly forMs: number }
+  /** It sees no source, in the place of a slot's worker. */
+  | { readonly kind: 'worker with other roots'; readonly slot: number; readonly forMs: number }
   /** That of all sources, for all workers. */
   | { readonly kind: 'disk hangs'; readonly forMs: number }
   | { readonly kind: 'Redis killed'; readonly forMs: number }
@@ -85,6 +87,11 @@ const QUICK: readonly Draw[] = [
   }),
   (random) => ({
     kind: 'worker with a wrong key',
+    slot: slot(random),
+    forMs: random.between(2000, 4000),
+  }),
+  (random) => ({
+    kind: 'worker with other roots',
     slot: slot(random),
     forMs: random.between(2000, 4000),
   }),

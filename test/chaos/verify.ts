@@ -33,6 +33,7 @@ const EXPIRING = new Set([
   'vod-hold',
   'vod-api-hold',
   'vod-accounts',
+  'vod-unseen',
 ]);
 /** Where consumers of events stand, and which process is one. */
 const CONSUMER_KEYS = /^vod-consumer(-lease)?$/;
@@ -191,7 +192,7 @@ export async function checkRedis(
 
 /**
  * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, a content that VOD has, or which
- * worker was answered, and for which account. Such a key may also go between the scan that named it and the look at it.
+ * worker was answered, for which account, and which one did not see a file. Such a key may also go between the scan that named it and the look at it.
  */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');

@@ -103,6 +103,21 @@ describe('permanent faults', () => {
     await expect(world().uploads.retry(upload.id)).rejects.toMatchObject({ code: 'NOT_FAILED' });
   });
 
+  it('many refused parts leave nothing of them in Redis when the retry has completed', async () => {
+    inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 }, count: 20 });
+    const parts = gate({ action: 'UploadPart' });
+    await world().worker({ PART_CONCURRENCY: '20' }).ready();
+    const upload = await world().uploads.add({ source: await source('refused.mp4', 20 * MIB) });
+    await parts.reached(20);
+    parts.open();
+    await expect(upload.result()).rejects.toMatchObject({ code: '-10006' });
+    const failures = (): Promise<number> =>
+      withQueue(world(), (redis, key) => redis.hlen(key(`vod-upload:${upload.id}:failed`)));
+    await expect.poll(failures).toBe(20);
+    await (await world().uploads.retry(upload.id)).result();
+    expect(await failures()).toBe(0);
+  });
+
   it('a wrong key is refused with what to look at, and never written anywhere', async () => {
     const wrong = 'not0the0key0but0still0secret';
     const worker = await world().worker({ VOD_SECRET_KEY: wrong, LOG_LEVEL: 'trace' }).ready();

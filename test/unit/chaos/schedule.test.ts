@@ -56,6 +56,7 @@ describe('the schedule of a chaos run', () => {
         "worker killed",
         "worker terminated",
         "worker with a wrong key",
+        "worker with other roots",
       ]
     `);
   });
