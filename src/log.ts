@@ -12,13 +12,24 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Fields that must never be written, wherever they turn up. The second line of defence: nothing logs them on purpose. */
-const REDACTED = ['secretKey', 'secretId', 'Signature', 'SecretId', 'password'];
+const REDACTED = [
+  ...['secretId', 'SecretId', 'secretKey', 'SecretKey', 'Signature'],
+  ...['password', 'sentinelPassword', 'secrets', 'callbackPath', 'authorization', 'Authorization', 'cookie'],
+];
 
-/** What a signed URL, or the URL of a Redis or a proxy, gives away. */
+/** What a signed URL, or the URL of a Redis or a proxy, gives away; what is before the last @ is user and password. */
 const SIGNED = /\b(Signature|SecretId)=[^&\s"'\\#]+/g;
-const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#@"'\\]+@/gi;
+const USER_INFO = /\b([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/?#"'\\]+@/gi;
 
-/** The third: takes the secrets out of URLs in a line that is about to be written. */
+/** Takes the values of fields of these names out of a JSON line that is about to be written, however deep they are. */
+function redactFields(line: string, names: ReadonlySet<string>): string {
+  const isThere = [...names].some((name) => line.includes(`"${name}":`));
+  if (!isThere) return line;
+  const hidden = JSON.parse(line, (name, value: unknown) => (names.has(name) ? '[redacted]' : value));
+  return `${JSON.stringify(hidden)}\n`;
+}
+
+/** The third: takes the secrets out of URLs in such a line. */
 export function redactUrls(line: string): string {
   const unsigned = line.includes('=') ? line.replace(SIGNED, '$1=[redacted]') : line;
   return unsigned.includes('@') ? unsigned.replace(USER_INFO, '$1[redacted]@') : unsigned;
@@ -38,7 +49,7 @@ export interface LogOptions {
  * read again.
  */
 export function createLogger(options: LogOptions): Logger {
-  const hidden = [...REDACTED, ...options.logRedact];
+  const hidden = new Set([...REDACTED, ...options.logRedact]);
   const readable = options.logFormat === 'pretty' || (options.logFormat === 'auto' && process.stderr.isTTY);
   // A line is JSON up to here; pino-pretty reads the escapes of JSON back.
   const steady = readable ? printableLines : printableJson;
@@ -46,9 +57,8 @@ export function createLogger(options: LogOptions): Logger {
     level: options.logLevel,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: [...hidden, ...hidden.map((name) => `*.${name}`)], censor: '[redacted]' },
     formatters: { level: (label: string) => ({ level: label }) },
-    hooks: { streamWrite: (line: string) => steady(redactUrls(line)) },
+    hooks: { streamWrite: (line: string) => steady(redactUrls(redactFields(line, hidden))) },
   };
   const lines = standardErrorLines((dropped) =>
     log.warn({ lines: dropped }, 'log lines were dropped: nobody read them'),

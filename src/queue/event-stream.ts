@@ -46,6 +46,7 @@ return cursor`;
 /** The events of uploads for one named consumer, from where it stopped: its cursor is in Redis. */
 export class EventStream {
   readonly #redis: RedisClient;
+  readonly #uploads: Queue;
   readonly #events: string;
   readonly #cursor: string;
 
@@ -56,6 +57,7 @@ export class EventStream {
     options: { readonly prefix: string; readonly consumer: string },
   ) {
     this.#redis = redis;
+    this.#uploads = uploads;
     this.#events = uploads.toKey('events');
     this.#cursor = cursorKey(options.prefix, options.consumer);
   }
@@ -87,14 +89,19 @@ export class EventStream {
 
   /** The id of the newest entry. */
   async newest(): Promise<string> {
-    const [entry] = await this.#redis.xrevrange(this.#events, '+', '-', 'COUNT', 1);
-    return entry?.[0] ?? '0-0';
+    return await newestEvent(this.#redis, this.#uploads);
   }
 
   /** Resolves when there is an entry after the cursor, or after a moment. @param blocking a connection for that alone */
   async news(blocking: RedisClient, cursor: string): Promise<void> {
     await blocking.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.#events, cursor);
   }
+}
+
+/** The id of the newest entry in the stream of a queue; `0-0` when there is none. */
+export async function newestEvent(redis: RedisClient, queue: Queue): Promise<string> {
+  const [entry] = await redis.xrevrange(queue.toKey('events'), '+', '-', 'COUNT', 1);
+  return entry?.[0] ?? '0-0';
 }
 
 /** Where the lease of a consumer is, and where it stands. */

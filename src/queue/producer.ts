@@ -13,6 +13,7 @@ import {
   untilReady,
 } from './connection.ts';
 import { readDetails, type UploadDetails } from './details.ts';
+import { newestEvent } from './event-stream.ts';
 import { holdKey, parseHold } from './hold.ts';
 import { parseUploadData, UPLOAD_JOB_OPTIONS, type UploadResult } from './jobs.ts';
 import { Marks } from './marks.ts';
@@ -140,7 +141,10 @@ export class VodUploads {
     this.#catalog = new Catalog(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
     this.#events = new UploadEvents(this.#queues.upload, this.#redis);
-    this.#watch = new Watch(this.#target, prefix);
+    this.#watch = new Watch(this.#target, {
+      prefix,
+      newest: () => this.#call(() => newestEvent(this.#redis, this.#queues.upload)),
+    });
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
     this.#patience = options.patienceMs === undefined ? {} : { timeoutMs: options.patienceMs };

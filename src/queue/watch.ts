@@ -17,16 +17,27 @@ export type Sought = 'change' | 'end';
 
 type Listener = (what: Sought) => void;
 
+/** Where events are read from when the newest that there is can't be told: those that come. */
+const NEW_ONES = '$';
+
 /** Tells when an upload may have changed. One connection, opened when somebody first listens. */
 export class Watch {
   readonly #target: RedisTarget;
   readonly #prefix: string;
+  readonly #newest: () => Promise<string>;
   readonly #listeners = new Map<string, Set<Listener>>();
+  #opened: Promise<void> | undefined;
+  #isClosed = false;
   #close: (() => Promise<void>) | undefined;
 
-  constructor(target: RedisTarget, prefix: string) {
+  /** @param options.newest the id of the newest event of uploads */
+  constructor(
+    target: RedisTarget,
+    options: { readonly prefix: string; readonly newest: () => Promise<string> },
+  ) {
     this.#target = target;
-    this.#prefix = prefix;
+    this.#prefix = options.prefix;
+    this.#newest = options.newest;
   }
 
   /**
@@ -34,7 +45,6 @@ export class Watch {
    * {@link lookAgainMs}. Changes while the consumer was busy are told as one. Who awaits the end is not told of what comes before it.
    */
   async *changes(uploadId: string, sought: Sought): AsyncGenerator<void, void, undefined> {
-    this.#open();
     let changed = true;
     let wakeUp = (): void => {};
     const listener: Listener = (what) => {
@@ -45,6 +55,9 @@ export class Watch {
     const listeners = this.#listeners.get(uploadId) ?? new Set();
     this.#listeners.set(uploadId, listeners.add(listener));
     try {
+      // Before the first look, so that nothing comes between that and the first event.
+      this.#opened ??= this.#open();
+      await this.#opened;
       for (;;) {
         changed = false;
         yield;
@@ -65,11 +78,13 @@ export class Watch {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#close?.();
   }
 
-  #open(): void {
-    if (this.#close !== undefined) return;
+  async #open(): Promise<void> {
+    const lastEventId = await this.#newest().catch(() => NEW_ONES);
+    if (this.#isClosed) return;
     const connection = workerConnection(this.#target, () => {});
     // BullMQ reads the events on a copy of its own, and to close it waits for that one's Redis, for ever if need be.
     const copies: RedisClient[] = [];
@@ -81,7 +96,7 @@ export class Watch {
         return copy;
       },
     });
-    const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix });
+    const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix, lastEventId });
     events.on('error', () => {});
     const tell =
       (what: Sought) =>
