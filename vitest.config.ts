@@ -42,6 +42,7 @@ export default defineConfig({
         test: {
           name: 'full',
           include: ['test/full/**/*.test.ts'],
+          globalSetup: ['test/support/shared-redis.ts'],
           testTimeout: 1_200_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 120_000 } },

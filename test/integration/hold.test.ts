@@ -95,34 +95,31 @@ describe('an outage of VOD', () => {
 });
 
 describe('an account that VOD refuses', () => {
-  it.each([4100, -10002])(
-    'with %i holds all uploads instead of failing them, and they go on by themselves when it is mended',
-    async (code) => {
-      inject({ effect: { kind: 'code', code, canRetry: 0, message: 'auth failed' }, share: 1 });
-      const worker = await world().worker({ PART_ATTEMPTS: '1' }).ready();
-      const [uploads] = await addSources(`held-${code}`, 30, 1000);
-      await worker.line(({ msg }) => String(msg).startsWith('account refused'));
-      expect(await worker.metric('vod_hold', { reason: 'account' })).toBe(1);
-      const asked = stats().requests.strayPart.total;
-      await expect.poll(() => stats().requests.strayPart.total).toBeGreaterThan(asked + 1);
-      // It only asks whether its key is right again.
-      expect(stats().requests.InitUpload.total).toBe(0);
-      const refused = await Promise.all(uploads.map((upload) => upload.status()));
-      const message = expect.stringContaining('VOD_SECRET_KEY');
-      for (const { progress } of refused)
-        expect(progress.hold).toMatchObject({ kind: 'account', code: String(code), message });
-      expect(await world().uploads.list({ state: 'failed' })).toEqual([]);
-      // Who does not want to wait can leave.
-      const [left, ...others] = uploads;
-      expect(await world().uploads.cancel(left?.id ?? '')).toBe(true);
-      await expect(left?.result()).rejects.toMatchObject({ code: 'CANCELLED' });
-      world().emulator.control.clearFaults();
-      const results = await Promise.all(others.map((upload) => upload.result()));
-      expect(results.every(({ outcome }) => outcome === 'completed')).toBe(true);
-      await expect.poll(() => worker.metric('vod_hold', { reason: 'account' })).toBe(0);
-      expect((await others[0]?.status())?.progress.hold).toBeUndefined();
-    },
-  );
+  it('holds all uploads instead of failing them, and they go on by themselves when it is mended', async () => {
+    inject({ effect: { kind: 'code', code: -10002, canRetry: 0, message: 'auth failed' }, share: 1 });
+    const worker = await world().worker({ PART_ATTEMPTS: '1' }).ready();
+    const [uploads] = await addSources('held', 30, 1000);
+    await worker.line(({ msg }) => String(msg).startsWith('account refused'));
+    expect(await worker.metric('vod_hold', { reason: 'account' })).toBe(1);
+    const asked = stats().requests.strayPart.total;
+    await expect.poll(() => stats().requests.strayPart.total).toBeGreaterThan(asked + 1);
+    // It only asks whether its key is right again.
+    expect(stats().requests.InitUpload.total).toBe(0);
+    const refused = await Promise.all(uploads.map((upload) => upload.status()));
+    const message = expect.stringContaining('VOD_SECRET_KEY');
+    for (const { progress } of refused)
+      expect(progress.hold).toMatchObject({ kind: 'account', code: '-10002', message });
+    expect(await world().uploads.list({ state: 'failed' })).toEqual([]);
+    // Who does not want to wait can leave.
+    const [left, ...others] = uploads;
+    expect(await world().uploads.cancel(left?.id ?? '')).toBe(true);
+    await expect(left?.result()).rejects.toMatchObject({ code: 'CANCELLED' });
+    world().emulator.control.clearFaults();
+    const results = await Promise.all(others.map((upload) => upload.result()));
+    expect(results.every(({ outcome }) => outcome === 'completed')).toBe(true);
+    await expect.poll(() => worker.metric('vod_hold', { reason: 'account' })).toBe(0);
+    expect((await others[0]?.status())?.progress.hold).toBeUndefined();
+  });
 
   it('is probed until it is mended', async () => {
     const probes = 4;

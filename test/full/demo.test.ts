@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { expect, onTestFinished, test } from 'vitest';
+import { startRedisServer } from '../../src/demo/redis-server.ts';
+import { demo, directory, hashingDemo } from '../support/demo.ts';
+import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { hasProgram } from '../support/programs.ts';
+
+test('it takes a file and a Redis of the user’s, and leaves both as they were', async () => {
+  const file = await writeRandomFile(join(await directory(), 'mine.mp4'), 600_000, 7);
+  const fileSha = await sha1Of(file);
+  const redis = await startRedisServer();
+  onTestFinished(() => redis.stop());
+  const client = new Redis(redis.url);
+  onTestFinished(() => client.disconnect());
+  await client.set('theirs', '1');
+  const { process, expectNothingLeft } = await demo([file], { REDIS_URL: redis.url });
+  const { exitCode, stdout } = await process.ended;
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(`${fileSha}  of the file`);
+  expect(stdout).toContain('UploadPart 1,');
+  expect(await sha1Of(file)).toBe(fileSha);
+  await expectNothingLeft();
+  expect(await client.keys('*')).toEqual(['theirs']);
+  // What workers read their jobs by.
+  expect(await client.info('commandstats')).toMatch(/cmdstat_bzpopmin:calls=[1-9]/);
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle takes everything away', async (signal) => {
+  const { process, expectNothingLeft } = await hashingDemo();
+  process.signal(signal);
+  const { exitCode, stdout } = await process.ended;
+  expect({ exitCode, stdout }).toEqual({ exitCode: signal === 'SIGINT' ? 130 : 143, stdout: '' });
+  await expectNothingLeft();
+});
+
+test('a worker that dies ends it, with what the worker said last', async () => {
+  const { process, expectNothingLeft } = await hashingDemo();
+  const { stdout: processes } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
+  const worker = processes
+    .split('\n')
+    .map((line) => /^ *(\d+) +(\d+) .*cli\.ts worker$/.exec(line))
+    .find((found) => found?.[2] === String(process.child.pid));
+  globalThis.process.kill(Number(worker?.[1]), 'SIGKILL');
+  const { exitCode, stdout, stderr } = await process.ended;
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+  expect(stderr).toMatch(/vod-upload: vod-upload worker ended \(SIGKILL\)\n( +.*\n)* +.*worker is ready/);
+  await expectNothingLeft();
+});
+
+test('with --keep everything stays, with pages to look at, until a signal comes', async () => {
+  const { process, expectNothingLeft } = await demo(['--keep']);
+  const [, command = ''] = await process.wrote(/Upload one more, from another shell:\n +(.*)\n/);
+  const link = (label: string): string =>
+    new RegExp(`^${label} +(http://\\S+)`, 'm').exec(process.stdout)?.[1] ?? `no ${label}`;
+  const page = async (url: string): Promise<string> => {
+    const response = await fetch(url);
+    expect(response.status, url).toBe(200);
+    return await response.text();
+  };
+  expect(await page(link('uploads'))).toContain('sample.mp4');
+  expect(await page(link('dashboard'))).toContain('<html');
+  expect(await page(link('metrics'))).toContain('vod_uploads_total{outcome="completed"} 1');
+  expect(await page(link(''))).toContain('vod_queue_jobs{queue="vod-upload",state="completed"} 2');
+  expect(await page(link('emulator'))).toContain('"InitUpload"');
+  if (hasProgram('prometheus')) {
+    const { host } = new URL(link('Prometheus'));
+    const query = `http://${host}/api/v1/query?query=sum(vod_uploads_total)`;
+    await expect.poll(() => page(query)).toContain('"2"]');
+  }
+  // It can be pasted as it is, into any directory's shell.
+  const pasted = await promisify(execFile)('sh', ['-c', command], { cwd: await directory() });
+  expect(pasted.stdout).toMatch(/^another\.mp4: completed in /);
+  process.signal('SIGINT');
+  const { exitCode, stderr } = await process.ended;
+  expect(exitCode).toBe(130);
+  expect(stderr).toMatch(/vod-upload: interrupted; nothing is left behind\n$/);
+  await expectNothingLeft();
+});

@@ -1,0 +1,50 @@
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
+import { CliProcess } from './cli-process.ts';
+import { writeSparseFile } from './files.ts';
+
+/** A new directory, for one test. */
+export async function directory(): Promise<string> {
+  const dir = await realpath(await mkdtemp(join(tmpdir(), 'vod-demo-test-')));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** What a user may have set, and what would make each process of the demo fail if it reached it. */
+const HOSTILE = {
+  VOD_ENDPOINT: 'http://127.0.0.1:1/',
+  VOD_SECRET_ID: 'theirs',
+  VOD_SECRET_KEY_FILE: '/nowhere',
+  QUEUE_PREFIX: 'bad',
+  LOG_LEVEL: 'bad',
+  http_proxy: 'http://127.0.0.1:1',
+};
+
+/** The demo in a temporary directory of its own, so that what it leaves behind is seen. */
+export async function demo(args: readonly string[] = [], more: Record<string, string> = {}) {
+  const temp = await directory();
+  const env = { TMPDIR: temp, ...HOSTILE, ...more };
+  const process = new CliProcess(['demo', ...args], { env, cwd: await directory() });
+  onTestFinished(async () => {
+    if (process.groupIsAlive) process.signal('SIGINT');
+    await process.ended;
+  });
+  return {
+    process,
+    async expectNothingLeft(): Promise<void> {
+      expect(process.groupIsAlive).toBe(false);
+      expect(await readdir(temp)).toEqual([]);
+    },
+  };
+}
+
+/** A demo with a file that takes for ever to hash, once it is being hashed. */
+export async function hashingDemo() {
+  const file = await writeSparseFile(join(await directory(), 'endless.mp4'), MAX_FILE_BYTES);
+  const started = await demo([file]);
+  await started.process.wrote(/endless\.mp4: hashing/);
+  return started;
+}
