@@ -4,7 +4,7 @@ import type { Upload } from '../../src/index.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import type { LogLine } from '../support/process.ts';
 import { withQueue } from '../support/seed.ts';
-import { ofUploads, saysHeld as saysAnyHeld } from '../support/standing.ts';
+import { ofUploads, outcomes, saysHeld as saysAnyHeld } from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';
 
 let aheadMs = 0;
@@ -19,10 +19,6 @@ async function add(count: number): Promise<Upload[]> {
     [...Array(count).keys()].map((index) => source(`batch${batch}-${index}.mp4`, 1000)),
   );
   return await world().uploads.addMany(paths.map((path) => ({ source: path })));
-}
-
-async function outcomes(uploads: readonly Upload[]): Promise<string[]> {
-  return (await Promise.all(uploads.map((upload) => upload.result()))).map(({ outcome }) => outcome);
 }
 
 /** With one attempt for everything, whatever is spent fails its upload. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
 import { accountOf } from '../../src/queue/accounts.ts';
 import { withQueue } from '../support/seed.ts';
-import { saysHeld } from '../support/standing.ts';
+import { outcomes, saysHeld } from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID } from '../support/world.ts';
 
@@ -18,10 +18,6 @@ async function add(count: number, size = 1000): Promise<Upload[]> {
     [...Array(count).keys()].map((index) => source(`batch${batch}-${index}.mp4`, size)),
   );
   return await world().uploads.addMany(paths.map((path) => ({ source: path })));
-}
-
-async function outcomes(uploads: readonly Upload[]): Promise<string[]> {
-  return (await Promise.all(uploads.map((upload) => upload.result()))).map(({ outcome }) => outcome);
 }
 
 /** With one attempt for everything, whatever is spent fails its upload. */

@@ -4,7 +4,15 @@ import { Redis } from 'ioredis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Upload, VodUploads } from '../../src/index.ts';
 import { grantDocumentedRights, startRedis } from '../support/redis.ts';
-import { expectNoHoldSince, holdIn, ofUploads, readiness, saysHeld, saysOwn } from '../support/standing.ts';
+import {
+  expectNoHoldSince,
+  holdIn,
+  ofUploads,
+  outcomes,
+  readiness,
+  saysHeld,
+  saysOwn,
+} from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_KEY } from '../support/world.ts';
 
@@ -19,8 +27,6 @@ describe.each([-10002, 4100] as const)('a key that is refused with %i', (signatu
     );
     return await world().uploads.addMany(paths.map((path) => ({ source: path })));
   };
-  const outcomes = async (uploads: readonly Upload[]): Promise<string[]> =>
-    (await Promise.all(uploads.map((upload) => upload.result()))).map(({ outcome }) => outcome);
 
   it('takes its worker out, and no other: that one carries out all uploads', async () => {
     const good = await world().worker().ready();

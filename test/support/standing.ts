@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Upload } from '../../src/index.ts';
 import type { LogLine } from './process.ts';
 import { withQueue } from './seed.ts';
 import type { WorkerProcess, World } from './world.ts';
@@ -23,4 +24,9 @@ export function expectNoHoldSince(own: LogLine, ...workers: readonly WorkerProce
 
 export async function holdIn(world: World): Promise<string | null> {
   return await withQueue(world, (redis, key) => redis.get(key('vod-hold')));
+}
+
+/** How uploads ended, once all have. */
+export async function outcomes(uploads: readonly Upload[]): Promise<string[]> {
+  return (await Promise.all(uploads.map((upload) => upload.result()))).map(({ outcome }) => outcome);
 }
