@@ -171,7 +171,9 @@ describe('an upload', () => {
     expect((await upload.result()).partsSent).toBe(100);
     const sizes = await withQueue(world(), async (redis, key) => {
       const keys = await redis.keys(`${key('').replace(/[{}]/g, '?')}*${upload.id}*`);
-      return await Promise.all(keys.map(async (found) => Number(await redis.memory('USAGE', found))));
+      return await Promise.all(
+        keys.map(async (found) => Number(await redis.memory('USAGE', found, 'SAMPLES', 0))),
+      );
     });
     // Its job and its history.
     expect(sizes).toHaveLength(2);
