@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { setAttemptTimeout } from './attempt-timeout.ts';
 import { runCli } from './cli/run.ts';
-import { exitProcess } from './exit.ts';
+import { setAttemptTimeout } from './process/attempt-timeout.ts';
+import { exitProcess } from './process/exit.ts';
 
 setAttemptTimeout();
 

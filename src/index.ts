@@ -7,35 +7,36 @@
  * - attempt: the try of an upload from its start to its end; a retry after a failure is the next.
  * - event: what VOD tells of a video by itself, such as that it has been transcoded.
  */
-export { ConfigError } from './config.ts';
-export { UploaderError } from './errors.ts';
-export { EventsMissedError } from './queue/catch-up.ts';
-export { KeyConflictError } from './queue/conflict.ts';
-export { RedisUnavailableError } from './queue/connection.ts';
+
+export { UploaderError } from './base/errors.ts';
+export { KeyConflictError } from './client/conflict.ts';
+export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './client/producer.ts';
+export type { TranscodeOptions, Transcoding } from './client/transcodings.ts';
+export { InvalidUploadError, type UploadOptions } from './client/upload-options.ts';
+export { ConfigError } from './config/config.ts';
+export type { ReceivedEvent } from './events/received-events.ts';
+export { EventsMissedError } from './notify/catch-up.ts';
+export type { Subscriber, Subscription } from './notify/subscription.ts';
+export type { UploadCompletedEvent, UploadFailedEvent, UploadProgressEvent } from './notify/upload-events.ts';
+export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './notify/webhook/verify.ts';
 export type { Failure } from './queue/failure.ts';
-export type { Hold } from './queue/hold.ts';
-export type { UploadResult } from './queue/jobs.ts';
-export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './queue/producer.ts';
-export type { ReceivedEvent } from './queue/received-events.ts';
+export type { UploadResult } from './queue/jobs/jobs.ts';
+export type { WebhookPayload } from './queue/jobs/webhook-payload.ts';
+export type { Hold } from './quota/hold.ts';
+export { RedisUnavailableError } from './redis/connection.ts';
+export type { RedisCluster, RedisLocation, RedisSentinels } from './redis/location.ts';
+export { SourceError } from './source/errors.ts';
 export {
   UploadFailedError,
   type UploadProgress,
   type UploadState,
   type UploadStatus,
-} from './queue/status.ts';
-export type { Subscriber, Subscription } from './queue/subscription.ts';
-export type { TranscodeOptions, Transcoding } from './queue/transcodings.ts';
-export type { UploadCompletedEvent, UploadFailedEvent, UploadProgressEvent } from './queue/upload-events.ts';
-export { InvalidUploadError, type UploadOptions } from './queue/upload-options.ts';
-export type { RedisCluster, RedisLocation, RedisSentinels } from './redis-location.ts';
-export { SourceError } from './source/errors.ts';
+} from './status/status.ts';
 export type {
   FileDeletedData,
   NewFileUploadData,
   TranscodeCompleteData,
   TranscodedVideo,
   VodEvent,
-} from './vod/events.ts';
-export type { PartSize } from './vod/protocol.ts';
-export type { WebhookPayload } from './webhook/payload.ts';
-export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './webhook/verify.ts';
+} from './vod/wire/events.ts';
+export type { PartSize } from './vod/wire/protocol.ts';

@@ -1,11 +1,11 @@
 import type { Queue, Worker } from 'bullmq';
-import type { Config } from '../src/config.ts';
-import type { Breaker } from '../src/queue/breaker.ts';
+import type { Config } from '../src/config/config.ts';
+import type { Unseen } from '../src/flow/unseen.ts';
 import { type Attempt, Consumer, type ConsumerSettings, type StageConsumer } from '../src/queue/consumer.ts';
 import type { Stage } from '../src/queue/names.ts';
 import type { Pauses } from '../src/queue/pauses.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import type { Unseen } from '../src/queue/unseen.ts';
+import type { Breaker } from '../src/quota/breaker.ts';
 import type { Observer } from './observe.ts';
 import { tracedProcessor } from './spans.ts';
 

@@ -1,13 +1,13 @@
 import { type Job, UnrecoverableError } from 'bullmq';
-import { UploaderError } from '../src/errors.ts';
-import { isRedisError } from '../src/queue/connection.ts';
+import { UploaderError } from '../src/base/errors.ts';
+import type { UploadEvents } from '../src/events/received-events.ts';
+import type { FileIndex } from '../src/flow/file-index.ts';
 import { delay } from '../src/queue/delay.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
-import type { FileIndex } from '../src/queue/file-index.ts';
-import { type EventValue, type JoinedUpload, NewerJobError, parseEventData } from '../src/queue/jobs.ts';
+import { type EventValue, type JoinedUpload, NewerJobError, parseEventData } from '../src/queue/jobs/jobs.ts';
 import type { Leave } from '../src/queue/leave.ts';
-import type { UploadEvents } from '../src/queue/received-events.ts';
-import { fileIdsOf, parseEvent } from '../src/vod/events.ts';
+import { isRedisError } from '../src/redis/connection.ts';
+import { fileIdsOf, parseEvent } from '../src/vod/wire/events.ts';
 
 /** How soon an event is looked at again that Redis did not let join. */
 const REDIS_AGAIN_MS = 500;

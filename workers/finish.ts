@@ -1,8 +1,8 @@
 import type { Attempt } from '../src/queue/consumer.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
-import { type FinishData, type FinishValue, storedUrl } from '../src/queue/jobs.ts';
+import { type FinishData, type FinishValue, storedUrl } from '../src/queue/jobs/jobs.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import { VodError } from '../src/vod/errors.ts';
+import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 
 /**

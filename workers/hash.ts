@@ -1,16 +1,16 @@
-import { UploaderError } from '../src/errors.ts';
-import type { Metrics } from '../src/metrics.ts';
+import { UploaderError } from '../src/base/errors.ts';
+import type { HashCache } from '../src/flow/hash-cache.ts';
+import type { ProgressWriter } from '../src/flow/progress.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
-import type { HashCache } from '../src/queue/hash-cache.ts';
-import type { HashData, Hashed } from '../src/queue/jobs.ts';
-import type { ProgressWriter } from '../src/queue/progress.ts';
+import type { HashData, Hashed } from '../src/queue/jobs/jobs.ts';
 import type { Disk } from '../src/source/disk.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import { tooManyParts } from '../src/upload/plan.ts';
-import { PART_SIZES } from '../src/vod/protocol.ts';
+import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 
 /** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
 export function hashProcessor(deps: {

@@ -1,9 +1,9 @@
+import { encodeMd5s } from '../src/flow/planned-parts.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
-import { type InitData, type InitValue, storedUrl } from '../src/queue/jobs.ts';
-import { encodeMd5s } from '../src/queue/planned-parts.ts';
+import { type InitData, type InitValue, storedUrl } from '../src/queue/jobs/jobs.ts';
 import { bindingPartSize, type IndexRange, listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import type { InitRequest } from '../src/vod/protocol.ts';
+import type { InitRequest } from '../src/vod/wire/protocol.ts';
 import type { VodCall } from './vod-call.ts';
 
 /** InitUpload: asks what VOD has, and answers with what is to be sent, and what is to be compared before that. */

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { setAttemptTimeout } from '../src/attempt-timeout.ts';
-import { loadConfig } from '../src/config.ts';
-import { UploaderError } from '../src/errors.ts';
-import { exitProcess } from '../src/exit.ts';
+import { UploaderError } from '../src/base/errors.ts';
+import { loadConfig } from '../src/config/config.ts';
+import { setAttemptTimeout } from '../src/process/attempt-timeout.ts';
+import { exitProcess } from '../src/process/exit.ts';
 import { parseStages } from '../src/queue/names.ts';
 import { runWorker } from './run.ts';
 

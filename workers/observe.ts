@@ -1,17 +1,18 @@
 import type { Job, Worker } from 'bullmq';
-import { UploaderError } from '../src/errors.ts';
-import { formatBytes, formatDuration } from '../src/format.ts';
-import type { Logger } from '../src/log.ts';
-import type { Metrics } from '../src/metrics.ts';
+import { UploaderError } from '../src/base/errors.ts';
+import { formatBytes, formatDuration } from '../src/base/format.ts';
+import { type History, historyRow } from '../src/flow/history.ts';
+import type { UploadChange } from '../src/flow/reconcile.ts';
+import type { Logger } from '../src/process/log.ts';
 import type { ConsumerSettings } from '../src/queue/consumer.ts';
 import { failureOf, parseFailure } from '../src/queue/failure.ts';
-import { type History, historyRow } from '../src/queue/history.ts';
-import type { EventData, EventValue, PartData, UploadData, UploadResult } from '../src/queue/jobs.ts';
+import type { EventData, EventValue, PartData, UploadData, UploadResult } from '../src/queue/jobs/jobs.ts';
 import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
-import type { UploadChange } from '../src/queue/reconcile.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
-import { documentedCodeLabel, VodError } from '../src/vod/errors.ts';
-import { parseEvent, type VodEvent } from '../src/vod/events.ts';
+import { documentedCodeLabel } from '../src/vod/wire/classify.ts';
+import { parseEvent, type VodEvent } from '../src/vod/wire/events.ts';
+import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { OddEntries } from './pull.ts';
 
 /** A failing upload may have thousands of failed attempts; one process writes one row about them in this time. */

@@ -1,6 +1,6 @@
-import type { Logger } from '../src/log.ts';
+import { createSlots, type Slots } from '../src/base/slots.ts';
+import type { Logger } from '../src/process/log.ts';
 import { type SlotBounds, SlotControl } from '../src/upload/slot-control.ts';
-import { createSlots, type Slots } from '../src/vod/slots.ts';
 
 /** How a part left its slot. `strained`: its request timed out, or VOD said that the account's quota is used up. */
 export type PartEnd = { readonly bytes: number } | 'strained' | 'other';

@@ -1,13 +1,13 @@
-import type { Metrics } from '../src/metrics.ts';
+import type { Marks } from '../src/flow/marks.ts';
 import { type Attempt, QuotaHold, Strained } from '../src/queue/consumer.ts';
-import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs.ts';
-import type { Marks } from '../src/queue/marks.ts';
-import type { SharedRate } from '../src/queue/shared-rate.ts';
+import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/jobs.ts';
+import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import { VodError, VodTransportError } from '../src/vod/errors.ts';
-import { PART_SIZES } from '../src/vod/protocol.ts';
+import { PART_SIZES } from '../src/vod/wire/protocol.ts';
+import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 import type { PartSlots } from './part-slots.ts';
 import type { VodCall } from './vod-call.ts';
 

@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
-import type { Logger } from '../src/log.ts';
-import { addEvents } from '../src/queue/event-queue.ts';
+import { addEvents } from '../src/events/event-queue.ts';
+import type { Logger } from '../src/process/log.ts';
 import { failureOf } from '../src/queue/failure.ts';
-import { holdIn } from '../src/queue/limits.ts';
-import type { SharedRate } from '../src/queue/shared-rate.ts';
+import { holdIn } from '../src/quota/limits.ts';
+import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
-import { VodError } from '../src/vod/errors.ts';
-import { confirmGroups } from '../src/vod/params.ts';
+import { confirmGroups } from '../src/vod/wire/params.ts';
+import { VodError } from '../src/vod/wire/vod-error.ts';
 
 /** After nothing to confirm at once, so from a service that does not hold the request, the next pull waits this long. */
 const IDLE_MS = 1000;

@@ -1,10 +1,10 @@
 import './heap.ts';
-import type { Config } from '../src/config.ts';
-import { exitProcess } from '../src/exit.ts';
-import { createLogger, logConsole } from '../src/log.ts';
+import type { Config } from '../src/config/config.ts';
+import { exitProcess } from '../src/process/exit.ts';
+import { createLogger, logConsole } from '../src/process/log.ts';
+import { onStopSignals } from '../src/process/stop-signals.ts';
 import type { Stage } from '../src/queue/names.ts';
-import { onStopSignals } from '../src/stop-signals.ts';
-import { startTracing, type Tracing } from '../src/tracing.ts';
+import { startTracing, type Tracing } from '../src/telemetry/tracing.ts';
 import { startWorker } from './start.ts';
 
 /**

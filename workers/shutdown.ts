@@ -1,5 +1,5 @@
-import type { Logger } from '../src/log.ts';
-import { within } from '../src/within.ts';
+import { within } from '../src/base/within.ts';
+import type { Logger } from '../src/process/log.ts';
 
 /** After the hand-back, workers get this long to tell Redis. */
 export const HAND_BACK_MS = 5000;

@@ -6,12 +6,12 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { VERSION } from '../src/base/version.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
-import { VERSION } from '../src/version.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { outcomeOf, type VodClient } from '../src/vod/client.ts';
-import { VodError } from '../src/vod/errors.ts';
-import type { VodAction } from '../src/vod/protocol.ts';
+import type { VodAction } from '../src/vod/wire/protocol.ts';
+import { VodError } from '../src/vod/wire/vod-error.ts';
 
 /*
  * What a worker does, as spans; beside those of its queues, in src/queue/telemetry.ts. Attributes are what logs show

@@ -1,19 +1,24 @@
 import { type Job, Worker } from 'bullmq';
-import type { Config } from '../src/config.ts';
-import type { Logger } from '../src/log.ts';
-import type { Metrics } from '../src/metrics.ts';
+import type { Config } from '../src/config/config.ts';
+import { UploadEvents } from '../src/events/received-events.ts';
+import { FileIndex } from '../src/flow/file-index.ts';
+import { HashCache } from '../src/flow/hash-cache.ts';
+import { History } from '../src/flow/history.ts';
+import { Marks } from '../src/flow/marks.ts';
+import { ProgressWriter } from '../src/flow/progress.ts';
+import { createReconciler } from '../src/flow/reconcile.ts';
+import { Senders } from '../src/flow/senders.ts';
+import { Unseen } from '../src/flow/unseen.ts';
+import type { WebhookSender } from '../src/notify/webhook/send.ts';
+import type { WebhookRelay } from '../src/notify/webhooks.ts';
+import type { Logger } from '../src/process/log.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
-import type { Breaker } from '../src/queue/breaker.ts';
-import type { RedisClient } from '../src/queue/connection.ts';
 import {
   type ConsumerSettings,
   logWorkerError,
   type StageConsumer,
   workerOptions,
 } from '../src/queue/consumer.ts';
-import { FileIndex } from '../src/queue/file-index.ts';
-import { HashCache } from '../src/queue/hash-cache.ts';
-import { History } from '../src/queue/history.ts';
 import {
   parseFinishData,
   parseHashData,
@@ -21,28 +26,23 @@ import {
   parsePartData,
   parseTranscodeData,
   type UploadResult,
-} from '../src/queue/jobs.ts';
+} from '../src/queue/jobs/jobs.ts';
 import { createLeave } from '../src/queue/leave.ts';
-import { Marks } from '../src/queue/marks.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import type { Pauses } from '../src/queue/pauses.ts';
-import { ProgressWriter } from '../src/queue/progress.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import { UploadEvents } from '../src/queue/received-events.ts';
-import { createReconciler } from '../src/queue/reconcile.ts';
-import { Senders } from '../src/queue/senders.ts';
-import { SharedRate } from '../src/queue/shared-rate.ts';
-import { keepTrace, telemetry } from '../src/queue/telemetry.ts';
-import { Unseen } from '../src/queue/unseen.ts';
-import type { WebhookRelay } from '../src/queue/webhooks.ts';
+import { keepTrace, telemetry } from '../src/queue/tracing.ts';
 import { workerName } from '../src/queue/worker-name.ts';
+import type { Breaker } from '../src/quota/breaker.ts';
+import type { RedisClient } from '../src/redis/connection.ts';
+import { SharedRate } from '../src/redis/shared-rate.ts';
 import type { Disk } from '../src/source/disk.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { RootWatch } from '../src/source/root-watch.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
-import type { WebhookSender } from '../src/webhook/send.ts';
 import { createConsume, keepJobs } from './consume.ts';
 import { startEvents } from './event-stage.ts';
 import { finishProcessor } from './finish.ts';

@@ -1,31 +1,31 @@
-import { type Config, ConfigError, requireCredentials, requireOfWorker } from '../src/config.ts';
-import { createCredentialsReader } from '../src/credentials.ts';
-import type { Logger } from '../src/log.ts';
-import { createMetrics, type Metrics } from '../src/metrics.ts';
+import { VERSION } from '../src/base/version.ts';
+import { within } from '../src/base/within.ts';
+import { type Config, ConfigError, requireCredentials, requireOfWorker } from '../src/config/config.ts';
+import { createCredentialsReader } from '../src/config/credentials.ts';
+import { createWebhookSender } from '../src/notify/webhook/send.ts';
+import { parseSecret } from '../src/notify/webhook/signature.ts';
+import { beginWebhooks } from '../src/notify/webhooks.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
+import type { Logger } from '../src/process/log.ts';
+import type { StageConsumer } from '../src/queue/consumer.ts';
+import { abortChannel, SOURCE_STAGES, type Stage } from '../src/queue/names.ts';
+import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
+import { Retention } from '../src/queue/retention.ts';
+import { telemetry } from '../src/queue/tracing.ts';
+import { checkRedis } from '../src/redis/check.ts';
 import {
   type RedisClient,
   reportingConnection,
   untilReady,
   workerConnection,
-} from '../src/queue/connection.ts';
-import type { StageConsumer } from '../src/queue/consumer.ts';
-import { abortChannel, SOURCE_STAGES, type Stage } from '../src/queue/names.ts';
-import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
-import { checkRedis } from '../src/queue/redis-check.ts';
-import { Refusals } from '../src/queue/refusals.ts';
-import { Retention } from '../src/queue/retention.ts';
-import { telemetry } from '../src/queue/telemetry.ts';
-import { beginWebhooks } from '../src/queue/webhooks.ts';
-import { showLocation } from '../src/redis-location.ts';
+} from '../src/redis/connection.ts';
+import { showLocation } from '../src/redis/location.ts';
+import { Refusals } from '../src/redis/refusals.ts';
 import { Disk } from '../src/source/disk.ts';
 import { RootWatch } from '../src/source/root-watch.ts';
 import { resolveRoots } from '../src/source/roots.ts';
+import { createMetrics, type Metrics } from '../src/telemetry/metrics.ts';
 import { createHasher } from '../src/upload/hash.ts';
-import { VERSION } from '../src/version.ts';
-import { createWebhookSender } from '../src/webhook/send.ts';
-import { parseSecret } from '../src/webhook/signature.ts';
-import { within } from '../src/within.ts';
 import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
 import { type RunningStages, startStages } from './stages.ts';
 import { callsVod, openVodHosts, type VodHosts } from './vod-hosts.ts';

@@ -1,8 +1,8 @@
 import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
-import type { TranscodeData, TranscodeValue } from '../src/queue/jobs.ts';
+import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/jobs.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
-import { UNEXPECTED_FILE_STATUS } from '../src/vod/codes.ts';
-import { VodError } from '../src/vod/errors.ts';
+import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/codes.ts';
+import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 
 /**

@@ -1,7 +1,7 @@
-import type { Breaker } from '../src/queue/breaker.ts';
 import { QuotaHold } from '../src/queue/consumer.ts';
-import { holdIn } from '../src/queue/limits.ts';
-import { VodError, VodTransportError } from '../src/vod/errors.ts';
+import type { Breaker } from '../src/quota/breaker.ts';
+import { holdIn } from '../src/quota/limits.ts';
+import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 
 /** Makes a call to VOD, and lets the breaker know when it was answered. A refusal for quota becomes a hold. */
 export type VodCall = <T>(call: () => Promise<T>) => Promise<T>;

@@ -1,14 +1,14 @@
 import type { Worker } from 'bullmq';
-import type { Config } from '../src/config.ts';
-import type { Logger } from '../src/log.ts';
-import type { Metrics } from '../src/metrics.ts';
-import type { RedisClient } from '../src/queue/connection.ts';
-import { parseWebhookData } from '../src/queue/jobs.ts';
+import type { Config } from '../src/config/config.ts';
+import { WebhookError } from '../src/notify/webhook/errors.ts';
+import { webhookAttempts, webhookDelayMs } from '../src/notify/webhook/retry.ts';
+import type { WebhookSender } from '../src/notify/webhook/send.ts';
+import { WebhookRelay } from '../src/notify/webhooks.ts';
+import type { Logger } from '../src/process/log.ts';
+import { parseWebhookData } from '../src/queue/jobs/jobs.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import { WebhookRelay } from '../src/queue/webhooks.ts';
-import { WebhookError } from '../src/webhook/errors.ts';
-import { webhookAttempts, webhookDelayMs } from '../src/webhook/retry.ts';
-import type { WebhookSender } from '../src/webhook/send.ts';
+import type { RedisClient } from '../src/redis/connection.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 import { type Consume, keepJobs } from './consume.ts';
 import { webhookProcessor } from './webhook.ts';
 

@@ -1,13 +1,13 @@
-import type { Logger } from '../src/log.ts';
-import type { Metrics } from '../src/metrics.ts';
-import type { RedisClient } from '../src/queue/connection.ts';
+import { WebhookError } from '../src/notify/webhook/errors.ts';
+import type { WebhookSender } from '../src/notify/webhook/send.ts';
+import { shownUrl } from '../src/notify/webhook/url.ts';
+import { isPending, webhookTarget } from '../src/notify/webhooks.ts';
+import type { Logger } from '../src/process/log.ts';
 import { type Attempt, NotYet } from '../src/queue/consumer.ts';
-import type { WebhookData } from '../src/queue/jobs.ts';
+import type { WebhookData } from '../src/queue/jobs/jobs.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import { isPending, webhookTarget } from '../src/queue/webhooks.ts';
-import { WebhookError } from '../src/webhook/errors.ts';
-import type { WebhookSender } from '../src/webhook/send.ts';
-import { shownUrl } from '../src/webhook/url.ts';
+import type { RedisClient } from '../src/redis/connection.ts';
+import type { Metrics } from '../src/telemetry/metrics.ts';
 
 /** A webhook that waits for the one before it looks again after a quarter of the time that it has waited. */
 const LOOK_AGAIN = { share: 0.25, leastMs: 100, mostMs: 60_000 };

@@ -1,5 +1,5 @@
 import type { UploadOptions } from '../index.ts';
-import type { PartSize } from '../vod/protocol.ts';
+import type { PartSize } from '../vod/wire/protocol.ts';
 
 /** The options of `vod-upload add`, as commander hands them over. */
 export interface AddOptions {

@@ -1,21 +1,22 @@
-import { type Config, loadConfig } from '../config.ts';
-import { UploaderError } from '../errors.ts';
-import { printable } from '../format.ts';
+import { UploaderError } from '../base/errors.ts';
+import { printable } from '../base/format.ts';
+import { describeConflict } from '../client/conflict.ts';
+import type { UploadJob } from '../client/upload-options.ts';
+import { type Config, loadConfig } from '../config/config.ts';
 import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';
-import { describeConflict } from '../queue/conflict.ts';
-import type { UploadJob } from '../queue/upload-options.ts';
+import { firstStopSignal, type StopSignal } from '../process/stop-signals.ts';
 import { SourceError } from '../source/errors.ts';
 import { resolveRoots } from '../source/roots.ts';
-import { firstStopSignal, type StopSignal } from '../stop-signals.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
+import { labelOf } from '../terminal/label.ts';
 import { deriveName, isUsualType } from '../upload/name.ts';
 import { type AddOptions, toUploadOptions } from './add-options.ts';
 import { type Checked, checkAll } from './check.ts';
-import { type CliContext, EXIT } from './context.ts';
 import { describeRoots } from './describe-roots.ts';
 import { withProducer, withTracing } from './producer.ts';
 import { hasFailed, jsonLine, pendingRecord, recordOf, type UploadRecord } from './record.ts';
 import { printRefusals, refuseWrong } from './refuse.ts';
-import { labelOf, printEnd, printEnqueued } from './report.ts';
+import { printEnd, printEnqueued } from './report.ts';
 import { waitForEnds } from './wait.ts';
 
 /** Enqueues all files or none. @returns the exit code */

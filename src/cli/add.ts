@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import { addUploads } from './add-uploads.ts';
+import type { Definition } from './definition.ts';
 import { describeRoots } from './describe-roots.ts';
 import { collect, parseDuration, parsePartSize, parseWholeNumber } from './parse.ts';
-import type { Definition } from './program.ts';
 
 const EXAMPLES = `
 Examples:

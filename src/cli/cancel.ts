@@ -1,11 +1,11 @@
-import { loadConfig } from '../config.ts';
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
+import { loadConfig } from '../config/config.ts';
 import type { UploadStatus } from '../index.ts';
-import { EXIT } from './context.ts';
+import { EXIT } from '../terminal/context.ts';
+import { labelOf } from '../terminal/label.ts';
+import type { Definition } from './definition.ts';
 import { withProducer } from './producer.ts';
-import type { Definition } from './program.ts';
 import { jsonLine, recordOf } from './record.ts';
-import { labelOf } from './report.ts';
 import { existing } from './status.ts';
 
 const EXAMPLES = `

@@ -1,5 +1,5 @@
+import type { UploadJob } from '../client/upload-options.ts';
 import type { UploadOptions } from '../index.ts';
-import type { UploadJob } from '../queue/upload-options.ts';
 
 /** What became of checking one file: the job that it would be, or why it can't be one. */
 export type Checked =
@@ -15,7 +15,7 @@ export async function checkAll(
   roots: readonly string[] | undefined,
   allowPrivateWebhooks: boolean,
 ): Promise<Checked[]> {
-  const { toUploadJob } = await import('../queue/upload-options.ts');
+  const { toUploadJob } = await import('../client/upload-options.ts');
   const check = async (options: UploadOptions): Promise<Checked> => {
     try {
       return { ok: true, job: await toUploadJob(options, roots, allowPrivateWebhooks) };

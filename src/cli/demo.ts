@@ -1,4 +1,4 @@
-import type { Definition } from './program.ts';
+import type { Definition } from './definition.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,4 +1,4 @@
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
 
 /**
  * Where files may be that a command enqueues.

@@ -1,6 +1,6 @@
-import { fields, formatBytes, formatDuration, formatTime } from '../format.ts';
+import { fields, formatBytes, formatDuration, formatTime } from '../base/format.ts';
 import type { ReceivedEvent, UploadStatus } from '../index.ts';
-import { describeHold } from '../queue/hold.ts';
+import { describeHold } from '../quota/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
 
 /** An upload at one moment, and what VOD has told of its video, in lines of label and value. */

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { loadConfig } from '../config.ts';
-import type { QuotaLimits } from '../emulator/quota.ts';
+import { fields } from '../base/format.ts';
+import { loadConfig } from '../config/config.ts';
+import type { QuotaLimits } from '../emulator/protocol/quota.ts';
+import { SIGNATURE_CODES, type SignatureCode } from '../emulator/protocol/signature.ts';
 import type { Emulator } from '../emulator/server.ts';
-import { SIGNATURE_CODES, type SignatureCode } from '../emulator/signature.ts';
-import { fields } from '../format.ts';
-import { createLogger } from '../log.ts';
-import { firstStopSignal } from '../stop-signals.ts';
-import { type CliContext, EXIT } from './context.ts';
+import { createLogger } from '../process/log.ts';
+import { firstStopSignal } from '../process/stop-signals.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
+import type { Definition } from './definition.ts';
 import { parseDuration, parseHttpUrl, parsePort, parseQuota } from './parse.ts';
-import type { Definition } from './program.ts';
 
 const DEFAULTS = {
   host: '127.0.0.1',

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
-import { UploaderError } from '../errors.ts';
-import { printable, printableLines } from '../format.ts';
-import { type CliContext, EXIT, Interrupted } from './context.ts';
+import { UploaderError } from '../base/errors.ts';
+import { printable, printableLines } from '../base/format.ts';
+import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 
 /** Codes of errors that only the user can mend; files that can't be uploaded (`SOURCE_…`) are among them. */
 const USAGE_CODES: ReadonlySet<string> = new Set([

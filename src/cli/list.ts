@@ -1,12 +1,12 @@
-import { loadConfig } from '../config.ts';
-import { columnsOf, formatBytes, formatTime, padded, printable, shortened } from '../format.ts';
+import { columnsOf, formatBytes, formatTime, padded, printable, shortened } from '../base/format.ts';
+import { loadConfig } from '../config/config.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
-import { EXIT } from './context.ts';
+import { EXIT } from '../terminal/context.ts';
+import { labelOf } from '../terminal/label.ts';
+import type { Definition } from './definition.ts';
 import { parseWholeNumber } from './parse.ts';
 import { withProducer } from './producer.ts';
-import type { Definition } from './program.ts';
 import { jsonLine, recordOf } from './record.ts';
-import { labelOf } from './report.ts';
 
 const EXAMPLES = `
 Examples:

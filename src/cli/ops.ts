@@ -1,8 +1,8 @@
-import { loadConfig } from '../config.ts';
-import { createLogger, logConsole } from '../log.ts';
-import { firstStopSignal } from '../stop-signals.ts';
-import { type CliContext, EXIT } from './context.ts';
-import type { Definition } from './program.ts';
+import { loadConfig } from '../config/config.ts';
+import { createLogger, logConsole } from '../process/log.ts';
+import { firstStopSignal } from '../process/stop-signals.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
+import type { Definition } from './definition.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import type { QuotaLimits } from '../emulator/quota.ts';
-import type { PartSize } from '../vod/protocol.ts';
+import type { QuotaLimits } from '../emulator/protocol/quota.ts';
+import type { PartSize } from '../vod/wire/protocol.ts';
 
 /*
  * Values of options as people write them. Each function throws InvalidArgumentError with the rule that is broken;

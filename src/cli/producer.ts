@@ -1,8 +1,8 @@
-import type { Config } from '../config.ts';
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
+import type { Config } from '../config/config.ts';
 import type { VodUploads } from '../index.ts';
-import { startTracing } from '../tracing.ts';
-import type { CliContext } from './context.ts';
+import { startTracing } from '../telemetry/tracing.ts';
+import type { CliContext } from '../terminal/context.ts';
 
 /** Runs `use` with a producer for this configuration, and closes that afterwards. */
 export async function withProducer<T>(
@@ -11,7 +11,7 @@ export async function withProducer<T>(
   sourceRoots?: readonly string[],
 ): Promise<T> {
   // Loaded only by commands that talk to Redis: it takes a while.
-  const { VodUploads, connectionOptions } = await import('../queue/producer.ts');
+  const { VodUploads, connectionOptions } = await import('../client/producer.ts');
   const uploads = new VodUploads({
     ...connectionOptions(config.redis),
     prefix: config.queuePrefix,

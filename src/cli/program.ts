@@ -1,9 +1,10 @@
 import { Command } from 'commander';
-import { printableLines } from '../format.ts';
-import { VERSION } from '../version.ts';
+import { printableLines } from '../base/format.ts';
+import { VERSION } from '../base/version.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { defineAdd } from './add.ts';
 import { defineCancel } from './cancel.ts';
-import type { Action, CliContext } from './context.ts';
+import type { Definition } from './definition.ts';
 import { defineDemo } from './demo.ts';
 import { defineEmulator } from './emulator.ts';
 import { defineList } from './list.ts';
@@ -12,17 +13,6 @@ import { defineRetry } from './retry.ts';
 import { defineStatus } from './status.ts';
 import { defineTranscode } from './transcode.ts';
 import { defineWorker } from './worker.ts';
-
-/** What each command's definition gets. */
-export interface Definition {
-  readonly context: CliContext;
-  /** Starts a subcommand of the program. */
-  command(nameAndArguments: string): Command;
-  /** Makes of an action what commander wants, and keeps the exit code that it returns. */
-  action<Arguments extends readonly unknown[]>(
-    action: Action<Arguments>,
-  ): (...args: Arguments) => Promise<void>;
-}
 
 const EXAMPLES = `
 Examples:

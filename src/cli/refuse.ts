@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
 import { failureOf } from '../queue/failure.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
 import type { Checked } from './check.ts';
-import { type CliContext, EXIT } from './context.ts';
 import { isUsageError } from './errors.ts';
 import { jsonLine, refusedRecord } from './record.ts';
 

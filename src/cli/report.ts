@@ -1,13 +1,7 @@
-import { basename } from 'node:path';
-import { fields, formatBytes, formatDuration, printable } from '../format.ts';
-import type { CliContext } from './context.ts';
+import { fields, formatBytes, formatDuration, printable } from '../base/format.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { labelOf } from '../terminal/label.ts';
 import { hasFailed, jsonLine, type UploadRecord } from './record.ts';
-
-/** What the user calls an upload: its file's name. */
-export function labelOf({ source }: { readonly source: string }): string {
-  return printable(basename(source));
-}
-
 /** Tells how an upload ended: a failure on standard error, and a video, unless JSON tells of it, on standard output. */
 export function printEnd(
   record: UploadRecord,

@@ -1,12 +1,13 @@
-import { loadConfig } from '../config.ts';
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
+import { loadConfig } from '../config/config.ts';
 import type { UploadProgress, UploadStatus } from '../index.ts';
-import { firstStopSignal } from '../stop-signals.ts';
-import { type CliContext, EXIT } from './context.ts';
+import { firstStopSignal } from '../process/stop-signals.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
+import { labelOf } from '../terminal/label.ts';
+import type { Definition } from './definition.ts';
 import { withProducer } from './producer.ts';
-import type { Definition } from './program.ts';
 import { hasFailed, jsonLine, recordOf } from './record.ts';
-import { labelOf, printEnd } from './report.ts';
+import { printEnd } from './report.ts';
 import { waitForEnds } from './wait.ts';
 
 const EXAMPLES = `

@@ -1,4 +1,4 @@
-import type { CliContext } from './context.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { reportError } from './errors.ts';
 import { createProgram } from './program.ts';
 

@@ -1,10 +1,10 @@
-import { loadConfig } from '../config.ts';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
+import { loadConfig } from '../config/config.ts';
 import type { Upload, VodUploads } from '../index.ts';
-import { EXIT } from './context.ts';
+import { EXIT } from '../terminal/context.ts';
+import type { Definition } from './definition.ts';
 import { describeStatus } from './describe-status.ts';
 import { withProducer } from './producer.ts';
-import type { Definition } from './program.ts';
 import { jsonLine, recordOf } from './record.ts';
 
 const EXAMPLES = `

@@ -1,9 +1,9 @@
-import { loadConfig } from '../config.ts';
-import { printable, printableJson } from '../format.ts';
+import { printable, printableJson } from '../base/format.ts';
+import { loadConfig } from '../config/config.ts';
 import type { TranscodeOptions } from '../index.ts';
-import { type CliContext, EXIT } from './context.ts';
+import { type CliContext, EXIT } from '../terminal/context.ts';
+import type { Definition } from './definition.ts';
 import { withProducer } from './producer.ts';
-import type { Definition } from './program.ts';
 
 const EXAMPLES = `
 Examples:

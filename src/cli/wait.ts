@@ -1,8 +1,8 @@
-import { printable } from '../format.ts';
+import { printable } from '../base/format.ts';
 import type { Hold, Upload, UploadProgress, UploadStatus } from '../index.ts';
-import { describeHold } from '../queue/hold.ts';
-import { type CliContext, Interrupted } from './context.ts';
-import { createDisplay, type Display, SILENT } from './display.ts';
+import { describeHold } from '../quota/hold.ts';
+import { type CliContext, Interrupted } from '../terminal/context.ts';
+import { createDisplay, type Display, SILENT } from '../terminal/display.ts';
 
 export interface Waiting {
   readonly upload: Pick<Upload, 'id' | 'progress' | 'status'>;

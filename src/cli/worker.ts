@@ -1,6 +1,6 @@
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { parseStages } from '../queue/names.ts';
-import type { Definition } from './program.ts';
+import type { Definition } from './definition.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** So much of what a child has written is kept, for when something goes wrong. */
 const KEPT_LINES = 40;

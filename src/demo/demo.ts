@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type CliContext, EXIT, Interrupted } from '../cli/context.ts';
-import { UploaderError } from '../errors.ts';
-import { formatBytes } from '../format.ts';
+import { UploaderError } from '../base/errors.ts';
+import { formatBytes } from '../base/format.ts';
 import { inspectFile } from '../source/file.ts';
+import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 import { keepUp } from './keep-up.ts';
 import { type Rig, startRig, type Undo } from './rig.ts';
 import { SAMPLE_BYTES, writeSample } from './sample.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { CliContext } from '../cli/context.ts';
-import { fields } from '../format.ts';
+import { fields } from '../base/format.ts';
+import type { CliContext } from '../terminal/context.ts';
 import { startPrometheus } from './prometheus.ts';
 import type { Rig, Undo } from './rig.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 import { startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 

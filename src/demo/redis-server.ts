@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 import { type Child, startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** SHA-1 of a file's bytes as they are now, in hex. */
 export async function sha1OfFile(path: string): Promise<string> {

@@ -1,6 +1,6 @@
-import { labelOf } from '../cli/report.ts';
-import { fields, formatBytes, formatDuration } from '../format.ts';
+import { fields, formatBytes, formatDuration } from '../base/format.ts';
 import type { UploadResult } from '../index.ts';
+import { labelOf } from '../terminal/label.ts';
 import type { Outcome } from './upload-twice.ts';
 
 /** What the demo has shown, in a few lines. */

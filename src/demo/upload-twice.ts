@@ -1,9 +1,9 @@
-import type { CliContext } from '../cli/context.ts';
-import { createDisplay, type Display } from '../cli/display.ts';
-import { labelOf } from '../cli/report.ts';
-import { controlClient } from '../emulator/control-client.ts';
-import type { EmulatorStats } from '../emulator/stats.ts';
+import { controlClient } from '../emulator/control/client.ts';
+import type { EmulatorStats } from '../emulator/control/stats.ts';
 import { type UploadResult, VodUploads } from '../index.ts';
+import type { CliContext } from '../terminal/context.ts';
+import { createDisplay, type Display } from '../terminal/display.ts';
+import { labelOf } from '../terminal/label.ts';
 import type { Rig, Undo } from './rig.ts';
 import { sha1OfFile, sha1OfUrl } from './sha1.ts';
 

@@ -1,16 +1,23 @@
 /** What each action does once the request may come in: rules, then the store, then the reply. */
 import { createHash } from 'node:crypto';
-import type { VodAction } from '../vod/protocol.ts';
-import type { RequestBody } from './body.ts';
-import type { Events } from './events.ts';
-import type { Outcome } from './faults.ts';
-import type { Feed } from './feed.ts';
-import type { Params } from './query.ts';
-import { accepted, Refusal, type Reply } from './reply.ts';
-import { checkPartBody, parseConfirm, parseConvert, parseFileSha, parseInit, parsePart } from './rules.ts';
-import type { RequestCounts } from './stats.ts';
-import type { Store } from './store.ts';
-import type { StoredFile } from './stored-files.ts';
+import type { VodAction } from '../vod/wire/protocol.ts';
+import type { Events } from './after/events.ts';
+import type { Feed } from './after/feed.ts';
+import type { Outcome } from './control/faults.ts';
+import type { RequestCounts } from './control/stats.ts';
+import type { RequestBody } from './http/body.ts';
+import type { Params } from './protocol/query.ts';
+import { accepted, Refusal, type Reply } from './protocol/reply.ts';
+import {
+  checkPartBody,
+  parseConfirm,
+  parseConvert,
+  parseFileSha,
+  parseInit,
+  parsePart,
+} from './protocol/rules.ts';
+import type { Store } from './state/store.ts';
+import type { StoredFile } from './state/stored-files.ts';
 
 export interface ActionContext {
   readonly store: Store;

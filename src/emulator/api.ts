@@ -1,18 +1,18 @@
 /** One request of the upload API from its query string to its end. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { VodAction } from '../vod/protocol.ts';
-import type { AccessRules } from './access.ts';
+import type { VodAction } from '../vod/wire/protocol.ts';
 import { type ActionContext, act } from './actions.ts';
-import { type RequestBody, readBody } from './body.ts';
-import type { Faults, Outcome, TakenFaults } from './faults.ts';
-import type { Gates } from './gates.ts';
-import { endJson, precludesEffect, respond } from './outcomes.ts';
-import { type Params, parseQuery } from './query.ts';
-import type { Quota } from './quota.ts';
-import { Refusal, type Reply, refused } from './reply.ts';
-import { parseAction, tellsCanRetry } from './rules.ts';
+import type { CountedAction } from './control/counted-actions.ts';
+import type { Faults, Outcome, TakenFaults } from './control/faults.ts';
+import type { Gates } from './control/gates.ts';
+import { endJson, precludesEffect, respond } from './control/outcomes.ts';
+import { type RequestBody, readBody } from './http/body.ts';
+import type { AccessRules } from './protocol/access.ts';
+import { type Params, parseQuery } from './protocol/query.ts';
+import type { Quota } from './protocol/quota.ts';
+import { Refusal, type Reply, refused } from './protocol/reply.ts';
+import { parseAction, tellsCanRetry } from './protocol/rules.ts';
 import type { Sleep } from './sleep.ts';
-import type { CountedAction } from './stats.ts';
 
 export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
 

@@ -6,26 +6,26 @@
 import fs from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
-import { UploaderError } from '../errors.ts';
-import { AccessRules } from './access.ts';
+import { UploaderError } from '../base/errors.ts';
+import { Callback } from './after/callback.ts';
+import { Events } from './after/events.ts';
+import { Feed, type FeedEvent } from './after/feed.ts';
 import { API_PATHS, type ApiContext, type EmulatorLog, serveApi } from './api.ts';
-import { Callback } from './callback.ts';
-import { createControlServer, type EmulatorControl, parseEvent } from './control.ts';
-import { Events } from './events.ts';
-import { Faults } from './faults.ts';
-import { Feed, type FeedEvent } from './feed.ts';
-import { Gates } from './gates.ts';
-import { closeServer, listen } from './listen.ts';
-import { endJson } from './outcomes.ts';
-import { playbackPath, servePlayback } from './playback.ts';
-import { Quota, type QuotaLimits } from './quota.ts';
-import type { SignatureCode } from './signature.ts';
+import { createControlServer, type EmulatorControl, parseEvent } from './control/control.ts';
+import { Faults } from './control/faults.ts';
+import { Gates } from './control/gates.ts';
+import { endJson } from './control/outcomes.ts';
+import { type EmulatorStats, RequestCounts } from './control/stats.ts';
+import { closeServer, listen } from './http/listen.ts';
+import { playbackPath, servePlayback } from './http/playback.ts';
+import { AccessRules } from './protocol/access.ts';
+import { Quota, type QuotaLimits } from './protocol/quota.ts';
+import type { SignatureCode } from './protocol/signature.ts';
 import { type Sleep, systemSleep } from './sleep.ts';
-import { type EmulatorStats, RequestCounts } from './stats.ts';
-import { Store } from './store.ts';
-import type { StoredFile } from './stored-files.ts';
+import { Store } from './state/store.ts';
+import type { StoredFile } from './state/stored-files.ts';
 
-export type { Fault } from './faults.ts';
+export type { Fault } from './control/faults.ts';
 
 export interface EmulatorOptions {
   /** Default 127.0.0.1. */

@@ -1,9 +1,9 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { getPath } from 'hono/utils/url';
-import type { OpsUser } from '../config.ts';
-import type { Logger } from '../log.ts';
-import type { VodUploads } from '../queue/producer.ts';
+import type { VodUploads } from '../client/producer.ts';
+import type { OpsUser } from '../config/config.ts';
+import type { Logger } from '../process/log.ts';
 import type { Queues } from '../queue/queues.ts';
 import { access } from './access.ts';
 import { createDashboard } from './dashboard.ts';

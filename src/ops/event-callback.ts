@@ -3,13 +3,13 @@ import type { Queue } from 'bullmq';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
-import { UploaderError } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { OpsMetrics } from '../metrics.ts';
-import { addEvents } from '../queue/event-queue.ts';
-import { parseEvent } from '../vod/events.ts';
-import { parseJson } from '../vod/parse.ts';
-import { within } from '../within.ts';
+import { UploaderError } from '../base/errors.ts';
+import { within } from '../base/within.ts';
+import { addEvents } from '../events/event-queue.ts';
+import type { Logger } from '../process/log.ts';
+import type { OpsMetrics } from '../telemetry/metrics.ts';
+import { parseEvent } from '../vod/wire/events.ts';
+import { parseJson } from '../vod/wire/parse.ts';
 import { Allowance } from './allowance.ts';
 
 export interface EventCallbackOptions {

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** Where a server listens, and by which variable its port can be changed. */
 export interface Place {

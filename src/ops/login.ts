@@ -3,8 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { MiddlewareHandler } from 'hono';
 import { auth } from 'hono/utils/basic-auth';
-import type { OpsUser } from '../config.ts';
-import type { Logger } from '../log.ts';
+import type { OpsUser } from '../config/config.ts';
+import type { Logger } from '../process/log.ts';
 
 /** A wrong password is told after this time, so that trying them out takes long. */
 const REFUSAL_DELAY_MS = 500;

@@ -1,14 +1,15 @@
 import type { Queue } from 'bullmq';
-import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
-import type { OpsMetrics } from '../metrics.ts';
-import { askOwner, type RedisClient } from '../queue/connection.ts';
+import { within } from '../base/within.ts';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../process/log.ts';
+import { countWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
-import { oldestDueMs } from '../queue/oldest.ts';
 import type { Queues } from '../queue/queues.ts';
-import { infoFields } from '../queue/redis-check.ts';
-import { countWorkers, unlessRefused } from '../queue/refused.ts';
-import { within } from '../within.ts';
+import { infoFields } from '../redis/check.ts';
+import { askOwner, type RedisClient } from '../redis/connection.ts';
+import { unlessRefused } from '../redis/refused-command.ts';
+import { oldestDueMs } from '../status/oldest.ts';
+import type { OpsMetrics } from '../telemetry/metrics.ts';
 
 export interface QueueSources {
   readonly queues: Queues;

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { UploaderError } from '../errors.ts';
+import type { UploaderError } from '../base/errors.ts';
 import { closeServer, listen } from './listen.ts';
 import { STATUS_PATHS, type StatusSources, statusReply } from './status.ts';
 

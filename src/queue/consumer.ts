@@ -7,13 +7,12 @@ import {
   WaitingError,
   Worker,
 } from 'bullmq';
-import type { Logger } from '../log.ts';
-import { VodError } from '../vod/errors.ts';
-import type { Breaker } from './breaker.ts';
-import { isRedisAway, isRedisError, type RedisClient } from './connection.ts';
+import type { Logger } from '../process/log.ts';
+import { isRedisAway, isRedisError, type RedisClient } from '../redis/connection.ts';
+import { VodError } from '../vod/wire/vod-error.ts';
 import { delay } from './delay.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
-import { NewerJobError } from './jobs.ts';
+import { NewerJobError } from './jobs/jobs.ts';
 import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
 import { Pauses } from './pauses.ts';
@@ -65,6 +64,16 @@ export class LeftToOthers extends Error {
   }
 }
 
+/** Whether this process calls a host of VOD, as what becomes of its calls decides. */
+export interface CircuitBreaker {
+  /** Whether this process takes no jobs that call the host. */
+  readonly isOut: boolean;
+  /** Has a worker take jobs only while this process is not out. One that is made meanwhile must not run by itself. */
+  follow(worker: Pauses): void;
+  /** Takes notice of a failed call. @returns whether the job was only interrupted, and so keeps its attempt */
+  interrupted(jobId: string, error: VodError): boolean;
+}
+
 export interface ConsumerSettings {
   readonly connection: RedisClient;
   /** Of this process's workers, in Redis's list of clients. */
@@ -89,7 +98,7 @@ export interface ConsumerSettings {
     error: unknown,
   ) => void;
   /** Of the host of VOD that the stage calls; absent when it calls none. */
-  readonly breaker?: Breaker | undefined;
+  readonly breaker?: CircuitBreaker | undefined;
   readonly leave: Leave;
   /** Absent while tracing is off. */
   readonly telemetry?: Telemetry | undefined;

@@ -1,4 +1,4 @@
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** Why an upload or one of its jobs failed, as data. */
 export interface Failure {

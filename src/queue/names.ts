@@ -1,4 +1,5 @@
-import { UploaderError } from '../errors.ts';
+import { createHash } from 'node:crypto';
+import { UploaderError } from '../base/errors.ts';
 
 /**
  * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, of `webhook` one
@@ -77,4 +78,9 @@ export function childId(uploadId: string, run: Run, step: ChildStep): string {
 /** Redis channel on which the id of an upload is published when its active jobs are to be aborted, on every replica. */
 export function abortChannel(prefix: string): string {
   return `${prefix}:vod-abort`;
+}
+
+/** The id of the upload with this key: the same wherever it is computed, so that Redis itself refuses a second. */
+export function idOfKey(key: string): string {
+  return `k${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
 }

@@ -1,6 +1,6 @@
 import { Queue, type Telemetry } from 'bullmq';
 import { Cluster } from 'ioredis';
-import { askOwner, type RedisClient } from './connection.ts';
+import { askOwner, type RedisClient } from '../redis/connection.ts';
 import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;

@@ -1,5 +1,11 @@
-import type { FieldValues } from './fields.ts';
-import type { StoredJob } from './status.ts';
+import type { Job } from 'bullmq';
+import type { FieldValues } from '../redis/fields.ts';
+
+/** All that a job in Redis tells of its upload. */
+export type StoredJob = Pick<
+  Job,
+  'id' | 'data' | 'progress' | 'timestamp' | 'finishedOn' | 'attemptsMade' | 'failedReason' | 'returnvalue'
+>;
 
 /** The fields that BullMQ keeps a job in, as far as {@link storedJob} needs them. */
 export const JOB_FIELDS = [

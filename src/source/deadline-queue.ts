@@ -1,4 +1,4 @@
-import { operationBegins } from '../exit.ts';
+import { operationBegins } from '../process/exit.ts';
 import { SourceError } from './errors.ts';
 import { type Mount, mountOf } from './mounts.ts';
 

@@ -1,4 +1,4 @@
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** Everything that can be wrong with a file to upload; see the table below for which of it may pass. */
 export type SourceErrorCode =

@@ -1,4 +1,4 @@
-import { abortable } from '../abortable.ts';
+import { abortable } from '../base/abortable.ts';
 import type { Disk } from './disk.ts';
 import type { FileSource, FileVersion } from './source.ts';
 

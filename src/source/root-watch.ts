@@ -1,4 +1,4 @@
-import { within } from '../within.ts';
+import { within } from '../base/within.ts';
 import type { Disk } from './disk.ts';
 import type { DirectoryLook } from './file-operations.ts';
 

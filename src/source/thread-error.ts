@@ -1,4 +1,4 @@
-import { UploaderError } from '../errors.ts';
+import { UploaderError } from '../base/errors.ts';
 
 /** What a thread was asked for and did not do, for a reason that has nothing to do with the file; always retryable. */
 export class ThreadError extends UploaderError {

@@ -1,4 +1,4 @@
-import { within } from '../within.ts';
+import { within } from '../base/within.ts';
 import { DeadlineQueue, type FileOperation } from './deadline-queue.ts';
 import type { Kind, Operations, Request } from './disk-thread.ts';
 import { Thread } from './thread.ts';

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path';
-import { FILE_NAME_FORBIDDEN, FILE_NAME_MAX_BYTES } from '../vod/protocol.ts';
+import { FILE_NAME_FORBIDDEN, FILE_NAME_MAX_BYTES } from '../vod/wire/protocol.ts';
 
 /**
  * The usual types (extensions) of videos and audio. The service's documents list none: others are taken as well, and it is

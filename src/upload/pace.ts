@@ -1,4 +1,4 @@
-import { formatBytes, formatBytesOf, formatClock } from '../format.ts';
+import { formatBytes, formatBytesOf, formatClock } from '../base/format.ts';
 
 /** A report of how far an upload is. */
 export interface Report {

@@ -1,6 +1,6 @@
-import { UploaderError } from '../errors.ts';
-import { formatBytes } from '../format.ts';
-import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/protocol.ts';
+import { UploaderError } from '../base/errors.ts';
+import { formatBytes } from '../base/format.ts';
+import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/wire/protocol.ts';
 
 /**
  * A byte range of a file, sent by one UploadPart.

@@ -1,9 +1,9 @@
 import { createCalls, type VodClientOptions } from './calls.ts';
-import { confirmParams, convertParams } from './params.ts';
-import { answeredCode } from './parse.ts';
-import { parseConvertReply } from './parse-convert.ts';
-import { parseConfirmReply, parsePullReply } from './parse-events.ts';
-import type { ConvertRequest, ConvertResult, PulledEvents } from './protocol.ts';
+import { confirmParams, convertParams } from './wire/params.ts';
+import { answeredCode } from './wire/parse.ts';
+import { parseConvertReply } from './wire/parse-convert.ts';
+import { parseConfirmReply, parsePullReply } from './wire/parse-events.ts';
+import type { ConvertRequest, ConvertResult, PulledEvents } from './wire/protocol.ts';
 
 /**
  * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.

@@ -1,14 +1,15 @@
-import { parseEndpoint } from './endpoint.ts';
-import { transportError, VodError, VodTransportError } from './errors.ts';
-import { createExchange } from './exchange.ts';
-import { commonParams, type VodCredentials } from './params.ts';
-import type { SignatureMethod, VodAction } from './protocol.ts';
-import { encodeQuery, type Params, sign } from './sign.ts';
-import { createSlots } from './slots.ts';
-import { createRedactor, type Redact } from './text.ts';
-import { createThrottle } from './throttle.ts';
-import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './timeouts.ts';
-import { type TransportCode, transportMeaning } from './transport.ts';
+import { createSlots } from '../base/slots.ts';
+import { parseEndpoint } from './http/endpoint.ts';
+import { createExchange } from './http/exchange.ts';
+import { createThrottle } from './http/throttle.ts';
+import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './http/timeouts.ts';
+import { transportError } from './wire/classify.ts';
+import { commonParams, type VodCredentials } from './wire/params.ts';
+import type { SignatureMethod, VodAction } from './wire/protocol.ts';
+import { encodeQuery, type Params, sign } from './wire/sign.ts';
+import { createRedactor, type Redact } from './wire/text.ts';
+import { type TransportCode, transportMeaning } from './wire/transport.ts';
+import { VodError, VodTransportError } from './wire/vod-error.ts';
 
 /** One finished request, for metrics. */
 export interface VodObservation {

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createCalls, type VodClientOptions } from './calls.ts';
-import { finishParams, initParams, partParams } from './params.ts';
-import { answeredCode, parseFinishReply, parseInitReply, parsePartReply } from './parse.ts';
-import type { FinishResult, InitRequest, InitResult, PartRequest } from './protocol.ts';
+import { finishParams, initParams, partParams } from './wire/params.ts';
+import { answeredCode, parseFinishReply, parseInitReply, parsePartReply } from './wire/parse.ts';
+import type { FinishResult, InitRequest, InitResult, PartRequest } from './wire/protocol.ts';
 
 export type { VodClientOptions, VodObservation } from './calls.ts';
 export { outcomeOf } from './calls.ts';
-export type { VodTimeouts } from './timeouts.ts';
+export type { VodTimeouts } from './http/timeouts.ts';
 
 /**
  * The three calls of an upload. Each sends exactly one request, or none, and never repeats it. They reject with

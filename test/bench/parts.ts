@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PART_SIZES, type PartSize } from '../../src/vod/protocol.ts';
+import { PART_SIZES, type PartSize } from '../../src/vod/wire/protocol.ts';
 import { writeRandomFile } from '../support/files.ts';
 import type { BareLoopResult } from './bare-loop.ts';
 import { type Benchmark, judged, median, medianRatio, type Row, type Settings } from './benchmark.ts';

@@ -1,6 +1,6 @@
-import type { EmulatorStats } from '../../src/emulator/stats.ts';
-import { within } from '../../src/within.ts';
-import { Recoveries } from './recoveries.ts';
+import { within } from '../../src/base/within.ts';
+import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
+import { Recoveries, type TroubleCount } from './recoveries.ts';
 import { Rig, WRONG_KEY } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
 import { type Tracked, Uploads } from './uploads.ts';
@@ -13,13 +13,6 @@ export interface ChaosOptions {
   /** Called when a trouble is over, or has struck if it takes no time. */
   readonly onTrouble?: (trouble: ScheduledTrouble) => void;
   readonly onProgress?: (line: string) => void;
-}
-
-/** Of one kind of trouble. */
-export interface TroubleCount {
-  readonly times: number;
-  /** From the trouble's end to the next part or upload, the longest of them; absent when nothing waited for one. */
-  readonly longestRecoveryMs?: number;
 }
 
 export interface ChaosReport {

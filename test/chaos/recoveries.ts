@@ -1,5 +1,11 @@
-import { QUOTA_HOLD_MS } from '../../src/vod/codes.ts';
-import type { TroubleCount } from './chaos.ts';
+import { QUOTA_HOLD_MS } from '../../src/vod/wire/codes.ts';
+
+/** Of one kind of trouble. */
+export interface TroubleCount {
+  readonly times: number;
+  /** From the trouble's end to the next part or upload, the longest of them; absent when nothing waited for one. */
+  readonly longestRecoveryMs?: number;
+}
 
 const LOOK_EVERY_MS = 20;
 

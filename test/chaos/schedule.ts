@@ -1,5 +1,5 @@
 import type { Fault } from '../../src/emulator/server.ts';
-import type { VodAction } from '../../src/vod/protocol.ts';
+import type { VodAction } from '../../src/vod/wire/protocol.ts';
 import { Random } from './random.ts';
 
 /** Worker processes that run at the same time, and the stages of each; `undefined` is all but `events`. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { VodUploads } from '../../src/index.ts';
-import { createLogger } from '../../src/log.ts';
+import { createLogger } from '../../src/process/log.ts';
 import { QUEUES, type Stage, USUAL_STAGES } from '../../src/queue/names.ts';
 import { type RunningWorker, startWorker } from '../../workers/start.ts';
 import { writeRandomFile } from '../support/files.ts';

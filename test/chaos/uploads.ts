@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { UploadOptions } from '../../src/client/upload-options.ts';
 import {
   RedisUnavailableError,
   type Upload,
@@ -6,8 +7,7 @@ import {
   type UploadResult,
   VodUploads,
 } from '../../src/index.ts';
-import type { UploadOptions } from '../../src/queue/upload-options.ts';
-import { PART_SIZES } from '../../src/vod/protocol.ts';
+import { PART_SIZES } from '../../src/vod/wire/protocol.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
 import { Random } from './random.ts';
 import type { Rig } from './rig.ts';

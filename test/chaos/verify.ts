@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
-import type { EmulatorStats } from '../../src/emulator/stats.ts';
+import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import { UploadFailedError } from '../../src/index.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { PERMANENT_CODE, type Source, type Tracked } from './uploads.ts';
 
 /**
- * A finished upload of few children keeps their names, by intent: see FORGET_CHILDREN_ABOVE in src/queue/reconcile.ts. One
+ * A finished upload of few children keeps their names, by intent: see FORGET_CHILDREN_ABOVE in src/flow/reconcile.ts. One
  * more is a transcoding, which comes after they could be forgotten.
  */
 const CHILDREN_KEPT = 17;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { transportError } from '../../src/vod/errors.ts';
-import { DEFAULT_TIMEOUTS } from '../../src/vod/timeouts.ts';
+import { DEFAULT_TIMEOUTS } from '../../src/vod/http/timeouts.ts';
+import { transportError } from '../../src/vod/wire/classify.ts';
 import { startProxy } from '../support/proxy.ts';
 import { useWorld } from '../support/use-world.ts';
 import { runStages } from '../support/worker-stages.ts';

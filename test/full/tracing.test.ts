@@ -8,7 +8,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
-import { STOP_MS, startTracing } from '../../src/tracing.ts';
+import { STOP_MS, startTracing } from '../../src/telemetry/tracing.ts';
 import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { formsOf, SIGNED_URL } from '../support/leaks.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedisServer } from '../../src/demo/redis-server.ts';
-import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
+import { type ControlClient, controlClient } from '../../src/emulator/control/client.ts';
 import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
 

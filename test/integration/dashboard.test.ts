@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { formatDuration } from '../../src/format.ts';
+import { formatDuration } from '../../src/base/format.ts';
 import { VodUploads } from '../../src/index.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
 import { openQueues, type Queues } from '../../src/queue/queues.ts';

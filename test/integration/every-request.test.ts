@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { accountOf } from '../../src/queue/accounts.ts';
+import { accountOf } from '../../src/quota/accounts.ts';
 import { withQueue } from '../support/seed.ts';
 import { outcomes, saysHeld } from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';

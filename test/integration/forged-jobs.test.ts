@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path';
 import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { parseHashData, parsePartData, SCHEMA_VERSION } from '../../src/queue/jobs.ts';
+import { webhookTarget } from '../../src/notify/webhooks.ts';
+import { parseHashData, parsePartData, SCHEMA_VERSION } from '../../src/queue/jobs/jobs.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
-import { webhookTarget } from '../../src/queue/webhooks.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Worker } from 'bullmq';
 import { expect, it } from 'vitest';
-import { Senders } from '../../src/queue/senders.ts';
+import { Senders } from '../../src/flow/senders.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
 

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { partPriority } from '../../src/queue/jobs.ts';
+import { partPriority } from '../../src/queue/jobs/jobs.ts';
 import { USUAL_STAGES } from '../../src/queue/names.ts';
-import { oldestDueMs } from '../../src/queue/oldest.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
+import { oldestDueMs } from '../../src/status/oldest.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { useOps } from '../support/use-ops.ts';
 import { useWorld } from '../support/use-world.ts';

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { workerConnection } from '../../src/queue/connection.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
 import { Retention } from '../../src/queue/retention.ts';
+import { workerConnection } from '../../src/redis/connection.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 

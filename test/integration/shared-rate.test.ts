@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SharedRate } from '../../src/queue/shared-rate.ts';
+import { SharedRate } from '../../src/redis/shared-rate.ts';
 import { connect } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
 

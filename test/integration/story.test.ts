@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { History, type HistoryEntry, readHistory } from '../../src/queue/history.ts';
+import { History, type HistoryEntry, readHistory } from '../../src/flow/history.ts';
 import { connect } from '../support/consumer.ts';
 import { untilDelayed } from '../support/delayed.ts';
 import { sha1Of } from '../support/files.ts';

@@ -1,8 +1,8 @@
 import { Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Unseen } from '../../src/flow/unseen.ts';
 import { type Attempt, LeftToOthers } from '../../src/queue/consumer.ts';
 import { QUEUES } from '../../src/queue/names.ts';
-import { Unseen } from '../../src/queue/unseen.ts';
 import { workerName } from '../../src/queue/worker-name.ts';
 import { SourceError } from '../../src/source/errors.ts';
 import type { RootWatch } from '../../src/source/root-watch.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
-import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
+import { type ControlClient, controlClient } from '../../src/emulator/control/client.ts';
 import { LoggedProcess, type LogLine } from '../support/process.ts';
 import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';

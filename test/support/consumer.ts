@@ -1,11 +1,11 @@
 import { onTestFinished } from 'vitest';
-import { createLogger } from '../../src/log.ts';
-import { Breaker } from '../../src/queue/breaker.ts';
-import { type RedisClient, workerConnection } from '../../src/queue/connection.ts';
+import { createLogger } from '../../src/process/log.ts';
 import { type Attempt, Consumer } from '../../src/queue/consumer.ts';
-import { holdKey } from '../../src/queue/hold.ts';
 import { createLeave } from '../../src/queue/leave.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
+import { Breaker } from '../../src/quota/breaker.ts';
+import { holdKey } from '../../src/quota/hold.ts';
+import { type RedisClient, workerConnection } from '../../src/redis/connection.ts';
 import type { World } from './world.ts';
 
 /** The world's queues, as a worker has them; they are closed with the test. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
-import { type ControlClient, controlClient } from '../../src/emulator/control-client.ts';
+import { type ControlClient, controlClient } from '../../src/emulator/control/client.ts';
 import { makeNetwork } from './network.ts';
 import { LoggedProcess } from './process.ts';
 import { SECRET_ID, SECRET_KEY } from './world.ts';

@@ -1,7 +1,7 @@
 import { Histogram, type Metric, type Registry } from 'prom-client';
-import { createMetrics, createOpsMetrics } from '../../src/metrics.ts';
 import { QUEUES } from '../../src/queue/names.ts';
-import { DOCUMENTED_CODE_LABELS } from '../../src/vod/errors.ts';
+import { createMetrics, createOpsMetrics } from '../../src/telemetry/metrics.ts';
+import { DOCUMENTED_CODE_LABELS } from '../../src/vod/wire/classify.ts';
 
 /*
  * What there is to build rules and dashboards of: every name of a time series, and the labels it can have.

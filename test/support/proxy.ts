@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Socket, connect as toTarget } from 'node:net';
 import { freePort } from '../../src/demo/free-port.ts';
-import { ByteSchedule } from '../../src/vod/throttle.ts';
+import { ByteSchedule } from '../../src/vod/http/throttle.ts';
 
 /**
  * Sees the bytes of one connection, as they come, and says which of them go on; what it holds back it may give out

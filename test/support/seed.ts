@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { History, readHistory } from '../../src/queue/history.ts';
+import { History, readHistory } from '../../src/flow/history.ts';
 import { QUEUES } from '../../src/queue/names.ts';
 import type { World } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import type { ControlClient } from '../../src/emulator/control-client.ts';
+import type { ControlClient } from '../../src/emulator/control/client.ts';
 import { writeRandomFile } from './files.ts';
 import type { World } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, inject } from 'vitest';
+import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import type { EmulatorOptions, Fault } from '../../src/emulator/server.ts';
-import type { EmulatorStats } from '../../src/emulator/stats.ts';
 import { writeRandomFile } from './files.ts';
 import { World } from './world.ts';
 

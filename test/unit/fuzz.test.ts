@@ -12,13 +12,13 @@ import {
   parseWholeNumber,
 } from '../../src/cli/parse.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { ConfigError, loadConfig, VARIABLES } from '../../src/config.ts';
-import { redactUrls } from '../../src/log.ts';
+import { ConfigError, loadConfig, VARIABLES } from '../../src/config/config.ts';
+import { redactUrls } from '../../src/process/log.ts';
 import { parseFailure } from '../../src/queue/failure.ts';
-import * as jobs from '../../src/queue/jobs.ts';
-import { parseRedisInfo } from '../../src/queue/redis-check.ts';
-import { locationProblem, showLocation, urlsOf } from '../../src/redis-location.ts';
-import { redisUrlProblem, withoutPassword } from '../../src/redis-url.ts';
+import * as jobs from '../../src/queue/jobs/jobs.ts';
+import { parseRedisInfo } from '../../src/redis/check.ts';
+import { locationProblem, showLocation, urlsOf } from '../../src/redis/location.ts';
+import { redisUrlProblem, withoutPassword } from '../../src/redis/url.ts';
 import { memoryContext } from './cli/memory-output.ts';
 import { codePoint } from './code-point.ts';
 

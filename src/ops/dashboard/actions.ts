@@ -1,7 +1,7 @@
 import type { Job, Queue } from 'bullmq';
-import { UploaderError } from '../../errors.ts';
+import { UploaderError } from '../../base/errors.ts';
+import type { VodUploads } from '../../client/producer.ts';
 import { QUEUES, type Stage } from '../../queue/names.ts';
-import type { VodUploads } from '../../queue/producer.ts';
 import type { Queues } from '../../queue/queues.ts';
 import { uploadIdOf } from './board-queue.ts';
 

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
-import { UploaderError } from '../../errors.ts';
+import { UploaderError } from '../../base/errors.ts';
+import type { VodUploads } from '../../client/producer.ts';
 import { QUEUES, STAGES } from '../../queue/names.ts';
-import type { VodUploads } from '../../queue/producer.ts';
 import type { Queues } from '../../queue/queues.ts';
 import { QueueActions } from './actions.ts';
 

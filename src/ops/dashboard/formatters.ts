@@ -1,9 +1,9 @@
 import type { QueueJobJson } from '@bull-board/api/dist/types.js';
-import { formatBytes, formatDuration, printable } from '../../format.ts';
-import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs.ts';
-import { speedOf } from '../../queue/status.ts';
+import { formatBytes, formatDuration, printable } from '../../base/format.ts';
+import { shownUrl } from '../../notify/webhook/url.ts';
+import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs/jobs.ts';
+import { speedOf } from '../../status/status.ts';
 import { describeMeasure, measureOf } from '../../upload/pace.ts';
-import { shownUrl } from '../../webhook/url.ts';
 
 /*
  * What Bull Board shows of an upload's job, for people. None of it throws, whatever somebody has written to Redis: one

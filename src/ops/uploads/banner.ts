@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { describeHold, HOLD_TEXTS } from '../../queue/hold.ts';
 import { QUEUES, type Stage } from '../../queue/names.ts';
-import type { Situation } from '../../queue/situation.ts';
+import { describeHold, HOLD_TEXTS } from '../../quota/hold.ts';
+import type { Situation } from '../../status/situation.ts';
 import { type Html, renderTime } from './elements.ts';
 
 /** What keeps all uploads from going on; empty when nothing does. Changes of it are read out. */

@@ -1,11 +1,11 @@
 import { html } from 'hono/html';
-import { formatBytes, formatDuration, printable } from '../../format.ts';
-import type { UploadDetails } from '../../queue/details.ts';
-import type { UploadResult } from '../../queue/jobs.ts';
+import { formatBytes, formatDuration, printable } from '../../base/format.ts';
+import type { UploadResult } from '../../queue/jobs/jobs.ts';
 import { QUEUES } from '../../queue/names.ts';
-import { countPartStates } from '../../queue/part-states.ts';
-import type { Situation } from '../../queue/situation.ts';
-import { isTerminal } from '../../queue/status.ts';
+import type { UploadDetails } from '../../status/details.ts';
+import { countPartStates } from '../../status/part-states.ts';
+import type { Situation } from '../../status/situation.ts';
+import { isTerminal } from '../../status/status.ts';
 import { adviceFor } from './advice.ts';
 import { renderBanner } from './banner.ts';
 import {

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
-import { formatBytes, printable, shortened } from '../../format.ts';
-import type { CatalogPage, UnreadableUpload } from '../../queue/catalog.ts';
-import type { Situation } from '../../queue/situation.ts';
-import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../queue/status.ts';
+import { formatBytes, printable, shortened } from '../../base/format.ts';
+import type { CatalogPage, UnreadableUpload } from '../../status/catalog.ts';
+import type { Situation } from '../../status/situation.ts';
+import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../status/status.ts';
 import { renderBanner } from './banner.ts';
 import {
   fileNameOf,

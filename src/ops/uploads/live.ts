@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
-import { within } from '../../within.ts';
+import { within } from '../../base/within.ts';
 import { sentenceOf } from './errors.ts';
 import { pause, type Turns } from './turns.ts';
 

@@ -1,4 +1,4 @@
-import { UPLOAD_STATES, type UploadState } from '../../queue/status.ts';
+import { UPLOAD_STATES, type UploadState } from '../../status/status.ts';
 
 /** What the table shows. */
 export interface ListQuery {

@@ -1,5 +1,5 @@
-import { UploaderError } from '../../errors.ts';
-import { createSlots } from '../../vod/slots.ts';
+import { UploaderError } from '../../base/errors.ts';
+import { createSlots } from '../../base/slots.ts';
 
 /** Pages that are read for at a time; others wait in their order … */
 const AT_A_TIME = 2;

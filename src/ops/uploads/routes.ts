@@ -1,10 +1,10 @@
 import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import type { StatusCode } from 'hono/utils/http-status';
-import { UploaderError } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import type { VodUploads } from '../../queue/producer.ts';
-import { isTerminal } from '../../queue/status.ts';
+import { UploaderError } from '../../base/errors.ts';
+import type { VodUploads } from '../../client/producer.ts';
+import type { Logger } from '../../process/log.ts';
+import { isTerminal } from '../../status/status.ts';
 import { loadAssets } from './assets.ts';
 import { renderDetails } from './detail-page.ts';
 import { fileNameOf, type Html, rowId, uploadPath } from './elements.ts';

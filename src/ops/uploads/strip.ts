@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { countPartStates, PART_STATES, type PartState } from '../../queue/part-states.ts';
+import { countPartStates, PART_STATES, type PartState } from '../../status/part-states.ts';
 import { formatCount, type Html } from './elements.ts';
 
 /** Parts that stand beside each other, as one piece of the strip. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadConfig, PROXY_VARIABLES, VARIABLES } from '../../../src/config.ts';
+import { loadConfig, PROXY_VARIABLES, VARIABLES } from '../../../src/config/config.ts';
 
 const text = readFileSync(new URL('../../../.env.example', import.meta.url), 'utf8');
 const entries = [...text.matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(

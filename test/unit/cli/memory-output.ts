@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { CliContext, Output } from '../../../src/cli/context.ts';
+import type { CliContext, Output } from '../../../src/terminal/context.ts';
 
 /** A stream that keeps what is written to it. */
 export class MemoryOutput extends Writable {

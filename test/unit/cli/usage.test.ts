@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { Interrupted } from '../../../src/cli/context.ts';
+import { UploaderError } from '../../../src/base/errors.ts';
 import { reportError } from '../../../src/cli/errors.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { runCli } from '../../../src/cli/run.ts';
-import { ConfigError } from '../../../src/config.ts';
-import { FAULT_KINDS } from '../../../src/emulator/faults.ts';
-import { UploaderError } from '../../../src/errors.ts';
-import { RedisUnavailableError } from '../../../src/queue/connection.ts';
+import { ConfigError } from '../../../src/config/config.ts';
+import { FAULT_KINDS } from '../../../src/emulator/control/faults.ts';
+import { RedisUnavailableError } from '../../../src/redis/connection.ts';
 import { SourceError } from '../../../src/source/errors.ts';
+import { Interrupted } from '../../../src/terminal/context.ts';
 import { memoryContext } from './memory-output.ts';
 
 const COMMANDS = createProgram(memoryContext(), () => {}).commands.map((command) => command.name());

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Interrupted } from '../../../src/cli/context.ts';
 import { waitForEnds } from '../../../src/cli/wait.ts';
 import type { UploadState, UploadStatus } from '../../../src/index.ts';
+import { Interrupted } from '../../../src/terminal/context.ts';
 import { memoryContext } from './memory-output.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import { type Config, loadConfig } from '../../../src/config.ts';
+import { type Config, loadConfig } from '../../../src/config/config.ts';
 import { type Manifests, type Pod, PRODUCTION_SECRETS } from './manifests.ts';
 
 /** Any authority's certificate. */

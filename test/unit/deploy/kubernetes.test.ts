@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { requireCredentials, VARIABLES } from '../../../src/config.ts';
+import { requireCredentials, VARIABLES } from '../../../src/config/config.ts';
 import { STATUS_PATHS } from '../../../src/ops/status.ts';
 import { USUAL_STAGES } from '../../../src/queue/names.ts';
-import { STOP_MS } from '../../../src/tracing.ts';
+import { STOP_MS } from '../../../src/telemetry/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { configOf, environmentOf, secret } from './environment.ts';
 import {

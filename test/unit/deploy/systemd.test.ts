@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { EXIT } from '../../../src/cli/context.ts';
-import { loadConfig } from '../../../src/config.ts';
-import { STOP_MS } from '../../../src/tracing.ts';
+import { loadConfig } from '../../../src/config/config.ts';
+import { STOP_MS } from '../../../src/telemetry/tracing.ts';
+import { EXIT } from '../../../src/terminal/context.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { hasProgram } from '../../support/programs.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { backoffDelayMs } from '../../../src/queue/backoff.ts';
 
 describe('backoffDelayMs', () => {

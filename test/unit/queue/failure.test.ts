@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UploaderError } from '../../../src/errors.ts';
+import { UploaderError } from '../../../src/base/errors.ts';
 import { failureOf, formatFailure, parseFailure } from '../../../src/queue/failure.ts';
 
 describe('failures as one string', () => {

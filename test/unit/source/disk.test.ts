@@ -219,7 +219,7 @@ describe('in a process of its own', () => {
   const imports = `
     import { Disk } from '${url('source/disk.ts')}';
     import { createHasher } from '${url('upload/hash.ts')}';
-    import { exitProcess } from '${url('exit.ts')}';`;
+    import { exitProcess } from '${url('process/exit.ts')}';`;
 
   test('a thread that cannot be started fails what needs it, retryably', async ({ signal }) => {
     const script = `${imports}

@@ -14,7 +14,7 @@ import {
   partCount,
   tooManyParts,
 } from '../../../src/upload/plan.ts';
-import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/protocol.ts';
+import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/wire/protocol.ts';
 
 const HALF = 524288;
 const FULL = 1048576;

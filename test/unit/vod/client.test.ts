@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { UploaderError } from '../../../src/errors.ts';
+import { UploaderError } from '../../../src/base/errors.ts';
 import { createVodClient, type VodObservation } from '../../../src/vod/client.ts';
 import {
   always,

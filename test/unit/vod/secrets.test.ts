@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { createExchange } from '../../../src/vod/exchange.ts';
-import { cleanText, createRedactor } from '../../../src/vod/text.ts';
-import { DEFAULT_TIMEOUTS } from '../../../src/vod/timeouts.ts';
+import { createExchange } from '../../../src/vod/http/exchange.ts';
+import { DEFAULT_TIMEOUTS } from '../../../src/vod/http/timeouts.ts';
+import { cleanText, createRedactor } from '../../../src/vod/wire/text.ts';
 import { codePoint } from '../code-point.ts';
 import {
   CREDENTIALS,

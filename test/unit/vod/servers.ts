@@ -3,8 +3,8 @@ import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../../src/vod/client.ts';
-import { VodError } from '../../../src/vod/errors.ts';
-import type { InitRequest, PartRequest } from '../../../src/vod/protocol.ts';
+import type { InitRequest, PartRequest } from '../../../src/vod/wire/protocol.ts';
+import { VodError } from '../../../src/vod/wire/vod-error.ts';
 
 export const CREDENTIALS = {
   secretId: 'AKIDplantedSecretIdPlantedSecretId00',

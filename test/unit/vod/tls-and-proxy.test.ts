@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
-import { DEFAULT_TIMEOUTS, requestMs } from '../../../src/vod/timeouts.ts';
+import { DEFAULT_TIMEOUTS, requestMs } from '../../../src/vod/http/timeouts.ts';
 import {
   always,
   clientFor,

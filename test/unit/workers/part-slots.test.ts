@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLogger } from '../../../src/log.ts';
+import { createLogger } from '../../../src/process/log.ts';
 import { type PartEnd, PartSlots } from '../../../workers/part-slots.ts';
 
 const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });

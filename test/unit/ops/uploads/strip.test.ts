@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellsOf, describeParts, renderParts } from '../../../../src/ops/uploads/strip.ts';
-import { PART_STATES, type PartState } from '../../../../src/queue/part-states.ts';
+import { PART_STATES, type PartState } from '../../../../src/status/part-states.ts';
 
 const many = (count: number, state: PartState): PartState[] => Array(count).fill(state);
 

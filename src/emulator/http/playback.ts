@@ -1,0 +1,63 @@
+/** Serves stored videos at the urls that the emulator hands out, with byte ranges so that players can seek. */
+import fs from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { StoredFile, StoredFiles } from '../state/stored-files.ts';
+
+const contentTypes: Readonly<Record<string, string>> = {
+  mp4: 'video/mp4',
+  m4v: 'video/mp4',
+  mov: 'video/quicktime',
+  webm: 'video/webm',
+  mkv: 'video/x-matroska',
+  flv: 'video/x-flv',
+  mp3: 'audio/mpeg',
+};
+
+export function playbackPath(file: StoredFile): string {
+  return `/files/${file.fileId}/f0.${file.fileType}`;
+}
+
+/** False when the path is not of a stored video. */
+export async function servePlayback(
+  files: StoredFiles,
+  pathname: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean> {
+  const fileId = /^\/files\/(\d+)\//.exec(pathname)?.[1] ?? '';
+  const file = files.ofId(fileId);
+  if (file === undefined || pathname !== playbackPath(file)) return false;
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return true;
+  }
+  const range = parseRange(request.headers.range, file.fileSize);
+  if (range === 'unsatisfiable') {
+    response.writeHead(416, { 'content-range': `bytes */${file.fileSize}` }).end();
+    return true;
+  }
+  const { start, end } = range ?? { start: 0, end: file.fileSize - 1 };
+  response.writeHead(range ? 206 : 200, {
+    'content-type': contentTypes[file.fileType.toLowerCase()] ?? 'application/octet-stream',
+    'content-length': end - start + 1,
+    'accept-ranges': 'bytes',
+    ...(range && { 'content-range': `bytes ${start}-${end}/${file.fileSize}` }),
+  });
+  if (request.method === 'HEAD') response.end();
+  else await pipeline(fs.createReadStream(files.pathOf(file), { start, end }), response);
+  return true;
+}
+
+/** One range of bytes, both ends included; anything else in the header is ignored, as HTTP allows. */
+function parseRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | 'unsatisfiable' | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
+  const [first = '', last = ''] = match?.slice(1) ?? [];
+  if (first === '' && last === '') return undefined;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  return start > end ? 'unsatisfiable' : { start, end };
+}

@@ -1,0 +1,112 @@
+/** Requests per sliding window and action: what is allowed, and the most that was ever seen. */
+import type { VodAction } from '../../vod/wire/protocol.ts';
+import { Refusal } from './reply.ts';
+import { ACTIONS } from './rules.ts';
+
+/** Requests per window; 0 or nothing = no limit. */
+export interface QuotaLimits {
+  readonly init?: number | undefined;
+  readonly part?: number | undefined;
+  readonly finish?: number | undefined;
+  readonly convert?: number | undefined;
+  readonly pull?: number | undefined;
+  readonly confirm?: number | undefined;
+}
+
+const limitNames = {
+  InitUpload: 'init',
+  UploadPart: 'part',
+  FinishUpload: 'finish',
+  ConvertVodFile: 'convert',
+  PullEvent: 'pull',
+  ConfirmEvent: 'confirm',
+} as const satisfies Record<VodAction, keyof QuotaLimits>;
+
+/** Times of the last `windowMs`, in a queue whose head moves instead of its elements. */
+class SlidingWindow {
+  readonly #windowMs: number;
+  #times: number[] = [];
+  #head = 0;
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  /** A time exactly one window ago is out. */
+  countAt(nowMs: number): number {
+    const { length } = this.#times;
+    while (this.#head < length && (this.#times[this.#head] ?? 0) <= nowMs - this.#windowMs) this.#head += 1;
+    if (this.#head > 4096 && this.#head > length / 2) {
+      this.#times = this.#times.slice(this.#head);
+      this.#head = 0;
+    }
+    return this.#times.length - this.#head;
+  }
+
+  add(nowMs: number): void {
+    this.#times.push(nowMs);
+  }
+}
+
+export class Quota {
+  readonly #clock: () => number;
+  readonly #arrived: Record<VodAction, SlidingWindow>;
+  readonly #admitted: Record<VodAction, SlidingWindow>;
+  #limits: QuotaLimits;
+  #peaks: Record<VodAction, number> = noCounts();
+  #refusals: Record<VodAction, number> = noCounts();
+
+  /** `clock` in ms. */
+  constructor(limits: QuotaLimits, windowMs: number, clock: () => number) {
+    const windows = () => ofEachAction(() => new SlidingWindow(windowMs));
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#arrived = windows();
+    this.#admitted = windows();
+  }
+
+  setLimits(limits: QuotaLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Counts a request for the peaks, whatever becomes of it. */
+  arrive(action: VodAction): void {
+    const now = this.#clock();
+    this.#arrived[action].add(now);
+    this.#peaks[action] = Math.max(this.#peaks[action], this.#arrived[action].countAt(now));
+  }
+
+  /** @throws {Refusal} 4400 when the window is full; a refused request takes no room in it. */
+  admit(action: VodAction): void {
+    const limit = this.#limits[limitNames[action]] ?? 0;
+    if (limit <= 0) return;
+    const now = this.#clock();
+    if (this.#admitted[action].countAt(now) >= limit) {
+      this.#refusals[action] += 1;
+      throw new Refusal(4400, `quota of ${limit} ${action} requests is used up`);
+    }
+    this.#admitted[action].add(now);
+  }
+
+  /** Most requests that arrived in any window, by action; refused ones included. */
+  get peaks(): Readonly<Record<VodAction, number>> {
+    return { ...this.#peaks };
+  }
+
+  get refusals(): Readonly<Record<VodAction, number>> {
+    return { ...this.#refusals };
+  }
+
+  resetCounts(): void {
+    this.#peaks = noCounts();
+    this.#refusals = noCounts();
+  }
+}
+
+function noCounts(): Record<VodAction, number> {
+  return ofEachAction(() => 0);
+}
+
+function ofEachAction<T>(make: () => T): Record<VodAction, T> {
+  return Object.fromEntries(ACTIONS.map((action) => [action, make()])) as Record<VodAction, T>;
+}

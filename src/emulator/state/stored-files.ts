@@ -1,0 +1,77 @@
+/** The finished videos on disk: `files/<fileId>` beside its properties in `files/<fileId>.json`. */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { PartSize } from '../../vod/wire/protocol.ts';
+import type { InitParameters, VideoProperties } from '../protocol/rules.ts';
+
+export interface StoredFile extends VideoProperties {
+  /** 19 digits. */
+  readonly fileId: string;
+  /** Part size that it came with. */
+  readonly dataSize: PartSize;
+  /** Times that it was assembled and stored. */
+  readonly finishes: number;
+}
+
+export class StoredFiles {
+  readonly #directory: string;
+  readonly #bySha = new Map<string, StoredFile>();
+  readonly #byId = new Map<string, StoredFile>();
+
+  /** Loads what is there; properties without a file are left from a crash and dropped. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    fs.mkdirSync(directory, { recursive: true });
+    for (const name of fs.readdirSync(directory)) {
+      const file = path.join(directory, name);
+      if (name.endsWith('.tmp')) fs.rmSync(file);
+      if (!name.endsWith('.json')) continue;
+      if (fs.existsSync(file.slice(0, -'.json'.length))) {
+        this.#remember(JSON.parse(fs.readFileSync(file, 'utf8')) as StoredFile);
+      } else fs.rmSync(file);
+    }
+  }
+
+  ofSha(fileSha: string): StoredFile | undefined {
+    return this.#bySha.get(fileSha);
+  }
+
+  ofId(fileId: string): StoredFile | undefined {
+    return this.#byId.get(fileId);
+  }
+
+  all(): readonly StoredFile[] {
+    return [...this.#byId.values()];
+  }
+
+  pathOf(file: StoredFile): string {
+    return path.join(this.#directory, file.fileId);
+  }
+
+  /** Takes the file at `dataPath` over, without copying. The properties come first: see the constructor. */
+  add({ properties, dataSize }: InitParameters, dataPath: string): StoredFile {
+    const finishes = (this.#bySha.get(properties.fileSha)?.finishes ?? 0) + 1;
+    const file: StoredFile = { fileId: this.#newFileId(), ...properties, dataSize, finishes };
+    const target = this.pathOf(file);
+    fs.writeFileSync(`${target}.tmp`, JSON.stringify(file));
+    fs.renameSync(`${target}.tmp`, `${target}.json`);
+    fs.renameSync(dataPath, target);
+    this.#remember(file);
+    return file;
+  }
+
+  #remember(file: StoredFile): void {
+    this.#bySha.set(file.fileSha, file);
+    this.#byId.set(file.fileId, file);
+  }
+
+  /** 19 digits that a JavaScript number would damage, so that whoever makes one of them is found out. */
+  #newFileId(): string {
+    for (;;) {
+      const number = 10n ** 18n + (randomBytes(8).readBigUInt64BE() % (9n * 10n ** 18n));
+      const fileId = number.toString();
+      if (BigInt(Number(fileId)) !== number && !this.#byId.has(fileId)) return fileId;
+    }
+  }
+}

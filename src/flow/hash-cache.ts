@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import type { Hashed } from '../queue/jobs/jobs.ts';
+import type { RedisClient } from '../redis/connection.ts';
+import type { FileVersion } from '../source/source.ts';
+
+/** Hashing less than this is quicker than asking Redis is worth its memory. */
+const SMALLEST_BYTES = 8 * 2 ** 20;
+const KEEP_SECONDS = 6 * 3600;
+
+/**
+ * SHA-1s of files that have been hashed lately, by any upload on any replica: a file of the same path, size, mtime and
+ * ctime is not read again.
+ */
+export class HashCache {
+  readonly #redis: RedisClient;
+  readonly #prefix: string;
+
+  constructor(redis: RedisClient, prefix: string) {
+    this.#redis = redis;
+    this.#prefix = prefix;
+  }
+
+  async find(path: string, version: FileVersion): Promise<Hashed | undefined> {
+    if (version.size < SMALLEST_BYTES) return undefined;
+    const fileSha = await this.#redis.get(this.#key(path, version));
+    return fileSha !== null && /^[0-9a-f]{40}$/.test(fileSha) ? { fileSha, version } : undefined;
+  }
+
+  async keep(path: string, { fileSha, version }: Hashed): Promise<void> {
+    if (version.size < SMALLEST_BYTES) return;
+    await this.#redis.set(this.#key(path, version), fileSha, 'EX', KEEP_SECONDS);
+  }
+
+  #key(path: string, { size, mtimeNs, ctimeNs }: FileVersion): string {
+    const identity = createHash('sha256')
+      .update(`${path}\0${size}\0${mtimeNs}\0ctime ${ctimeNs}`)
+      .digest('base64url');
+    return `${this.#prefix}:vod-sha1:${identity}`;
+  }
+}

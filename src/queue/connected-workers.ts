@@ -1,0 +1,18 @@
+import type { Queue } from 'bullmq';
+import { unlessRefused } from '../redis/refused-command.ts';
+
+/** Workers that are connected for a queue; undefined when Redis does not tell (CLIENT LIST). */
+export async function countWorkers(queue: Queue): Promise<number | undefined> {
+  return await unlessRefused(queue.getWorkersCount());
+}
+
+/**
+ * The names of the workers that are connected for a queue, undefined of one that has none, as of earlier versions; in all
+ * undefined when Redis does not tell.
+ */
+export async function namesOfWorkers(queue: Queue): Promise<(string | undefined)[] | undefined> {
+  const clients = await unlessRefused(queue.getWorkers());
+  // Where Redis tells no names BullMQ makes one up, and without this.
+  if (clients === undefined || clients.some(({ rawname }) => rawname === undefined)) return undefined;
+  return clients.map(({ rawname = '' }) => rawname.split(':w:')[1]);
+}

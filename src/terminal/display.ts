@@ -1,0 +1,118 @@
+import cliProgress, { type Options, type SingleBar } from 'cli-progress';
+import { shortened } from '../base/format.ts';
+import type { UploadProgress } from '../index.ts';
+import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
+import { barLine, longestOf } from './bar-line.ts';
+import type { CliContext, Output } from './context.ts';
+
+/** Shows how uploads go on. They are told apart by their position. */
+export interface Display {
+  update(index: number, progress: UploadProgress): void;
+  /** A line beside the progress. */
+  note(text: string): void;
+  /** Leaves the terminal as it was; updates that come later are not shown. */
+  stop(): void;
+}
+
+export const SILENT: Display = { update: () => {}, note: () => {}, stop: () => {} };
+
+/** Bars on a terminal as long as all of them fit on it, lines of text elsewhere. */
+export function createDisplay(
+  labels: readonly string[],
+  { env, err }: Pick<CliContext, 'env' | 'err'>,
+): Display {
+  const rows = err.rows ?? 24;
+  const drawsBars = err.isTTY === true && env.TERM !== 'dumb' && labels.length < rows;
+  return drawsBars ? new Bars(labels, err) : new Lines(labels, err);
+}
+
+/** Of a terminal that doesn't tell. */
+const COLUMNS = 80;
+
+class Bars implements Display {
+  readonly #bars: readonly SingleBar[];
+  readonly #all: cliProgress.MultiBar;
+  readonly #paces: readonly Pace[];
+  #stopped = false;
+
+  constructor(labels: readonly string[], stream: Output) {
+    const longest = longestOf(labels);
+    this.#all = new cliProgress.MultiBar({
+      stream: uncut(stream),
+      hideCursor: true,
+      format: (_: Options, { progress: share }, payload: { label: string; measure?: Measure }) => {
+        const { label, measure } = payload;
+        const stage = measure?.stage ?? 'queued';
+        const amounts = measure === undefined ? '' : describeMeasure(measure);
+        // What is right of the cursor is cleared after each line, and in the last column that would be the last character.
+        const columns = (stream.columns || COLUMNS) - 1;
+        return barLine({ label, stage, share, amounts }, { columns, longest });
+      },
+    });
+    this.#bars = labels.map((label) => this.#all.create(1, 0, { label }));
+    this.#paces = labels.map(() => new Pace(() => performance.now()));
+  }
+
+  update(index: number, progress: UploadProgress): void {
+    if (this.#stopped) return;
+    const measure = this.#paces[index]?.measure(progress);
+    if (measure === undefined) return;
+    const share = progress.stage === 'completed' ? 1 : measure.share;
+    this.#bars[index]?.update(share, { measure });
+  }
+
+  note(text: string): void {
+    this.#all.log(`${text}\n`);
+  }
+
+  stop(): void {
+    if (!this.#stopped) this.#all.stop();
+    this.#stopped = true;
+  }
+}
+
+/** cli-progress cuts lines by the length of their strings, in which an emoji counts up to 11; these fit as they are. */
+function uncut(stream: Output): NodeJS.WritableStream {
+  const write = (text: string): boolean => stream.write(text);
+  const terminal: Partial<Output> = { isTTY: true, columns: Number.POSITIVE_INFINITY, write };
+  return terminal as NodeJS.WritableStream;
+}
+
+const LABEL_WIDTH = 24;
+/** While nothing else changes, a line per upload comes at most this often. */
+const LINE_INTERVAL_MS = 5000;
+
+/** A line when the stage changes, and one now and then. */
+class Lines implements Display {
+  readonly #labels: readonly string[];
+  readonly #stream: Output;
+  readonly #seen: { readonly pace: Pace; stage?: string; nextMs: number }[];
+  #stopped = false;
+
+  constructor(labels: readonly string[], stream: Output) {
+    this.#labels = labels;
+    this.#stream = stream;
+    this.#seen = labels.map(() => ({ pace: new Pace(() => performance.now()), nextMs: 0 }));
+  }
+
+  update(index: number, progress: UploadProgress): void {
+    const seen = this.#seen[index];
+    if (this.#stopped || seen === undefined) return;
+    const measure = seen.pace.measure(progress);
+    const now = performance.now();
+    if (progress.stage === seen.stage && now < seen.nextMs) return;
+    seen.stage = progress.stage;
+    seen.nextMs = now + LINE_INTERVAL_MS;
+    const amounts = describeMeasure(measure);
+    const label = shortened(this.#labels[index] ?? '', LABEL_WIDTH);
+    this.#stream.write(`${label}: ${progress.stage}${amounts === '' ? '' : `  ${amounts}`}\n`);
+  }
+
+  note(text: string): void {
+    this.#stream.write(`${text}\n`);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+}

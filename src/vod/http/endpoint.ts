@@ -1,0 +1,19 @@
+import { UploaderError } from '../../base/errors.ts';
+
+function invalid(rule: string): UploaderError {
+  // The endpoint itself is not quoted: what is wrong with it may be the password in it.
+  return new UploaderError(
+    'INVALID_ENDPOINT',
+    `The VOD endpoint ${rule}, like https://vod2.qcloud.com/v2/index.php.`,
+  );
+}
+
+/** The endpoint as a URL of its own. Throws UploaderError (INVALID_ENDPOINT) that names the rule. */
+export function parseEndpoint(endpoint: string | URL): URL {
+  const url = URL.parse(String(endpoint));
+  if (url === null) throw invalid('must be an absolute URL');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw invalid('must be an http or https URL');
+  if (url.username !== '' || url.password !== '') throw invalid('must have no user or password in it');
+  if (url.search !== '' || url.hash !== '') throw invalid('must have no query or fragment');
+  return url;
+}

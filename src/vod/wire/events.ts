@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { UploaderError } from '../../base/errors.ts';
+import { fileIdSchema } from './file-id.ts';
+
+/** A video has been stored. All but `fileId` as far as VOD tells it; fields that are not named here are kept as well. */
+export interface NewFileUploadData {
+  readonly fileId: string;
+  readonly fileName?: string | undefined;
+  readonly fileUrl?: string | undefined;
+  readonly coverUrl?: string | undefined;
+  /** `ServerUpload` of what this program uploads. */
+  readonly sourceType?: string | undefined;
+  readonly sourceContext?: string | undefined;
+  /** When the upload asked for transcoding. */
+  readonly transcodeTaskId?: string | undefined;
+  readonly procedureTaskId?: string | undefined;
+  readonly author?: string | undefined;
+  readonly streamId?: string | undefined;
+}
+
+/** A transcoding has ended. */
+export interface TranscodeCompleteData {
+  readonly fileId: string;
+  /** 0 = done; anything else is the service's error. */
+  readonly status: number;
+  readonly message?: string | undefined;
+  readonly vodTaskId?: string | undefined;
+  readonly fileName?: string | undefined;
+  /** Seconds. */
+  readonly duration?: number | undefined;
+  readonly coverUrl?: string | undefined;
+  readonly playSet?: readonly TranscodedVideo[] | undefined;
+}
+
+/** One of the videos that a transcoding made. */
+export interface TranscodedVideo {
+  readonly url: string;
+  /** Id of the template it was made by; 0 = the original. */
+  readonly definition?: number | undefined;
+  /** Bits per second. */
+  readonly vbitrate?: number | undefined;
+  /** Pixels. */
+  readonly vheight?: number | undefined;
+  readonly vwidth?: number | undefined;
+}
+
+/** Videos have been deleted. */
+export interface FileDeletedData {
+  readonly fileInfo: readonly { readonly fileId: string }[];
+  /** 0 = done; anything else is the service's error. */
+  readonly status?: number | undefined;
+  readonly message?: string | undefined;
+}
+
+/**
+ * What VOD tells of itself. `type` is `other` for an event whose type is not known here, or whose data has not the form
+ * of its type: it is passed on as it came. `eventType` is always VOD's own word.
+ */
+export type VodEvent =
+  | { readonly type: 'NewFileUpload'; readonly eventType: 'NewFileUpload'; readonly data: NewFileUploadData }
+  | {
+      readonly type: 'TranscodeComplete';
+      readonly eventType: 'TranscodeComplete';
+      readonly data: TranscodeCompleteData;
+    }
+  | { readonly type: 'FileDeleted'; readonly eventType: 'FileDeleted'; readonly data: FileDeletedData }
+  | { readonly type: 'other'; readonly eventType: string; readonly data: unknown };
+
+const text = z.string().optional().catch(undefined);
+const number = z.number().optional().catch(undefined);
+
+const DATA = {
+  NewFileUpload: z.looseObject({
+    fileId: fileIdSchema,
+    fileName: text,
+    fileUrl: text,
+    coverUrl: text,
+    sourceType: text,
+    sourceContext: text,
+    transcodeTaskId: text,
+    procedureTaskId: text,
+    author: text,
+    streamId: text,
+  }),
+  TranscodeComplete: z.looseObject({
+    fileId: fileIdSchema,
+    status: z.int(),
+    message: text,
+    vodTaskId: text,
+    fileName: text,
+    duration: number,
+    coverUrl: text,
+    playSet: z
+      .array(
+        z.looseObject({
+          url: z.string(),
+          definition: number,
+          vbitrate: number,
+          vheight: number,
+          vwidth: number,
+        }),
+      )
+      .optional()
+      .catch(undefined),
+  }),
+  FileDeleted: z.looseObject({
+    fileInfo: z.array(z.looseObject({ fileId: fileIdSchema })),
+    status: number,
+    message: text,
+  }),
+};
+
+type KnownType = keyof typeof DATA;
+
+/** Every value of {@link VodEvent}'s `type`. */
+export const EVENT_TYPES: readonly VodEvent['type'][] = [...(Object.keys(DATA) as KnownType[]), 'other'];
+
+/** VOD's word for what has happened. */
+export const eventTypeSchema = z.string().regex(/^\w{1,64}$/);
+
+const eventSchema = z.object({
+  eventType: eventTypeSchema,
+  data: z.unknown().optional(),
+});
+
+/** Deeper than any event of VOD's, and far from what the stack can bear. */
+const MOST_LEVELS = 64;
+
+/** Whether it is nested so deep that JSON.stringify could run out of stack; JSON.parse reads any depth. */
+export function isTooDeep(content: unknown, levels = MOST_LEVELS): boolean {
+  if (typeof content !== 'object' || content === null) return false;
+  return levels === 0 || Object.values(content).some((one) => isTooDeep(one, levels - 1));
+}
+
+/** @throws {UploaderError} `INVALID_EVENT` when it is no event of VOD's at all */
+export function parseEvent(content: unknown): VodEvent {
+  if (isTooDeep(content)) {
+    throw new UploaderError('INVALID_EVENT', `not an event of VOD: it has more than ${MOST_LEVELS} levels`);
+  }
+  const parsed = eventSchema.safeParse(content);
+  if (!parsed.success) {
+    throw new UploaderError(
+      'INVALID_EVENT',
+      'not an event of VOD: it has no eventType of letters and digits',
+    );
+  }
+  const { eventType, data } = parsed.data;
+  const known = Object.hasOwn(DATA, eventType)
+    ? DATA[eventType as KnownType].safeParse(data).data
+    : undefined;
+  if (known === undefined) return { type: 'other', eventType, data };
+  return { type: eventType, eventType, data: known } as VodEvent;
+}
+
+/** The files that an event is about; of one of an unknown type, those in the places where VOD has them by habit. */
+export function fileIdsOf(event: VodEvent): string[] {
+  if (event.type === 'FileDeleted') return event.data.fileInfo.map((file) => file.fileId);
+  if (event.type !== 'other') return [event.data.fileId];
+  const { data } = event;
+  if (typeof data !== 'object' || data === null) return [];
+  const { fileId: one, FileId, srcFileId } = data as Readonly<Record<string, unknown>>;
+  return [one, FileId, srcFileId].filter((id): id is string => fileIdSchema.safeParse(id).success);
+}
+
+/** JSON with the names of each object in order, so that two copies of one event are the same text. */
+export function canonicalJson(value: unknown, levels = MOST_LEVELS): string {
+  if (typeof value !== 'object' || value === null || levels === 0) return JSON.stringify(value ?? null);
+  if (Array.isArray(value)) return `[${value.map((one) => canonicalJson(one, levels - 1)).join(',')}]`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, one]) => `${JSON.stringify(name)}:${canonicalJson(one, levels - 1)}`).join(',')}}`;
+}
+
+/** The same for every copy of an event, whichever way it came; fit for the id of a job. */
+export function eventId(content: unknown): string {
+  return `e${createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 40)}`;
+}

@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/flow/steps.ts';
+import type { FinishValue, Hashed, InitValue, StoredResult } from '../../../src/queue/jobs/jobs.ts';
+
+const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
+const send: InitValue = { kind: 'send', partSize: 1048576, missing: [[0, 2]] };
+const exists: InitValue = { kind: 'exists', fileId: '1', url: 'u' };
+const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
+const unknown: FinishValue = { kind: 'unknown', reason: 'no reply [TIMEOUT, retryable]' };
+const refused: FinishValue = { kind: 'refused', reason: '2 parts missing [-10003]' };
+const nothing: Facts = {
+  ...{ cancelled: false, partsDone: 0, partsPlanned: 0 },
+  ...{ round: 0, refusals: 0, refusedBefore: false },
+};
+const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
+const failure = { code: '4000', message: 'bad', retryable: false };
+
+describe('nextStep', () => {
+  it('goes from hash to settle', () => {
+    expect(nextStep(nothing)).toEqual({ kind: 'hash' });
+    expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init', hashed, compare: false });
+    expect(nextStep(planned)).toEqual({ kind: 'parts', hashed, init: send });
+    expect(nextStep({ ...planned, partsDone: 2 }).kind).toBe('parts');
+    expect(nextStep({ ...planned, partsDone: 3 })).toEqual({ kind: 'finish', hashed });
+    expect(nextStep({ ...planned, partsDone: 3, finish: finished })).toMatchObject({
+      kind: 'settle',
+      outcome: 'completed',
+      fileId: '9',
+    });
+  });
+
+  it('settles at once when VOD has the file', () => {
+    expect(nextStep({ ...nothing, hashed, init: exists })).toMatchObject({
+      kind: 'settle',
+      outcome: 'instant',
+    });
+  });
+
+  it('takes a file that VOD has in a later round for this upload’s own', () => {
+    expect(nextStep({ ...nothing, hashed, init: exists, round: 1 })).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('asks VOD again after a finish that was refused, a few times', () => {
+    const facts = { ...planned, partsDone: 3, finish: refused };
+    for (let refusals = 1; refusals <= MAX_REFUSALS; refusals++) {
+      expect(nextStep({ ...facts, refusals, round: refusals - 1 }).kind).toBe('replan');
+    }
+    expect(nextStep({ ...facts, refusals: MAX_REFUSALS + 1, round: MAX_REFUSALS })).toMatchObject({
+      kind: 'fail',
+      failure: {
+        code: 'FINISH_UNRESOLVED',
+        retryable: true,
+        message: expect.stringContaining('2 parts missing'),
+      },
+      rehash: true,
+    });
+  });
+
+  it('has the parts compared that VOD lists, once, in the round after the first refusal', () => {
+    const compare = (facts: Partial<Facts>) => nextStep({ ...nothing, hashed, ...facts });
+    expect(compare({ round: 1, refusals: 1, refusedBefore: true })).toMatchObject({ compare: true });
+    expect(compare({ round: 2, refusals: 1 })).toMatchObject({ compare: false });
+    expect(compare({ round: 2, refusals: 2, refusedBefore: true })).toMatchObject({ compare: false });
+  });
+
+  it('asks VOD again after a finish without a reply, at once and then with pauses, for a long time', () => {
+    const facts = { ...planned, partsDone: 3, finish: unknown };
+    expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false, reason: unknown.reason });
+    expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true, reason: unknown.reason });
+    expect(nextStep({ ...facts, round: MAX_ROUNDS - 1 }).kind).toBe('replan');
+    expect(nextStep({ ...facts, round: MAX_ROUNDS }).kind).toBe('fail');
+  });
+
+  it('never finishes before every planned part is in', () => {
+    const counts = fc.tuple(fc.nat(50), fc.nat(50)).filter(([sent, planned]) => sent < planned);
+    fc.assert(
+      fc.property(counts, fc.nat(MAX_ROUNDS), ([partsDone, partsPlanned], round) => {
+        expect(nextStep({ ...nothing, hashed, init: send, partsDone, partsPlanned, round }).kind).toBe(
+          'parts',
+        );
+      }),
+    );
+  });
+
+  it('fails with the child’s reason, and cancelled before that', () => {
+    expect(nextStep({ ...planned, failure })).toEqual({ kind: 'fail', failure });
+    expect(nextStep({ ...planned, failure, cancelled: true })).toMatchObject({
+      failure: { code: 'CANCELLED' },
+    });
+  });
+
+  it('is a success when the video is in VOD, whatever else happened', () => {
+    const troubled = { ...planned, partsDone: 3, failure, cancelled: true };
+    expect(nextStep({ ...troubled, finish: finished }).kind).toBe('settle');
+    expect(nextStep({ ...troubled, init: exists }).kind).toBe('settle');
+  });
+});
+
+describe('after the upload', () => {
+  const result: StoredResult = {
+    ...{ outcome: 'instant', fileId: '9', url: 'u', fileSha: hashed.fileSha, fileSize: 3_000_000 },
+    ...{ name: 'n', type: 'mp4', partsSent: 0, partsSkipped: 3, bytesSent: 0, metadataApplied: false },
+    durationMs: 1,
+  };
+  const begun = { vodTaskId: 't', at: 1000 };
+  const waiting = { timeoutMs: 500, nowMs: 1200 };
+  const step = (transcoding: Partial<Facts['transcoding']>, facts: Partial<Facts> = {}) =>
+    nextStep({ ...nothing, result, transcoding: { ...waiting, ...transcoding }, ...facts });
+
+  it('completes, unless it waits for a transcoding', () => {
+    const troubled = { ...planned, failure, cancelled: true, result };
+    expect(nextStep(troubled)).toEqual({ kind: 'complete', result });
+    expect(step({})).toEqual({ kind: 'transcode', result });
+    expect(step({ begun })).toEqual({ kind: 'await', result, leftMs: 300 });
+    expect(step({ begun, end: { status: 0, message: '' } })).toEqual({ kind: 'complete', result });
+  });
+
+  it('takes a transcoding that ended well for a success, whatever else happened', () => {
+    const end = { status: 0, message: '' };
+    expect(step({ end }, { failure, cancelled: true }).kind).toBe('complete');
+    expect(step({ begun, end, nowMs: 9999 }).kind).toBe('complete');
+  });
+
+  it('fails with the reason, and says that VOD has the video', () => {
+    const failed = (code: string, retryable: boolean, message: RegExp) => ({
+      kind: 'fail',
+      failure: { code, retryable, message: expect.stringMatching(message) },
+    });
+    expect(step({ begun, nowMs: 1500 })).toMatchObject(
+      failed('TRANSCODE_TIMEOUT', true, /^VOD has the video as fileId 9, but .*within 0\.50 s.*events/),
+    );
+    expect(step({ begun, end: { status: 7, message: 'no video' } })).toMatchObject(
+      failed('TRANSCODE_FAILED', false, /fileId 9, but .* status 7: no video$/),
+    );
+    expect(step({}, { failure })).toMatchObject(failed('4000', false, /fileId 9, but .*: bad$/));
+    expect(step({ begun }, { cancelled: true })).toMatchObject({ failure: { code: 'CANCELLED' } });
+  });
+
+  it('neither uploads nor finishes again in a later attempt', () => {
+    const flags = fc.record({ cancelled: fc.boolean(), round: fc.nat(3), partsPlanned: fc.nat(3) });
+    fc.assert(
+      fc.property(flags, fc.boolean(), fc.nat(3000), (facts, hasBegun, nowMs) => {
+        const { kind } = step({ ...(hasBegun && { begun }), nowMs }, { hashed, init: send, ...facts });
+        expect(['transcode', 'await', 'complete', 'fail']).toContain(kind);
+      }),
+    );
+  });
+});

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import type { Logger } from '../../../src/process/log.ts';
+import { type Refusal, Refusals, refusalIn } from '../../../src/redis/refusals.ts';
+
+const WRONG: Refusal = { kind: 'login', reply: 'WRONGPASS invalid username-password pair' };
+const FULL: Refusal = { kind: 'full', reply: 'ERR max number of clients reached' };
+
+/** Refusals on a clock of the test's, and the lines that are told. */
+function createRefusals(target: ConstructorParameters<typeof Refusals>[0]) {
+  const clock = { ms: 0 };
+  const told: { readonly msg: string; readonly fix: string }[] = [];
+  const warn = (fields: { readonly fix: string }, msg: string) => told.push({ ...fields, msg });
+  const log = { warn } as unknown as Logger;
+  return { clock, told, refusals: new Refusals(target, { log, now: () => clock.ms }) };
+}
+
+test.each([
+  ['-WRONGPASS invalid username-password pair or user is disabled.\r\n-NOAUTH …', 'login'],
+  ['-NOAUTH HELLO must be called with the client already authenticated\r\n', 'login'],
+  ['WRONGPASS invalid username-password pair', 'login'],
+  ['-ERR invalid password\r\n', 'login'],
+  ['-ERR max number of clients reached\r\n', 'full'],
+  ['-ERR max number of clients + cluster connections reached\r\n', 'full'],
+  ['-NOPROTO unsupported protocol version\r\n', undefined],
+  ["-ERR unknown command 'HELLO'\r\n", undefined],
+  ['%7\r\n$6\r\nserver\r\n', undefined],
+])('%j is %s', (text, kind) => {
+  expect(refusalIn(text)?.kind).toBe(kind);
+  expect(refusalIn(text)?.reply ?? '').not.toMatch(/^-|[\r\n]/);
+});
+
+test('each kind is told once a minute while it goes on', () => {
+  const { clock, told, refusals } = createRefusals({ location: 'redis://h' });
+  for (; clock.ms < 120_000; clock.ms += 500) refusals.met(WRONG);
+  expect(told).toHaveLength(2);
+  refusals.met(FULL);
+  expect(told.map(({ msg }) => msg)).toEqual([
+    'redis refuses these credentials',
+    'redis refuses these credentials',
+    'redis takes no more connections',
+  ]);
+});
+
+test('a process is not ready while it is refused, and ready again ten seconds after the last time', () => {
+  const { clock, refusals } = createRefusals({ location: 'redis://h' });
+  expect(refusals.unready).toBeUndefined();
+  refusals.met(WRONG);
+  clock.ms = 9999;
+  expect(refusals.unready).toBe(
+    'Redis refuses these credentials (WRONGPASS invalid username-password pair). ' +
+      'Put the right user and password into REDIS_URL, and start it anew.',
+  );
+  refusals.met(FULL);
+  clock.ms += 9999;
+  expect(refusals.unready).toContain('(ERR max number of clients reached). Raise its maxclients');
+  clock.ms += 1;
+  expect(refusals.unready).toBeUndefined();
+});
+
+test.each([
+  [
+    { location: 'redis://h', locationFile: '/f' },
+    'the file of REDIS_URL_FILE, which is read again by itself.',
+  ],
+  [{ location: { cluster: 'h' } }, 'REDIS_CLUSTER_NODES, and start it anew.'],
+  [
+    { location: { sentinels: 'h', sentinelPassword: 'p' }, sentinelPasswordFile: '/f' },
+    'REDIS_SENTINELS or the file of REDIS_SENTINEL_PASSWORD_FILE, which is read again by itself.',
+  ],
+])('what to do names the variable (%#)', (target, words) => {
+  const { told, refusals } = createRefusals(target);
+  refusals.met(WRONG);
+  expect(told[0]?.fix).toBe(`Put the right user and password into ${words}`);
+});
