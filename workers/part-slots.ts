@@ -1,6 +1,12 @@
 import { createSlots, type Slots } from '../src/base/slots.ts';
 import type { Logger } from '../src/process/log.ts';
-import { type SlotBounds, SlotControl } from '../src/upload/slot-control.ts';
+import {
+  initialSlots,
+  nextSlots,
+  type SlotBounds,
+  type SlotState,
+  type Window,
+} from '../src/upload/slot-control.ts';
 
 /** How a part left its slot. `strained`: its request timed out, or VOD said that the account's quota is used up. */
 export type PartEnd = { readonly bytes: number } | 'strained' | 'other';
@@ -18,11 +24,11 @@ const LEAST_BUSY = 0.7;
  * part at once: what lies between two parts, reading, MD5 and Redis, is then nobody's waiting time.
  */
 export class PartSlots {
-  readonly #control: SlotControl;
   readonly #fixed: boolean;
   readonly #log: Logger;
   readonly #slots: Slots;
   readonly #clock: () => number;
+  #state: SlotState;
   #apply: (slots: PartSlots) => void = () => {};
   #inFlight = 0;
   /** Sum over the window's slots of the time that each was in use, up to `#countedAt`. */
@@ -37,17 +43,17 @@ export class PartSlots {
 
   /** @param clock milliseconds that never go back */
   constructor(bounds: SlotBounds, log: Logger, clock = () => performance.now()) {
-    this.#control = new SlotControl(bounds);
+    this.#state = initialSlots(bounds);
     this.#fixed = bounds.min === bounds.max;
     this.#log = log;
     this.#clock = clock;
-    this.#slots = createSlots(this.#control.slots);
-    this.#logged = this.#control.slots;
+    this.#slots = createSlots(this.slots);
+    this.#logged = this.slots;
   }
 
   /** Parts that are sent at a time. */
   get slots(): number {
-    return this.#control.slots;
+    return this.#state.slots;
   }
 
   /** Jobs at a time: those of the slots, and those that are read ahead. Who wants a few parts at a time gets no more. */
@@ -88,7 +94,7 @@ export class PartSlots {
     if (this.#fixed) return;
     // Where there are fewer since it came, what strained it is seen to.
     if (end === 'strained' && this.slots >= came) {
-      this.#change(now, () => this.#control.strained());
+      this.#change(now, 'overloaded');
       return;
     }
     if (this.#settling > 0) {
@@ -99,17 +105,17 @@ export class PartSlots {
     this.#parts++;
     if (typeof end === 'object') this.#bytes += end.bytes;
     const windowMs = now - this.#startedAt;
-    const { slots } = this.#control;
+    const { slots } = this;
     if (windowMs < SHORTEST_WINDOW_MS || this.#parts < PARTS_IN_A_ROW * slots) return;
     const isBusy = this.#busyMs >= LEAST_BUSY * slots * windowMs;
     if (!isBusy) this.#open(now);
-    else this.#change(now, () => this.#control.measured(this.#bytes / windowMs));
+    else this.#change(now, { rate: this.#bytes / windowMs });
   }
 
-  #change(now: number, decide: () => void): void {
-    const before = this.#control.slots;
-    decide();
-    const { slots } = this.#control;
+  #change(now: number, window: Window): void {
+    const before = this.slots;
+    this.#state = nextSlots(this.#state, window);
+    const { slots } = this;
     this.#open(now);
     if (slots === before) return;
     this.#settling = Math.max(this.#inFlight, slots);

@@ -1,118 +1,124 @@
 /**
- * slots: parts that a process sends at a time.
- * window: a stretch of time with all slots busy and their number unchanged.
- * trial: a window with another number of slots, to be compared with the one before.
+ * slots: the number of parts that a process sends at a time.
+ * window: a period in which all slots were busy and their number did not change.
+ * trial: a window with a different number of slots, compared with the best known number.
  */
 
-/** How many slots there may be; equal: fixed. */
+/** Smallest and largest number of slots; equal: the number is fixed. */
 export interface SlotBounds {
   readonly min: number;
   readonly max: number;
 }
 
-/** Where it begins, when the bounds allow it. */
-const FIRST_SLOTS = 8;
-/** While doubling; and afterwards. */
-const STRIDE = 2;
-const STEP = 1.25;
-/** More slots stay when they bring this share of what as many more would bring at best. */
-const WORTH = 0.1;
-/** Fewer slots stay when they keep this share of the throughput. */
-const KEPT = 0.98;
-/** What time-outs and quota answers leave. */
-const STRAINED = 0.7;
-/** A throughput that differs so much by itself is another link: what was known of it is void. */
-const DRIFT = 1.3;
-/** Windows between trials: doubled with each that was in vain. */
-const SHORTEST_REST = 2;
-const LONGEST_REST = 16;
+/**
+ * The end of a window: its throughput, in any unit that stays the same; or `overloaded`, when requests timed out or the
+ * account's quota was used up.
+ */
+export type Window = { readonly rate: number } | 'overloaded';
+
+/** What is known after a number of windows. */
+export interface SlotState {
+  readonly bounds: SlotBounds;
+  /** The number of slots to use now. */
+  readonly slots: number;
+  /** The best number of slots so far, and its throughput once that is measured. */
+  readonly best: { readonly slots: number; readonly rate: number | undefined };
+  /** Whether the next trial has more slots or fewer. */
+  readonly growing: boolean;
+  /** Factor between the number of slots and that of the next trial. */
+  readonly factor: number;
+  /** Windows to wait before the next trial. */
+  readonly pauseLeft: number;
+  /** Windows to wait after the next trial if it fails. */
+  readonly pause: number;
+}
+
+/** The number of slots at the start, if the bounds allow it. */
+const INITIAL_SLOTS = 8;
+/** Factor of the first trials, and of those after a failed one. */
+const FIRST_FACTOR = 2;
+const LATER_FACTOR = 1.25;
+/** More slots must bring at least this share of a throughput that grows in proportion to the slots. */
+const MIN_GAIN = 0.1;
+/** Fewer slots must keep at least this share of the throughput. */
+const MIN_KEPT = 0.98;
+/** Share of the slots that is left after an overload. */
+const OVERLOAD_FACTOR = 0.7;
+/** A throughput that changes by this factor without a trial means a different network: the search starts again. */
+const NETWORK_CHANGE = 1.3;
+/** Windows between trials; doubled after each failed trial. */
+const MIN_PAUSE = 2;
+const MAX_PAUSE = 16;
+
+/** A search that knows nothing yet. */
+const NEW_SEARCH = { growing: true, factor: FIRST_FACTOR, pauseLeft: 0, pause: MIN_PAUSE } as const;
+
+export function initialSlots(bounds: SlotBounds): SlotState {
+  const slots = clamp(INITIAL_SLOTS, bounds);
+  return { bounds, slots, best: { slots, rate: undefined }, ...NEW_SEARCH };
+}
 
 /**
- * Finds the number of slots beyond which throughput no longer grows. Begins by doubling, goes on by small steps up and
- * down in turns, and asks less often the longer nothing changes. Knows neither clock nor parts: whoever measures tells
- * of each window, and gives the slots the number that is there afterwards.
+ * Searches for the number of slots beyond which throughput no longer grows. Doubles at first, then tries small steps up
+ * and down in turns; the longer nothing changes, the longer it waits between trials.
  */
-export class SlotControl {
-  readonly #bounds: SlotBounds;
-  #slots: number;
-  /** What is known to be good, with its throughput once that is measured. */
-  #base: { readonly slots: number; readonly rate: number | undefined };
-  #up = true;
-  #stride = STRIDE;
-  #rest = SHORTEST_REST;
-  #resting = 0;
-
-  constructor(bounds: SlotBounds) {
-    this.#bounds = bounds;
-    this.#slots = Math.min(Math.max(FIRST_SLOTS, bounds.min), bounds.max);
-    this.#base = { slots: this.#slots, rate: undefined };
+export function nextSlots(state: SlotState, window: Window): SlotState {
+  if (window === 'overloaded') return shrink(state);
+  const { slots, best } = state;
+  const { rate } = window;
+  if (best.rate !== undefined && slots !== best.slots) {
+    const minFactor = slots > best.slots ? 1 + MIN_GAIN * (slots / best.slots - 1) : MIN_KEPT;
+    if (rate < best.rate * minFactor) return endFailedTrial(state);
+    return startTrial({ ...state, best: { slots, rate }, pause: MIN_PAUSE });
   }
+  const measured = { ...state, ...(isOtherNetwork(best.rate, rate) && NEW_SEARCH), best: { slots, rate } };
+  if (measured.pauseLeft === 0) return startTrial(measured);
+  return { ...measured, pauseLeft: measured.pauseLeft - 1 };
+}
 
-  get slots(): number {
-    return this.#slots;
-  }
+function shrink(state: SlotState): SlotState {
+  const { bounds, best } = state;
+  const slots = clamp(Math.floor(Math.min(state.slots, best.slots) * OVERLOAD_FACTOR), bounds);
+  return {
+    bounds,
+    slots,
+    best: { slots, rate: undefined },
+    growing: true,
+    factor: LATER_FACTOR,
+    pauseLeft: MIN_PAUSE,
+    pause: MIN_PAUSE,
+  };
+}
 
-  /** A window had this throughput, in any unit that stays the same. */
-  measured(rate: number): void {
-    const { slots, rate: known } = this.#base;
-    if (this.#slots !== slots && known !== undefined) {
-      const wanted = this.#slots > slots ? 1 + WORTH * (this.#slots / slots - 1) : KEPT;
-      if (rate >= known * wanted) this.#keep(rate);
-      else this.#undo();
-      return;
-    }
-    if (known !== undefined && (rate > known * DRIFT || rate * DRIFT < known)) {
-      this.#up = true;
-      this.#stride = STRIDE;
-      this.#rest = SHORTEST_REST;
-      this.#resting = 0;
-    }
-    this.#base = { slots: this.#slots, rate };
-    if (this.#resting > 0) this.#resting--;
-    else this.#try();
-  }
+function endFailedTrial(state: SlotState): SlotState {
+  const { best, growing, factor, pause } = state;
+  return {
+    ...state,
+    slots: best.slots,
+    // After doubling, the numbers in between are tried first.
+    growing: factor === LATER_FACTOR ? !growing : growing,
+    factor: LATER_FACTOR,
+    pauseLeft: pause,
+    pause: Math.min(2 * pause, MAX_PAUSE),
+  };
+}
 
-  /** Requests timed out, or the account's quota was used up. */
-  strained(): void {
-    this.#slots = this.#bounded(Math.floor(Math.min(this.#slots, this.#base.slots) * STRAINED));
-    this.#base = { slots: this.#slots, rate: undefined };
-    this.#up = true;
-    this.#stride = STEP;
-    this.#rest = SHORTEST_REST;
-    this.#resting = SHORTEST_REST;
+function startTrial(state: SlotState): SlotState {
+  const { bounds, slots, best, pause } = state;
+  const growing = slots < bounds.max && (slots <= bounds.min || state.growing);
+  const factor = growing ? state.factor : LATER_FACTOR;
+  // At the maximum only a trial with fewer slots is left: wait before it.
+  if (!growing && best.slots >= bounds.max && pause === MIN_PAUSE) {
+    return { ...state, growing, factor, pauseLeft: pause, pause: 2 * pause };
   }
+  const next = growing ? Math.ceil(slots * factor) : Math.floor(slots / factor);
+  return { ...state, growing, factor, slots: clamp(next, bounds) };
+}
 
-  #keep(rate: number): void {
-    this.#base = { slots: this.#slots, rate };
-    this.#rest = SHORTEST_REST;
-    this.#try();
-  }
+function isOtherNetwork(before: number | undefined, rate: number): boolean {
+  return before !== undefined && (rate > before * NETWORK_CHANGE || rate * NETWORK_CHANGE < before);
+}
 
-  #undo(): void {
-    this.#slots = this.#base.slots;
-    // After doubling, what lies between comes first.
-    if (this.#stride === STEP) this.#up = !this.#up;
-    this.#stride = STEP;
-    this.#resting = this.#rest;
-    this.#rest = Math.min(2 * this.#rest, LONGEST_REST);
-  }
-
-  #try(): void {
-    const { min, max } = this.#bounds;
-    if (this.#slots >= max) this.#up = false;
-    else if (this.#slots <= min) this.#up = true;
-    if (!this.#up) this.#stride = STEP;
-    const next = this.#up ? Math.ceil(this.#slots * this.#stride) : Math.floor(this.#slots / this.#stride);
-    // At the end of the way up the next trial is one down: not without a rest.
-    if (!this.#up && this.#base.slots >= max && this.#resting === 0 && this.#rest === SHORTEST_REST) {
-      this.#resting = this.#rest;
-      this.#rest *= 2;
-      return;
-    }
-    this.#slots = this.#bounded(next);
-  }
-
-  #bounded(slots: number): number {
-    return Math.min(Math.max(slots, this.#bounds.min), this.#bounds.max);
-  }
+function clamp(slots: number, { min, max }: SlotBounds): number {
+  return Math.min(Math.max(slots, min), max);
 }
