@@ -9,15 +9,19 @@
  */
 
 export { UploaderError } from './base/errors.ts';
-export { KeyConflictError } from './client/conflict.ts';
-export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './client/producer.ts';
+export { KeyConflictError } from './client/key-conflict.ts';
 export type { TranscodeOptions, Transcoding } from './client/transcodings.ts';
 export { InvalidUploadError, type UploadOptions } from './client/upload-options.ts';
+export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './client/vod-uploads.ts';
 export { ConfigError } from './config/config.ts';
-export type { ReceivedEvent } from './events/received-events.ts';
-export { EventsMissedError } from './notify/catch-up.ts';
+export type { ReceivedEvent } from './events/vod-event-log.ts';
+export { EventsMissedError } from './notify/missed-events.ts';
+export type {
+  UploadCompletedEvent,
+  UploadFailedEvent,
+  UploadProgressEvent,
+} from './notify/subscriber-events.ts';
 export type { Subscriber, Subscription } from './notify/subscription.ts';
-export type { UploadCompletedEvent, UploadFailedEvent, UploadProgressEvent } from './notify/upload-events.ts';
 export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './notify/webhook/verify.ts';
 export type { Failure } from './queue/failure.ts';
 export type { UploadResult } from './queue/jobs/jobs.ts';

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
-import type { UploadEvents } from '../src/events/received-events.ts';
+import type { VodEventLog } from '../src/events/vod-event-log.ts';
 import type { FileIndex } from '../src/flow/file-index.ts';
 import { transcodeCompleted } from '../src/flow/transcode.ts';
 import { type ConsumerSettings, logWorkerError, workerOptions } from '../src/queue/consumer.ts';
@@ -27,7 +27,7 @@ export function startEvents(
     readonly queues: Queues;
     readonly api: VodApiClient;
     readonly files: FileIndex;
-    readonly events: UploadEvents;
+    readonly events: VodEventLog;
     readonly backoff: Backoff;
     readonly observer: Observer;
   },

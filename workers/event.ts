@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError } from 'bullmq';
 import { UploaderError } from '../src/base/errors.ts';
-import type { UploadEvents } from '../src/events/received-events.ts';
+import type { VodEventLog } from '../src/events/vod-event-log.ts';
 import type { FileIndex } from '../src/flow/file-index.ts';
 import { delay } from '../src/queue/delay.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
@@ -19,7 +19,7 @@ const REDIS_AGAIN_MS = 500;
  */
 export function eventProcessor(deps: {
   readonly files: FileIndex;
-  readonly events: UploadEvents;
+  readonly events: VodEventLog;
   /** So often an event is looked at before it is taken for another program's. */
   readonly looks: number;
   /** Milliseconds until the next look. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
-import { addEvents } from '../src/events/event-queue.ts';
+import { enqueueVodEvents } from '../src/events/vod-event-queue.ts';
 import type { Logger } from '../src/process/log.ts';
 import { failureOf } from '../src/queue/failure.ts';
 import { holdIn } from '../src/quota/limits.ts';
@@ -88,7 +88,7 @@ export class Puller {
     const unconfirmed = events.length - handles.length;
     if (unreadable + unconfirmed > 0) this.#options.onOdd({ unreadable, unconfirmed });
     if (events.length > 0) {
-      await addEvents(
+      await enqueueVodEvents(
         queue,
         'pull',
         events.map(({ content }) => content),

@@ -1,6 +1,6 @@
 import { type Job, Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
-import { UploadEvents } from '../src/events/received-events.ts';
+import { VodEventLog } from '../src/events/vod-event-log.ts';
 import { FileIndex } from '../src/flow/file-index.ts';
 import { HashCache } from '../src/flow/hash-cache.ts';
 import { History } from '../src/flow/history.ts';
@@ -10,7 +10,7 @@ import { createReconciler } from '../src/flow/reconcile.ts';
 import { Senders } from '../src/flow/senders.ts';
 import { Unseen } from '../src/flow/unseen.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
-import type { WebhookRelay } from '../src/notify/webhooks.ts';
+import type { WebhookRelay } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
 import {
@@ -110,7 +110,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const marks = new Marks(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const files = fileIndex(config, redis);
-  const events = new UploadEvents(queues.upload, redis);
+  const events = new VodEventLog(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
   const leave = createLeave(log);
   const name = workerName();

@@ -4,7 +4,7 @@ import { type Config, ConfigError, requireCredentials, requireOfWorker } from '.
 import { createCredentialsReader } from '../src/config/credentials.ts';
 import { createWebhookSender } from '../src/notify/webhook/send.ts';
 import { parseSecret } from '../src/notify/webhook/signature.ts';
-import { beginWebhooks } from '../src/notify/webhooks.ts';
+import { beginWebhooks } from '../src/notify/webhook-relay.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';

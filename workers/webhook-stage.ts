@@ -3,7 +3,7 @@ import type { Config } from '../src/config/config.ts';
 import { WebhookError } from '../src/notify/webhook/errors.ts';
 import { webhookAttempts, webhookDelayMs } from '../src/notify/webhook/retry.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
-import { WebhookRelay } from '../src/notify/webhooks.ts';
+import { WebhookRelay } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { parseWebhookData } from '../src/queue/jobs/jobs.ts';
 import type { Queues } from '../src/queue/queues.ts';

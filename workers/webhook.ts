@@ -1,7 +1,7 @@
 import { WebhookError } from '../src/notify/webhook/errors.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import { shownUrl } from '../src/notify/webhook/url.ts';
-import { isPending, webhookTarget } from '../src/notify/webhooks.ts';
+import { isPending, webhookTarget } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { type Attempt, NotYet } from '../src/queue/consumer.ts';
 import type { WebhookData } from '../src/queue/jobs/jobs.ts';

@@ -1,6 +1,6 @@
 import { UploaderError } from '../base/errors.ts';
 import { printable } from '../base/format.ts';
-import { describeConflict } from '../client/conflict.ts';
+import { describeConflict } from '../client/key-conflict.ts';
 import type { UploadJob } from '../client/upload-options.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';

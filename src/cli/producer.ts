@@ -11,7 +11,7 @@ export async function withProducer<T>(
   sourceRoots?: readonly string[],
 ): Promise<T> {
   // Loaded only by commands that talk to Redis: it takes a while.
-  const { VodUploads, connectionOptions } = await import('../client/producer.ts');
+  const { VodUploads, connectionOptions } = await import('../client/vod-uploads.ts');
   const uploads = new VodUploads({
     ...connectionOptions(config.redis),
     prefix: config.queuePrefix,

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingChildrenError } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
-import type { ReceivedEvent, UploadEvents } from '../events/received-events.ts';
+import type { ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
 import { delay } from '../queue/delay.ts';
 import { failureOf, formatFailure, parseFailure } from '../queue/failure.ts';
 import {
@@ -66,7 +66,7 @@ export interface ReconcilerOptions {
   readonly marks: Marks;
   readonly senders: Senders;
   readonly files: FileIndex;
-  readonly events: UploadEvents;
+  readonly events: VodEventLog;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { ReceivedEvent } from '../events/received-events.ts';
+import type { ReceivedEvent } from '../events/vod-event-log.ts';
 import type { TranscodeValue } from '../queue/jobs/jobs.ts';
 import { wake } from '../queue/wake.ts';
 import { isRedisError, type RedisClient } from '../redis/connection.ts';

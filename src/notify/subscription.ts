@@ -12,26 +12,26 @@ import {
 } from '../redis/connection.ts';
 import { readFields } from '../redis/fields.ts';
 import { Lease } from '../redis/lease.ts';
-import { EventsMissedError, endsWithin, mayLack } from './catch-up.ts';
 import {
-  EventStream,
+  BullmqEventReader,
   entryMs,
   isLater,
   leaseKey,
   type StreamEntry,
   type StreamRead,
-} from './event-stream.ts';
+} from './bullmq-event-reader.ts';
+import { EventsMissedError, endsWereRemoved, readMissedEnds } from './missed-events.ts';
 import {
-  type EndFacts,
+  type EndRecord,
   EVENT_FIELDS,
   type EventFields,
-  endEvent,
-  progressEvent,
+  toEndEvent,
+  toProgressEvent,
   type UploadCompletedEvent,
   type UploadEndEvent,
   type UploadFailedEvent,
   type UploadProgressEvent,
-} from './upload-events.ts';
+} from './subscriber-events.ts';
 
 /** What to do with events; each may take its time, and the next event waits for it. */
 export interface Subscriber {
@@ -68,7 +68,7 @@ export class Subscription {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
   readonly #target: RedisTarget;
-  readonly #stream: EventStream;
+  readonly #stream: BullmqEventReader;
   readonly #lease: Lease;
   readonly #blocking: RedisClient;
   readonly #closed = new AbortController();
@@ -93,7 +93,7 @@ export class Subscription {
     this.#uploads = uploads;
     this.#redis = redis;
     this.#target = target;
-    this.#stream = new EventStream(redis, uploads, { prefix, consumer });
+    this.#stream = new BullmqEventReader(redis, uploads, { prefix, consumer });
     this.#lease = new Lease(redis, leaseKey(prefix, consumer));
     this.#blocking = workerConnection(target, () => {});
     this.#ended = this.#run();
@@ -160,11 +160,11 @@ export class Subscription {
   async #catchUp({ cursor, entries: [first] }: StreamRead): Promise<boolean> {
     const gap = { fromMs: entryMs(cursor), ...(first !== undefined && { toMs: entryMs(first.id) }) };
     this.#caughtUp = new Set();
-    for await (const end of endsWithin(this.#uploads, this.#redis, gap)) {
+    for await (const end of readMissedEnds(this.#uploads, this.#redis, gap)) {
       if (!(await this.#deal(end))) return false;
       this.#caughtUp.add(end.id);
     }
-    if (await mayLack(this.#uploads, this.#redis, gap.fromMs)) {
+    if (await endsWereRemoved(this.#uploads, this.#redis, gap.fromMs)) {
       await this.#tell(new EventsMissedError(new Date(gap.fromMs), new Date(gap.toMs ?? Date.now())));
     }
     // Nothing in the stream to stand at.
@@ -180,11 +180,11 @@ export class Subscription {
       const { event, jobId = '', data = '' } = entry.fields;
       const known = fields.get(jobId) ?? [];
       if (event === 'progress' && isLater(entry.id, this.#since) && newest.get(jobId) === entry.id) {
-        const progress = progressEvent(jobId, data, known);
+        const progress = toProgressEvent(jobId, data, known);
         if (progress !== undefined) await this.#tellProgress(progress);
       }
       const end = endOf(entry, entries[index + 1]);
-      const told = end && endEvent(end, known);
+      const told = end && toEndEvent(end, known);
       if (told === undefined || this.#caughtUp.has(told.id)) continue;
       if (!(await this.#deal(told)) || !(await this.#stream.move(this.#lease, entry.id))) return false;
     }
@@ -243,7 +243,7 @@ export class Subscription {
 }
 
 /** @param next BullMQ writes down how many attempts there were behind a failure */
-function endOf({ id, fields }: StreamEntry, next: StreamEntry | undefined): EndFacts | undefined {
+function endOf({ id, fields }: StreamEntry, next: StreamEntry | undefined): EndRecord | undefined {
   const { event, jobId: uploadId = '' } = fields;
   if (event !== 'completed' && event !== 'failed') return undefined;
   const end = { uploadId, event, atMs: entryMs(id), entryId: id } as const;

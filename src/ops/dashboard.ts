@@ -2,7 +2,7 @@ import { createBullBoard } from '@bull-board/api';
 import { HonoAdapter } from '@bull-board/hono';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono, type MiddlewareHandler } from 'hono';
-import type { VodUploads } from '../client/producer.ts';
+import type { VodUploads } from '../client/vod-uploads.ts';
 import type { Queues } from '../queue/queues.ts';
 import { boardQueues } from './dashboard/board-queue.ts';
 import { createButtons } from './dashboard/buttons.ts';

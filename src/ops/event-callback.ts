@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
 import { UploaderError } from '../base/errors.ts';
 import { within } from '../base/within.ts';
-import { addEvents } from '../events/event-queue.ts';
+import { enqueueVodEvents } from '../events/vod-event-queue.ts';
 import type { Logger } from '../process/log.ts';
 import type { OpsMetrics } from '../telemetry/metrics.ts';
 import { parseEvent } from '../vod/wire/events.ts';
@@ -75,7 +75,7 @@ export function createEventCallback(options: EventCallbackOptions): MiddlewareHa
       }
       if (
         !ready() ||
-        !(await within(addEvents(queue, 'callback', [content]), TIMEOUT_MS).catch(() => false))
+        !(await within(enqueueVodEvents(queue, 'callback', [content]), TIMEOUT_MS).catch(() => false))
       ) {
         metrics.eventCallbacks.inc({ result: 'failed' });
         log.warn('event callback could not be queued: redis did not take it');

@@ -8,7 +8,7 @@ import type { Queues } from '../queue/queues.ts';
 import { infoFields } from '../redis/check.ts';
 import { askOwner, type RedisClient } from '../redis/connection.ts';
 import { unlessRefused } from '../redis/refused-command.ts';
-import { oldestDueMs } from '../status/oldest.ts';
+import { oldestDueMs } from '../status/oldest-due.ts';
 import type { OpsMetrics } from '../telemetry/metrics.ts';
 
 export interface QueueSources {

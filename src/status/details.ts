@@ -4,7 +4,7 @@ import { NewerJobError, parseUploadData, type UploadData } from '../queue/jobs/j
 import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import type { PartState } from './part-states.ts';
-import { readParts } from './parts.ts';
+import { readPartStates } from './read-part-states.ts';
 import { isTerminal, type UploadStatus } from './status.ts';
 
 /** Everything that is known of one upload. */
@@ -32,7 +32,7 @@ export async function readDetails(
   const { id, attempt, state } = status;
   const [history, parts, cancelled, due] = await Promise.all([
     readHistory(queues.upload, id),
-    data && readParts(queues, redis, { data, status }),
+    data && readPartStates(queues, redis, { data, status }),
     redis.hget(queues.upload.toKey(id), 'cancel'),
     redis.zscore(queues.upload.toKey('delayed'), id),
   ]);

@@ -59,7 +59,7 @@ it('a disk that hangs keeps files of others from nothing, and its own until it i
     expect(failed).toMatchObject({ code: 'SOURCE_READ_FAILED', retryable: true, next: 'retried' });
     expect(failed.reason).toContain(`${dead.directory}/`);
   }
-  expect((await world().uploads.situation()).hold).toBeUndefined();
+  expect((await world().uploads.blockers()).hold).toBeUndefined();
   expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod is out'))).toEqual([]);
 
   dead.release();

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { type Job, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { webhookTarget } from '../../src/notify/webhooks.ts';
+import { webhookTarget } from '../../src/notify/webhook-relay.ts';
 import { parseHashData, parsePartData, SCHEMA_VERSION } from '../../src/queue/jobs/jobs.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
 import { writeRandomFile } from '../support/files.ts';

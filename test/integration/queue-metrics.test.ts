@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { partPriority } from '../../src/queue/jobs/jobs.ts';
 import { USUAL_STAGES } from '../../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
-import { oldestDueMs } from '../../src/status/oldest.ts';
+import { oldestDueMs } from '../../src/status/oldest-due.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { useOps } from '../support/use-ops.ts';
 import { useWorld } from '../support/use-world.ts';

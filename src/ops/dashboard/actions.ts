@@ -1,6 +1,6 @@
 import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../../base/errors.ts';
-import type { VodUploads } from '../../client/producer.ts';
+import type { VodUploads } from '../../client/vod-uploads.ts';
 import { QUEUES, type Stage } from '../../queue/names.ts';
 import type { Queues } from '../../queue/queues.ts';
 import { uploadIdOf } from './board-queue.ts';

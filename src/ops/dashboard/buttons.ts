@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { UploaderError } from '../../base/errors.ts';
-import type { VodUploads } from '../../client/producer.ts';
+import type { VodUploads } from '../../client/vod-uploads.ts';
 import { QUEUES, STAGES } from '../../queue/names.ts';
 import type { Queues } from '../../queue/queues.ts';
 import { QueueActions } from './actions.ts';

@@ -1,11 +1,11 @@
 import { html } from 'hono/html';
 import { QUEUES, type Stage } from '../../queue/names.ts';
 import { describeHold, HOLD_TEXTS } from '../../quota/hold.ts';
-import type { Situation } from '../../status/situation.ts';
+import type { Blockers } from '../../status/blockers.ts';
 import { type Html, renderTime } from './elements.ts';
 
 /** What keeps all uploads from going on; empty when nothing does. Changes of it are read out. */
-export function renderBanner({ hold, paused, unattended }: Situation): Html {
+export function renderBanner({ hold, paused, unattended }: Blockers): Html {
   const lines: Html[] = [];
   if (hold !== undefined) {
     lines.push(

@@ -2,9 +2,9 @@ import { html } from 'hono/html';
 import { formatBytes, formatDuration, printable } from '../../base/format.ts';
 import type { UploadResult } from '../../queue/jobs/jobs.ts';
 import { QUEUES } from '../../queue/names.ts';
+import type { Blockers } from '../../status/blockers.ts';
 import type { UploadDetails } from '../../status/details.ts';
 import { countPartStates } from '../../status/part-states.ts';
-import type { Situation } from '../../status/situation.ts';
 import { isTerminal } from '../../status/status.ts';
 import { adviceFor } from './advice.ts';
 import { renderBanner } from './banner.ts';
@@ -22,19 +22,19 @@ import { renderParts } from './strip.ts';
 
 export interface DetailView {
   readonly details: UploadDetails;
-  readonly situation: Situation;
+  readonly blockers: Blockers;
   readonly basePath: string;
   readonly dashboardPath: string;
   readonly readOnly: boolean;
 }
 
 /** Everything of one upload, as it is now. */
-export function renderDetails({ details, situation, basePath, dashboardPath, readOnly }: DetailView): Html {
+export function renderDetails({ details, blockers, basePath, dashboardPath, readOnly }: DetailView): Html {
   const { status, cancelling, history, parts } = details;
   const { id, state, error, result } = status;
   const name = fileNameOf(status);
   const buttons = renderButtons({ id, state, name }, { basePath, readOnly, back: '' });
-  return html`${state === 'completed' ? '' : renderBanner(situation)}
+  return html`${state === 'completed' ? '' : renderBanner(blockers)}
 <div class="headline"><h1>${renderName(name)}</h1>${buttons}</div>
 <p id="news" class="unseen">${name} is ${state}.</p>
 <p id="summary">${renderState(state)} ${cancelling ? 'It is being cancelled: it ends as soon as a worker looks at it.' : ''}</p>

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { formatBytes, printable, shortened } from '../../base/format.ts';
-import type { CatalogPage, UnreadableUpload } from '../../status/catalog.ts';
-import type { Situation } from '../../status/situation.ts';
+import type { Blockers } from '../../status/blockers.ts';
 import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../status/status.ts';
+import type { UnreadableUpload, UploadPage } from '../../status/upload-pages.ts';
 import { renderBanner } from './banner.ts';
 import {
   fileNameOf,
@@ -20,8 +20,8 @@ import { type ListQuery, listQueryString, PAGE_SIZE } from './query.ts';
 
 export interface ListView {
   readonly query: ListQuery;
-  readonly page: CatalogPage;
-  readonly situation: Situation;
+  readonly page: UploadPage;
+  readonly blockers: Blockers;
   readonly basePath: string;
   readonly readOnly: boolean;
 }
@@ -43,8 +43,8 @@ ${state === undefined ? '' : html`<input type="hidden" name="state" value="${sta
 
 /** The table and all that goes with it, as it is now. */
 export function renderList(view: ListView): Html {
-  const { query, page, situation, basePath } = view;
-  return html`${renderBanner(situation)}
+  const { query, page, blockers, basePath } = view;
+  return html`${renderBanner(blockers)}
 ${renderStates(query, page, basePath)}
 <p id="news" class="unseen">${newsOf(page)}</p>
 <p id="summary">${summaryOf(view)}</p>
@@ -52,7 +52,7 @@ ${page.uploads.length === 0 ? renderNothing(view) : renderTable(view)}
 ${renderPaging(query, page, basePath)}`;
 }
 
-function renderStates({ state: shown, search }: ListQuery, { counts }: CatalogPage, basePath: string): Html {
+function renderStates({ state: shown, search }: ListQuery, { counts }: UploadPage, basePath: string): Html {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const link = (state: UploadState | undefined, label: string, count: number): Html => {
     const query = listQueryString({ ...(state !== undefined && { state }), search, page: 1 });
@@ -63,7 +63,7 @@ function renderStates({ state: shown, search }: ListQuery, { counts }: CatalogPa
 }
 
 /** What is read out when it changes. */
-function newsOf({ counts }: CatalogPage): string {
+function newsOf({ counts }: UploadPage): string {
   const states = UPLOAD_STATES.filter((state) => counts[state] > 0);
   return states.map((state) => `${formatCount(counts[state])} ${state}`).join(', ');
 }
@@ -137,7 +137,7 @@ function renderNothing({ query, page, basePath }: ListView): Html {
   return html`<div class="empty"><h2>${what}${where}</h2><p>Finished uploads are kept for a limited time. <a href="${basePath}">Show all uploads</a></p></div>`;
 }
 
-function renderPaging(query: ListQuery, { more }: CatalogPage, basePath: string): Html {
+function renderPaging(query: ListQuery, { more }: UploadPage, basePath: string): Html {
   const to = (page: number): string => `${basePath}${listQueryString({ ...query, page })}`;
   const before = query.page > 1 ? html`<a rel="prev" href="${to(query.page - 1)}">Previous page</a>` : '';
   const after = more ? html`<a rel="next" href="${to(query.page + 1)}">Next page</a>` : '';

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { html } from 'hono/html';
 import type { StatusCode } from 'hono/utils/http-status';
 import { UploaderError } from '../../base/errors.ts';
-import type { VodUploads } from '../../client/producer.ts';
+import type { VodUploads } from '../../client/vod-uploads.ts';
 import type { Logger } from '../../process/log.ts';
 import { isTerminal } from '../../status/status.ts';
 import { loadAssets } from './assets.ts';
@@ -49,11 +49,11 @@ export function createUploadPages(options: UploadPagesOptions): Hono {
   const list = async (query: ListQuery): Promise<Html> => {
     const { state, search, page } = query;
     const offset = (page - 1) * PAGE_SIZE;
-    const [found, situation] = await Promise.all([
+    const [found, blockers] = await Promise.all([
       uploads.page({ state, search, offset, limit: PAGE_SIZE, order: 'activity' }),
-      uploads.situation(),
+      uploads.blockers(),
     ]);
-    return renderList({ ...view, query, page: found, situation });
+    return renderList({ ...view, query, page: found, blockers });
   };
   const queryOf = (context: Context): ListQuery => parseListQuery(new URL(context.req.url).searchParams);
   const noticeOf = (context: Context): Html | '' => {
@@ -91,10 +91,10 @@ ${renderLive(liveUrl, fragment)}`;
 
   app.get('/:id', async (context) => {
     const id = idOf(context);
-    const read = () => Promise.all([uploads.details(id), uploads.situation()]);
-    const [details, situation] = await reads.take(`upload ${id}`, read);
+    const read = () => Promise.all([uploads.details(id), uploads.blockers()]);
+    const [details, blockers] = await reads.take(`upload ${id}`, read);
     const { status } = details;
-    const fragment = renderDetails({ ...view, details, situation });
+    const fragment = renderDetails({ ...view, details, blockers });
     const content = html`<nav aria-label="Back"><a href="${basePath}">All uploads</a></nav>
 ${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, fragment)}`;
     return send(context, fileNameOf(status), content);
@@ -103,8 +103,8 @@ ${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, frag
   app.get('/:id/live', (context) => {
     const id = idOf(context);
     return live.stream(context, `upload ${id}`, async () => {
-      const [details, situation] = await Promise.all([uploads.details(id), uploads.situation()]);
-      return String(await renderDetails({ ...view, details, situation }));
+      const [details, blockers] = await Promise.all([uploads.details(id), uploads.blockers()]);
+      return String(await renderDetails({ ...view, details, blockers }));
     });
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeStatus } from '../../../src/cli/describe-status.ts';
 import { hasFailed, jsonLine, pendingRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
-import { Upload, type VodUploads } from '../../../src/client/producer.ts';
+import { Upload, type VodUploads } from '../../../src/client/vod-uploads.ts';
 import type { UploadStatus } from '../../../src/index.ts';
 
 const fileSha = '0123456789abcdef0123456789abcdef01234567';

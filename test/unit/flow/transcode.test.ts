@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReceivedEvent } from '../../../src/events/received-events.ts';
+import type { ReceivedEvent } from '../../../src/events/vod-event-log.ts';
 import { transcodeEnd } from '../../../src/flow/transcode.ts';
 import { parseEvent } from '../../../src/vod/wire/events.ts';
 

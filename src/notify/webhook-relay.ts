@@ -17,9 +17,9 @@ import {
   type RedisTarget,
   RedisUnavailableError,
 } from '../redis/connection.ts';
-import { EventStream } from './event-stream.ts';
+import { BullmqEventReader } from './bullmq-event-reader.ts';
+import { endEventId, type UploadEndEvent } from './subscriber-events.ts';
 import { Subscription } from './subscription.ts';
-import { endEventId, type UploadEndEvent } from './upload-events.ts';
 
 /** No application can have this name. */
 const CONSUMER = '@webhooks';
@@ -33,7 +33,7 @@ export function webhookTarget(url: string): string {
 
 /** From when on ends of uploads are announced, at the latest: to be called before the first upload can end. */
 export async function beginWebhooks(queues: Queues, redis: RedisClient, prefix: string): Promise<void> {
-  await new EventStream(redis, queues.upload, { prefix, consumer: CONSUMER }).begin();
+  await new BullmqEventReader(redis, queues.upload, { prefix, consumer: CONSUMER }).begin();
 }
 
 /**

@@ -6,7 +6,7 @@ import { readFields } from '../redis/fields.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 
 /** Where an upload is: all that is known of it without reading the whole job. */
-export interface Entry {
+export interface UploadRow {
   readonly id: string;
   readonly jobState: JobState;
   readonly state: UploadState;
@@ -18,7 +18,7 @@ export interface Entry {
 type Found = readonly (readonly [id: string, endedMs?: number])[];
 
 /** Where every upload is, in no order but the queue's own; one round trip, and one more per 500 that are under way. */
-export async function readEntries(queue: Queue, redis: RedisClient): Promise<Entry[]> {
+export async function readUploadRows(queue: Queue, redis: RedisClient): Promise<UploadRow[]> {
   const key = (list: string): string => queue.toKey(list);
   const replies = await redis
     .pipeline()
@@ -44,19 +44,24 @@ export async function readEntries(queue: Queue, redis: RedisClient): Promise<Ent
     // BullMQ takes them from the right.
     ...(await running(queue, redis, 'waiting', ids([...wait, ...paused].reverse()))),
     // Whatever was taken once has no priority any more.
-    ...prioritized.map((id): Entry => ({ id, jobState: 'prioritized', state: 'queued', atMs: 0 })),
+    ...prioritized.map((id): UploadRow => ({ id, jobState: 'prioritized', state: 'queued', atMs: 0 })),
     ...(await running(queue, redis, 'delayed', ids(delayed))),
     ...(await ended(queue, redis, scored(failed))),
     ...scored(completed).map(
-      ([id, endedMs = 0]): Entry => ({ id, jobState: 'completed', state: 'completed', atMs: endedMs }),
+      ([id, endedMs = 0]): UploadRow => ({ id, jobState: 'completed', state: 'completed', atMs: endedMs }),
     ),
   ];
 }
 
 /** Uploads that have begun, or may have: the stage that they wrote down tells. */
-async function running(queue: Queue, redis: RedisClient, jobState: JobState, found: Found): Promise<Entry[]> {
+async function running(
+  queue: Queue,
+  redis: RedisClient,
+  jobState: JobState,
+  found: Found,
+): Promise<UploadRow[]> {
   const keys = found.map(([id]) => queue.toKey(id));
-  const entries: Entry[] = [];
+  const entries: UploadRow[] = [];
   const fields = ['timestamp', 'progress', 'atm', 'finishedOn'];
   for await (const [timestamp, progress, ended, finishedOn] of readFields(redis, keys, fields)) {
     const [id = ''] = found[entries.length] ?? [];
@@ -72,9 +77,9 @@ async function running(queue: Queue, redis: RedisClient, jobState: JobState, fou
 }
 
 /** Uploads that have failed, or were cancelled: the reason tells. */
-async function ended(queue: Queue, redis: RedisClient, found: Found): Promise<Entry[]> {
+async function ended(queue: Queue, redis: RedisClient, found: Found): Promise<UploadRow[]> {
   const keys = found.map(([id]) => queue.toKey(id));
-  const entries: Entry[] = [];
+  const entries: UploadRow[] = [];
   for await (const [reason] of readFields(redis, keys, ['failedReason'])) {
     const [id = '', endedMs = 0] = found[entries.length] ?? [];
     const state = stateOf('failed', parseFailure(reason ?? ''), undefined);
@@ -105,10 +110,10 @@ const BY_INTEREST: readonly UploadState[] = [
  * on their way there, each newest first; then what is queued, in the order in which it will be taken; then what has
  * ended, the latest first. An upload that moved while it was read is told once.
  */
-export function byActivity(entries: readonly Entry[]): Entry[] {
-  const once = new Map<string, Entry>();
+export function sortByActivity(entries: readonly UploadRow[]): UploadRow[] {
+  const once = new Map<string, UploadRow>();
   for (const entry of entries) if (!once.has(entry.id)) once.set(entry.id, entry);
-  const group = ({ state, jobState }: Entry): number => {
+  const group = ({ state, jobState }: UploadRow): number => {
     if (isTerminal(state)) return BY_INTEREST.length + 1;
     // Queued for later.
     if (state === 'queued' && jobState === 'delayed') return BY_INTEREST.length;

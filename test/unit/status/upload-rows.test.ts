@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { byActivity, type Entry } from '../../../src/status/entries.ts';
+import { sortByActivity, type UploadRow } from '../../../src/status/upload-rows.ts';
 
-const entry = (id: string, jobState: Entry['jobState'], state: Entry['state'], atMs = 0): Entry => ({
+const entry = (
+  id: string,
+  jobState: UploadRow['jobState'],
+  state: UploadRow['state'],
+  atMs = 0,
+): UploadRow => ({
   id,
   jobState,
   state,
   atMs,
 });
-const order = (entries: readonly Entry[]): string =>
-  byActivity(entries)
+const order = (entries: readonly UploadRow[]): string =>
+  sortByActivity(entries)
     .map(({ id }) => id)
     .join(' ');
 
-describe('byActivity', () => {
+describe('sortByActivity', () => {
   it('puts what sends first, then what is on its way, what is queued, and what has ended', () => {
     expect(
       order([
@@ -47,6 +52,6 @@ describe('byActivity', () => {
 
   it('tells an upload once that moved on while it was read', () => {
     const entries = [entry('a', 'active', 'uploading', 1), entry('a', 'completed', 'completed', 2)];
-    expect(byActivity(entries)).toEqual([entries[0]]);
+    expect(sortByActivity(entries)).toEqual([entries[0]]);
   });
 });

@@ -45,7 +45,7 @@ export interface UploadProgressEvent {
 }
 
 /** What a queue's stream, or a set of ended jobs, tells of the end of an attempt. */
-export interface EndFacts {
+export interface EndRecord {
   readonly uploadId: string;
   readonly atMs: number;
   readonly event: 'completed' | 'failed';
@@ -62,8 +62,8 @@ export const EVENT_FIELDS = ['data', 'timestamp', 'atm', 'finishedOn'] as const;
 export type EventFields = readonly (string | null | undefined)[];
 
 /** @returns undefined when it is no upload of ours that ended */
-export function endEvent(
-  facts: EndFacts,
+export function toEndEvent(
+  facts: EndRecord,
   [data, timestamp, atm, finishedOn]: EventFields,
 ): UploadEndEvent | undefined {
   const { uploadId, value } = facts;
@@ -97,7 +97,7 @@ export function endEventId(uploadId: string, createdMs: number, attempt: number)
 }
 
 /** @param written of a job's progress, as JSON */
-export function progressEvent(
+export function toProgressEvent(
   uploadId: string,
   written: string,
   [data]: EventFields,

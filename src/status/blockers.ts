@@ -5,7 +5,7 @@ import { type Hold, holdKey, parseHold } from '../quota/hold.ts';
 import type { RedisClient } from '../redis/connection.ts';
 
 /** What keeps all uploads from going on, whatever is the matter with each of them. */
-export interface Situation {
+export interface Blockers {
   readonly hold?: Hold;
   /** Stages whose queue somebody has paused. */
   readonly paused: readonly Stage[];
@@ -13,7 +13,7 @@ export interface Situation {
   readonly unattended: readonly Stage[];
 }
 
-export async function readSituation(queues: Queues, redis: RedisClient, prefix: string): Promise<Situation> {
+export async function readBlockers(queues: Queues, redis: RedisClient, prefix: string): Promise<Blockers> {
   const those = async (
     stages: readonly Stage[],
     fits: (stage: Stage) => Promise<boolean>,

@@ -8,20 +8,20 @@ const POLL_MS = 2000;
 const POLLS_PER_SECOND = 50;
 
 /** How long to wait for an event of an upload before it is looked at without one, when so many are followed; ms. */
-export function lookAgainMs(followed: number): number {
+export function pollIntervalMs(followed: number): number {
   return Math.max(POLL_MS, (followed * 1000) / POLLS_PER_SECOND);
 }
 
 /** What somebody waits for: any change, or the end. */
-export type Sought = 'change' | 'end';
+export type WatchFor = 'change' | 'end';
 
-type Listener = (what: Sought) => void;
+type Listener = (what: WatchFor) => void;
 
 /** Where events are read from when the newest that there is can't be told: those that come. */
 const NEW_ONES = '$';
 
 /** Tells when an upload may have changed. One connection, opened when somebody first listens. */
-export class Watch {
+export class UploadWatcher {
   readonly #target: RedisTarget;
   readonly #prefix: string;
   readonly #newest: () => Promise<string>;
@@ -42,13 +42,13 @@ export class Watch {
 
   /**
    * Yields at once, and then whenever the upload may have changed, or might have without an event; see
-   * {@link lookAgainMs}. Changes while the consumer was busy are told as one. Who awaits the end is not told of what comes before it.
+   * {@link pollIntervalMs}. Changes while the consumer was busy are told as one. Who awaits the end is not told of what comes before it.
    */
-  async *changes(uploadId: string, sought: Sought): AsyncGenerator<void, void, undefined> {
+  async *changes(uploadId: string, watchFor: WatchFor): AsyncGenerator<void, void, undefined> {
     let changed = true;
     let wakeUp = (): void => {};
     const listener: Listener = (what) => {
-      if (sought === 'end' && what !== 'end') return;
+      if (watchFor === 'end' && what !== 'end') return;
       changed = true;
       wakeUp();
     };
@@ -64,7 +64,7 @@ export class Watch {
         if (changed) continue;
         await new Promise<void>((resolve) => {
           // Not all of them at the same moment.
-          const timer = setTimeout(resolve, lookAgainMs(this.#listeners.size) * (0.5 + Math.random()));
+          const timer = setTimeout(resolve, pollIntervalMs(this.#listeners.size) * (0.5 + Math.random()));
           wakeUp = () => {
             clearTimeout(timer);
             resolve();
@@ -99,7 +99,7 @@ export class Watch {
     const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix, lastEventId });
     events.on('error', () => {});
     const tell =
-      (what: Sought) =>
+      (what: WatchFor) =>
       ({ jobId }: { jobId: string }): void => {
         for (const listener of this.#listeners.get(jobId) ?? []) listener(what);
       };

@@ -12,7 +12,7 @@ import type { UploadStatus } from './status.ts';
  * What has become of each part of an upload, in its present run; undefined while InitUpload has not told what VOD has.
  * A finished upload of many parts has forgotten which of them VOD had: their numbers are what is left, those first.
  */
-export async function readParts(
+export async function readPartStates(
   queues: Queues,
   redis: RedisClient,
   { data, status }: { readonly data: UploadData; readonly status: UploadStatus },

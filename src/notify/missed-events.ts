@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import { readFields } from '../redis/fields.ts';
-import { EVENT_FIELDS, type EventFields, endEvent, type UploadEndEvent } from './upload-events.ts';
+import { EVENT_FIELDS, type EventFields, toEndEvent, type UploadEndEvent } from './subscriber-events.ts';
 
 /** BullMQ writes ends down by the workers' clocks, and its stream by that of Redis. */
 const CLOCKS_DIFFER_MS = 60_000;
@@ -37,7 +37,7 @@ export interface Gap {
  * Ends that the stream has no longer, out of the lists of ended uploads, oldest first. Of an upload that was retried it
  * tells the last end, and clocks being what they are perhaps some from just before and just after the gap.
  */
-export async function* endsWithin(
+export async function* readMissedEnds(
   uploads: Queue,
   redis: RedisClient,
   { fromMs, toMs }: Gap,
@@ -67,13 +67,13 @@ export async function* endsWithin(
     const value = values[EVENT_FIELDS.length + (event === 'completed' ? 0 : 1)];
     // Gone, or retried, since it was listed.
     if (value == null || fields.at(-1) == null) continue;
-    const told = endEvent({ uploadId, atMs, event, value, entryId: String(atMs) }, fields);
+    const told = toEndEvent({ uploadId, atMs, event, value, entryId: String(atMs) }, fields);
     if (told !== undefined) yield told;
   }
 }
 
 /** Whether ended uploads have been removed that ended after this time, as far as can be told: the oldest go first. */
-export async function mayLack(uploads: Queue, redis: RedisClient, fromMs: number): Promise<boolean> {
+export async function endsWereRemoved(uploads: Queue, redis: RedisClient, fromMs: number): Promise<boolean> {
   const oldest = await Promise.all(
     ['completed', 'failed'].map(async (list) => {
       const [, score] = await redis.zrange(uploads.toKey(list), '0', '0', 'WITHSCORES');

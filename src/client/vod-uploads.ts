@@ -1,8 +1,8 @@
 import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
-import { type ReceivedEvent, UploadEvents } from '../events/received-events.ts';
+import { type ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
 import { Marks } from '../flow/marks.ts';
-import { newestEvent } from '../notify/event-stream.ts';
+import { newestEventId } from '../notify/bullmq-event-reader.ts';
 import { type Subscriber, Subscription } from '../notify/subscription.ts';
 import { countWorkers } from '../queue/connected-workers.ts';
 import { parseUploadData, UPLOAD_JOB_OPTIONS, type UploadResult } from '../queue/jobs/jobs.ts';
@@ -20,9 +20,8 @@ import {
 } from '../redis/connection.ts';
 import { locationProblem, type RedisLocation } from '../redis/location.ts';
 import { resolveRoots } from '../source/roots.ts';
-import { Catalog, type CatalogPage, type CatalogQuery } from '../status/catalog.ts';
+import { type Blockers, readBlockers } from '../status/blockers.ts';
 import { readDetails, type UploadDetails } from '../status/details.ts';
-import { readSituation, type Situation } from '../status/situation.ts';
 import {
   isTerminal,
   statusOf,
@@ -32,10 +31,11 @@ import {
   type UploadState,
   type UploadStatus,
 } from '../status/status.ts';
-import { differences, KeyConflictError } from './conflict.ts';
+import { type UploadPage, type UploadPageQuery, UploadPages } from '../status/upload-pages.ts';
+import { differences, KeyConflictError } from './key-conflict.ts';
 import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
 import { InvalidUploadError, toUploadJob, type UploadJob, type UploadOptions } from './upload-options.ts';
-import { type Sought, Watch } from './watch.ts';
+import { UploadWatcher, type WatchFor } from './upload-watcher.ts';
 
 export interface VodUploadsOptions {
   /**
@@ -115,10 +115,10 @@ export class VodUploads {
   readonly #redis: RedisClient;
   readonly #queues: Queues;
   readonly #prefix: string;
-  readonly #catalog: Catalog;
+  readonly #pages: UploadPages;
   readonly #marks: Marks;
-  readonly #events: UploadEvents;
-  readonly #watch: Watch;
+  readonly #events: VodEventLog;
+  readonly #watcher: UploadWatcher;
   readonly #subscriptions = new Set<Subscription>();
   readonly #allowPrivateWebhooks: boolean;
   readonly #patience: { readonly timeoutMs?: number };
@@ -138,12 +138,12 @@ export class VodUploads {
     this.#redis = producerConnection(this.#target);
     this.#queues = openQueues(this.#redis, prefix, { producer: true, telemetry });
     this.#prefix = prefix;
-    this.#catalog = new Catalog(this.#queues.upload, this.#redis);
+    this.#pages = new UploadPages(this.#queues.upload, this.#redis);
     this.#marks = new Marks(this.#queues.upload, this.#redis, prefix);
-    this.#events = new UploadEvents(this.#queues.upload, this.#redis);
-    this.#watch = new Watch(this.#target, {
+    this.#events = new VodEventLog(this.#queues.upload, this.#redis);
+    this.#watcher = new UploadWatcher(this.#target, {
       prefix,
-      newest: () => this.#call(() => newestEvent(this.#redis, this.#queues.upload)),
+      newest: () => this.#call(() => newestEventId(this.#redis, this.#queues.upload)),
     });
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
@@ -286,7 +286,7 @@ export class VodUploads {
   /** Closes the connections; the subscriptions first, each when it is through with the event that it is at. */
   async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await this.#watch.close();
+    await this.#watcher.close();
     await closeQueues(this.#queues);
     this.#redis.disconnect();
   }
@@ -303,13 +303,13 @@ export class VodUploads {
   }
 
   /** @internal Also counts, and tells of jobs that can't be read. */
-  async page(query: CatalogQuery): Promise<CatalogPage> {
-    return await this.#call(() => this.#catalog.page(query));
+  async page(query: UploadPageQuery): Promise<UploadPage> {
+    return await this.#call(() => this.#pages.page(query));
   }
 
   /** @internal What keeps all uploads from going on. */
-  async situation(): Promise<Situation> {
-    return await this.#call(() => readSituation(this.#queues, this.#redis, this.#prefix));
+  async blockers(): Promise<Blockers> {
+    return await this.#call(() => readBlockers(this.#queues, this.#redis, this.#prefix));
   }
 
   /**
@@ -330,8 +330,8 @@ export class VodUploads {
   }
 
   /** @internal Yields what the upload has come to, whenever it may have changed, or ended, until it has ended. */
-  async *follow(id: string, sought: Sought): AsyncGenerator<UploadStatus, void, undefined> {
-    for await (const _ of this.#watch.changes(id, sought)) {
+  async *follow(id: string, watchFor: WatchFor): AsyncGenerator<UploadStatus, void, undefined> {
+    for await (const _ of this.#watcher.changes(id, watchFor)) {
       let status: UploadStatus;
       try {
         status = await this.status(id);

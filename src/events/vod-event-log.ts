@@ -51,7 +51,7 @@ const lineSchema = z.object({
 type Line = z.infer<typeof lineSchema>;
 
 /** The events of each upload, in the order in which they came to be known as its own. */
-export class UploadEvents {
+export class VodEventLog {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
 

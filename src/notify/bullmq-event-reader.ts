@@ -44,7 +44,7 @@ redis.call('SET', KEYS[2], cursor)
 return cursor`;
 
 /** The events of uploads for one named consumer, from where it stopped: its cursor is in Redis. */
-export class EventStream {
+export class BullmqEventReader {
   readonly #redis: RedisClient;
   readonly #uploads: Queue;
   readonly #events: string;
@@ -89,7 +89,7 @@ export class EventStream {
 
   /** The id of the newest entry. */
   async newest(): Promise<string> {
-    return await newestEvent(this.#redis, this.#uploads);
+    return await newestEventId(this.#redis, this.#uploads);
   }
 
   /** Resolves when there is an entry after the cursor, or after a moment. @param blocking a connection for that alone */
@@ -99,7 +99,7 @@ export class EventStream {
 }
 
 /** The id of the newest entry in the stream of a queue; `0-0` when there is none. */
-export async function newestEvent(redis: RedisClient, queue: Queue): Promise<string> {
+export async function newestEventId(redis: RedisClient, queue: Queue): Promise<string> {
   const [entry] = await redis.xrevrange(queue.toKey('events'), '+', '-', 'COUNT', 1);
   return entry?.[0] ?? '0-0';
 }

@@ -9,7 +9,11 @@ const UNKNOWN = 'unknown';
  * Puts events into their queue, all or none. A copy of one that is or was there, by whichever way either came, adds
  * nothing: the id of its job is made of its content.
  */
-export async function addEvents(queue: Queue, via: EventWay, contents: readonly unknown[]): Promise<void> {
+export async function enqueueVodEvents(
+  queue: Queue,
+  via: EventWay,
+  contents: readonly unknown[],
+): Promise<void> {
   await queue.addBulk(
     contents.map((content) => ({
       name: nameOf(content),

@@ -3,17 +3,17 @@ import { parseFailure } from '../queue/failure.ts';
 import { JOB_FIELDS, storedJob } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import { readFields } from '../redis/fields.ts';
-import { byActivity, type Entry, readEntries } from './entries.ts';
 import { SEARCHED_FIELDS, searchFor } from './search.ts';
 import { statusOf, UPLOAD_STATES, type UploadState, type UploadStatus } from './status.ts';
+import { readUploadRows, sortByActivity, type UploadRow } from './upload-rows.ts';
 
-export interface CatalogQuery {
+export interface UploadPageQuery {
   readonly state?: UploadState | undefined;
   /** What {@link searchFor} takes; empty = no search. */
   readonly search?: string | undefined;
   readonly offset?: number | undefined;
   readonly limit: number;
-  /** activity: see {@link byActivity}; newest: by when it was enqueued, the newest first. */
+  /** activity: see {@link sortByActivity}; newest: by when it was enqueued, the newest first. */
   readonly order: 'activity' | 'newest';
 }
 
@@ -25,7 +25,7 @@ export interface UnreadableUpload {
   readonly unreadable: string;
 }
 
-export interface CatalogPage {
+export interface UploadPage {
   readonly uploads: readonly (UploadStatus | UnreadableUpload)[];
   /** Of all uploads, whatever was asked for. */
   readonly counts: Readonly<Record<UploadState, number>>;
@@ -36,7 +36,7 @@ export interface CatalogPage {
 }
 
 /** Finds uploads in Redis by state and search: of 10,000 in a fraction of a second. */
-export class Catalog {
+export class UploadPages {
   readonly #queue: Queue;
   readonly #redis: RedisClient;
 
@@ -46,8 +46,8 @@ export class Catalog {
     this.#redis = redis;
   }
 
-  async page({ state, search = '', offset = 0, limit, order }: CatalogQuery): Promise<CatalogPage> {
-    const all = byActivity(await readEntries(this.#queue, this.#redis));
+  async page({ state, search = '', offset = 0, limit, order }: UploadPageQuery): Promise<UploadPage> {
+    const all = sortByActivity(await readUploadRows(this.#queue, this.#redis));
     const inState = state === undefined ? all : all.filter((entry) => entry.state === state);
     const entries = order === 'activity' ? inState : await this.#newestFirst(inState);
     const end = offset + limit;
@@ -61,14 +61,14 @@ export class Catalog {
   }
 
   /** The first so many that fit the search. */
-  async #found(entries: readonly Entry[], text: string, most: number): Promise<Entry[]> {
+  async #found(entries: readonly UploadRow[], text: string, most: number): Promise<UploadRow[]> {
     const search = searchFor(text);
     const known = search.ids.flatMap((id) => entries.find((entry) => entry.id === id) ?? []);
     if (known[0]?.id === text) return known.slice(0, 1);
     const found = [...known];
     let index = 0;
     for await (const [name, data, returnvalue] of this.#fields(entries, SEARCHED_FIELDS)) {
-      const entry = entries[index++] as Entry;
+      const entry = entries[index++] as UploadRow;
       const upload = { id: entry.id, name: name ?? '', data: data ?? '', returnvalue: returnvalue ?? '' };
       if (search.matches(upload) && !known.includes(entry)) found.push(entry);
       if (found.length >= most) break;
@@ -76,19 +76,19 @@ export class Catalog {
     return found;
   }
 
-  async #newestFirst(entries: readonly Entry[]): Promise<Entry[]> {
-    const enqueued: (readonly [Entry, number])[] = [];
+  async #newestFirst(entries: readonly UploadRow[]): Promise<UploadRow[]> {
+    const enqueued: (readonly [UploadRow, number])[] = [];
     for await (const [timestamp] of this.#fields(entries, ['timestamp'])) {
-      enqueued.push([entries[enqueued.length] as Entry, Number(timestamp ?? 0)]);
+      enqueued.push([entries[enqueued.length] as UploadRow, Number(timestamp ?? 0)]);
     }
     return enqueued.sort(([, a], [, b]) => b - a).map(([entry]) => entry);
   }
 
-  async #statuses(entries: readonly Entry[]): Promise<(UploadStatus | UnreadableUpload)[]> {
+  async #statuses(entries: readonly UploadRow[]): Promise<(UploadStatus | UnreadableUpload)[]> {
     const uploads: (UploadStatus | UnreadableUpload)[] = [];
     let index = 0;
     for await (const values of this.#fields(entries, JOB_FIELDS)) {
-      const { id, jobState, state } = entries[index++] as Entry;
+      const { id, jobState, state } = entries[index++] as UploadRow;
       const removed = values.every((value) => value == null);
       if (removed) continue;
       try {
@@ -100,13 +100,13 @@ export class Catalog {
     return uploads;
   }
 
-  #fields(entries: readonly Entry[], fields: readonly string[]) {
+  #fields(entries: readonly UploadRow[], fields: readonly string[]) {
     const keys = entries.map(({ id }) => this.#queue.toKey(id));
     return readFields(this.#redis, keys, fields);
   }
 }
 
-function countStates(entries: readonly Entry[]): Record<UploadState, number> {
+function countStates(entries: readonly UploadRow[]): Record<UploadState, number> {
   const counts = Object.fromEntries(UPLOAD_STATES.map((state) => [state, 0])) as Record<UploadState, number>;
   for (const { state } of entries) counts[state]++;
   return counts;
