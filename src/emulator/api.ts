@@ -1,20 +1,21 @@
-/** One request of the upload API from its query string to its end. */
+/** Serves the API: parses a request, applies faults, checks access and quota, and replies. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VodAction } from '../vod/wire/protocol.ts';
-import { type ActionContext, act } from './actions.ts';
 import type { CountedAction } from './control/counted-actions.ts';
-import type { Faults, Outcome, TakenFaults } from './control/faults.ts';
+import type { Outcome } from './control/fault-schema.ts';
+import type { AppliedFaults, Faults } from './control/faults.ts';
 import type { Gates } from './control/gates.ts';
-import { endJson, precludesEffect, respond } from './control/outcomes.ts';
+import { replacesEffect, respond } from './control/outcome-reply.ts';
 import { type RequestBody, readBody } from './http/body.ts';
+import { sendJson } from './http/send.ts';
+import type { EmulatorLog } from './log.ts';
+import { type ActionContext, performAction } from './perform-action.ts';
 import type { AccessRules } from './protocol/access.ts';
+import { hasCanRetry, parseAction } from './protocol/actions.ts';
 import { type Params, parseQuery } from './protocol/query.ts';
 import type { Quota } from './protocol/quota.ts';
 import { Refusal, type Reply, refused } from './protocol/reply.ts';
-import { parseAction, tellsCanRetry } from './protocol/rules.ts';
 import type { Sleep } from './sleep.ts';
-
-export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;
 
 export interface ApiContext extends ActionContext {
   readonly access: AccessRules;
@@ -34,8 +35,8 @@ interface Call {
 }
 
 /**
- * Every refusal is a JSON reply with HTTP 200, except for a body beyond all limits (413).
- * A request counts for the quota's peaks as soon as its action is known, whatever becomes of it.
+ * Errors are JSON replies with HTTP 200, except for a too large body (413).
+ * A request counts for the quota's peaks as soon as its action is known, even if it is refused later.
  */
 export async function serveApi(
   context: ApiContext,
@@ -53,30 +54,30 @@ export async function serveApi(
     await readBody(request, context.signal);
     const reply = replyOf(error, context.log);
     context.counts.result('other', String(reply.code));
-    endJson(response, JSON.stringify(reply));
+    sendJson(response, JSON.stringify(reply));
     return;
   }
   const { action, params } = call;
   const fileSha = params.get('fileSha');
   const counted: CountedAction =
-    action === 'UploadPart' && !context.store.knows(fileSha) ? 'strayPart' : action;
+    action === 'UploadPart' && !context.store.has(fileSha) ? 'strayPart' : action;
   context.counts.arrive(counted);
   context.quota.arrive(action);
-  const taken = context.faults.take({ action: counted, offset: params.get('offset'), fileSha });
-  if (taken.outcome) context.log({ action, fault: taken.outcome.kind }, 'fault');
-  const result = await serveCall(context, call, taken, request, response);
+  const applied = context.faults.take({ action: counted, offset: params.get('offset'), fileSha });
+  if (applied.outcome) context.log({ action, fault: applied.outcome.kind }, 'fault');
+  const result = await serveCall(context, call, applied, request, response);
   context.counts.result(counted, result);
 }
 
 async function serveCall(
   context: ApiContext,
   call: Call,
-  { outcome, latencyMs, gates, bytesPerSecond }: TakenFaults,
+  { outcome, latencyMs, gates, bytesPerSecond }: AppliedFaults,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<string> {
-  const nothing: Reply = refused(6000, 'no effect', 0);
-  if (outcome?.kind === 'reset' && outcome.when === 'before') return respond(response, nothing, outcome);
+  const noReply: Reply = refused(6000, 'no effect', 0);
+  if (outcome?.kind === 'reset' && outcome.when === 'before') return respond(response, noReply, outcome);
   let body: RequestBody;
   try {
     body = await readBody(request, context.signal, { bytesPerSecond, sleep: context.sleep });
@@ -86,12 +87,13 @@ async function serveCall(
     return 'aborted';
   }
   if (body.tooLarge) {
-    endJson(response, JSON.stringify(refused(4000, `body of ${body.bytes} bytes is too large`, 0)), 413);
+    sendJson(response, JSON.stringify(refused(4000, `body of ${body.bytes} bytes is too large`, 0)), 413);
     return '4000';
   }
-  if (precludesEffect(outcome)) return respond(response, nothing, outcome);
-  const gone = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
-  return respond(response, await replyTo(context, call, request, body, gone, outcome), outcome);
+  if (replacesEffect(outcome)) return respond(response, noReply, outcome);
+  // Only PullEvent waits so long that its client may disconnect meanwhile.
+  const signal = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
+  return respond(response, await replyTo(context, call, request, body, signal, outcome), outcome);
 }
 
 async function replyTo(
@@ -99,7 +101,7 @@ async function replyTo(
   { action, params, path }: Call,
   request: IncomingMessage,
   body: RequestBody,
-  gone: AbortSignal,
+  signal: AbortSignal,
   outcome: Outcome | undefined,
 ): Promise<Reply> {
   const started = performance.now();
@@ -107,7 +109,7 @@ async function replyTo(
   try {
     context.access.check({ method: request.method ?? '', host: request.headers.host ?? '', path }, params);
     context.quota.admit(action);
-    reply = await act(context, action, params, body, gone, outcome);
+    reply = await performAction(context, action, params, body, signal, outcome);
   } catch (error) {
     reply = replyOf(error, context.log);
   }
@@ -116,12 +118,12 @@ async function replyTo(
     const durationMs = Math.round(performance.now() - started);
     context.log({ action, fileSha: params.get('fileSha'), code, message, fileId, durationMs }, 'reply');
   }
-  if (tellsCanRetry(action)) return reply;
+  if (hasCanRetry(action)) return reply;
   const { canRetry: _, ...rest } = reply;
   return rest;
 }
 
-/** Aborts with `signal`, and when the caller goes away: only a request that is held can outlive its caller. */
+/** Aborts with `signal`, and when the client disconnects. */
 function whenClosed(response: ServerResponse, signal: AbortSignal): AbortSignal {
   const closed = new AbortController();
   if (response.destroyed) closed.abort();
@@ -129,7 +131,7 @@ function whenClosed(response: ServerResponse, signal: AbortSignal): AbortSignal 
   return AbortSignal.any([signal, closed.signal]);
 }
 
-/** What isn't a refusal is the emulator's own trouble, a full disk for instance: worth another try. */
+/** Any other error than a Refusal, such as a full disk, is retryable. */
 function replyOf(error: unknown, log: EmulatorLog): Reply {
   if (error instanceof Refusal) return refused(error.code, error.message, error.canRetry);
   log({ err: error }, 'request failed');

@@ -1,7 +1,6 @@
-/** How the emulator lets time pass: by the system's timers, unless a test has a clock of its own. */
 import { setTimeout } from 'node:timers/promises';
 
-/** Resolves after so many milliseconds. @throws when the signal aborts before */
+/** Resolves after `ms` milliseconds. Tests pass their own. @throws when the signal aborts first. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export const systemSleep: Sleep = (ms, signal) => setTimeout(ms, undefined, { signal });

@@ -1,15 +1,15 @@
-/** Tells a receiver of each event by HTTP, as the service does: POST, JSON, a few tries, and then no more. */
-import type { EmulatorLog } from '../api.ts';
+/** Sends each event to a URL, as the service does: JSON by POST, with a few tries. */
+import type { EmulatorLog } from '../log.ts';
 import type { Sleep } from '../sleep.ts';
 import type { FeedEvent } from './feed.ts';
 
 const TIMEOUT_MS = 5000;
-const MOST_TRIES = 3;
+const MAX_TRIES = 3;
 
 export interface CallbackOptions {
-  /** Nothing: nobody is told. Never logged: its path may be a secret. */
+  /** Undefined: no callbacks. Never logged, because its path may be a secret. */
   readonly url: string | undefined;
-  /** Between two tries. */
+  /** Pause between two tries. */
   readonly pauseMs: number;
   readonly clock: () => number;
   readonly sleep: Sleep;
@@ -26,8 +26,8 @@ export class Callback {
     this.#options = options;
   }
 
-  /** Tells of the event when it happens; one that is to happen after the emulator's end is told of by the next. */
-  announce(event: FeedEvent): void {
+  /** Sends the event at its time. If the emulator ends before, it is sent after the next start. */
+  schedule(event: FeedEvent): void {
     const { url } = this.#options;
     if (url === undefined) return;
     const own = this.#deliver(url, event).finally(() => this.#running.delete(own));
@@ -42,7 +42,7 @@ export class Callback {
     this.#counts = noCounts();
   }
 
-  /** Resolves when nothing is on its way any more, soon after the signal has aborted. */
+  /** Resolves when no delivery is running any more, soon after the signal has aborted. */
   async ended(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -52,11 +52,11 @@ export class Callback {
     try {
       const delayMs = atMs - clock();
       if (delayMs > 0) await sleep(delayMs, signal);
-      for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+      for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
         const result = await this.#post(url, JSON.stringify(content));
         log({ eventType: content.eventType, tries, result }, 'callback');
         if (result === 'delivered') return;
-        if (tries < MOST_TRIES) await sleep(pauseMs, signal);
+        if (tries < MAX_TRIES) await sleep(pauseMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) log({ err: error }, 'callback failed');

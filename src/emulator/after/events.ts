@@ -1,6 +1,7 @@
-/** What happens after an upload: which events the emulator emits, what they say, and the faults that hit them. */
+/** Emits the events that follow an upload, and applies faults to them. */
 import { randomUUID } from 'node:crypto';
-import type { EmittedType, Faults } from '../control/faults.ts';
+import type { EmittedType } from '../control/fault-schema.ts';
+import type { Faults } from '../control/faults.ts';
 import type { EventContent } from '../protocol/reply.ts';
 import type { StoredFile } from '../state/stored-files.ts';
 import type { Feed, FeedEvent } from './feed.ts';
@@ -8,11 +9,11 @@ import type { Feed, FeedEvent } from './feed.ts';
 export interface EventsOptions {
   readonly feed: Feed;
   readonly faults: Faults;
-  /** How long a transcoding takes. */
+  /** Duration of a transcoding. */
   readonly transcodeMs: number;
   readonly clock: () => number;
   readonly urlOf: (file: StoredFile) => string;
-  /** Called with each event when it is known, which may be before it happens. */
+  /** Called when an event is added, which may be before its time. */
   readonly onEvent: (event: FeedEvent) => void;
 }
 
@@ -24,7 +25,7 @@ export class Events {
     this.#options = options;
   }
 
-  /** A video has been stored: tells so, and transcodes it when InitUpload asked for that. */
+  /** Emits NewFileUpload, and transcodes the video if InitUpload requested it. */
   stored(file: StoredFile): void {
     const transcodeTaskId = file.isTranscode ? newTaskId() : '';
     this.#emit(file, 'NewFileUpload', 0, () => ({
@@ -42,7 +43,7 @@ export class Events {
     if (file.isTranscode) this.#transcode(file, transcodeTaskId);
   }
 
-  /** @returns the id of the transcoding, which TranscodeComplete will tell the end of */
+  /** @returns the vodTaskId of the later TranscodeComplete */
   transcode(file: StoredFile): string {
     const vodTaskId = newTaskId();
     this.#transcode(file, vodTaskId);
@@ -58,13 +59,13 @@ export class Events {
     );
   }
 
-  /** Any event, of a type that the emulator knows nothing about, too. */
+  /** Emits an event of any type, known to the emulator or not. */
   emit(eventType: string, data: EventContent['data'], delayMs: number): void {
     this.#count(eventType);
     this.#options.onEvent(this.#options.feed.add({ version: '4.0', eventType, data }, delayMs));
   }
 
-  /** By type. */
+  /** Number of emitted events, by type. */
   get emitted(): Readonly<Record<string, number>> {
     return { ...this.#emitted };
   }

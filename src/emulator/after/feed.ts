@@ -1,45 +1,44 @@
 /**
- * The events that an application pulls: each is kept until it is confirmed, handed out to one caller at a time, and
- * again when it was not confirmed in time. On disk, so that a restart forgets none.
+ * The events to pull. Each event is kept until it is confirmed, delivered to one caller at a time, and redelivered when
+ * it is not confirmed in time. Stored on disk, so that it survives a restart.
  */
-
+import { EVENTS_PER_CALL } from '../protocol/event-parameters.ts';
 import type { EventContent, PulledEvent } from '../protocol/reply.ts';
-import { EVENTS_PER_CALL } from '../protocol/rules.ts';
 import type { Sleep } from '../sleep.ts';
 import { appendJournal, readJournal, replaceJournal } from '../state/journal.ts';
 
-/** Beyond that the oldest are dropped: an emulator of which nobody pulls should not grow. */
-const KEPT_EVENTS = 10_000;
+/** Beyond that the oldest events are dropped, so that memory stays bounded when no client pulls. */
+const MAX_EVENTS = 10_000;
 
 export interface FeedEvent {
   readonly id: number;
-  /** When it happens, in ms since 1970. */
+  /** Time of the event, in ms since 1970. */
   readonly atMs: number;
   readonly content: EventContent;
 }
 
-interface Kept extends FeedEvent {
+interface PendingEvent extends FeedEvent {
   deliveries: number;
-  /** From when on it may be handed out: when it happens, and later when the last delivery was not confirmed. */
-  freeAtMs: number;
+  /** Time of the next delivery: first the event's time, then when the last delivery has not been confirmed in time. */
+  availableAtMs: number;
 }
 
 type JournalLine = { readonly event: FeedEvent } | { readonly gone: number };
 
 export interface FeedOptions {
   readonly file: string;
-  /** How long PullEvent is held when there is nothing. */
+  /** How long PullEvent waits for an event. */
   readonly holdMs: number;
-  /** How long a delivered event waits to be confirmed. */
+  /** An event that is not confirmed within this time is redelivered. */
   readonly redeliverMs: number;
-  /** In ms. */
+  /** In ms since 1970. */
   readonly clock: () => number;
   readonly sleep: Sleep;
 }
 
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #kept = new Map<number, Kept>();
+  readonly #events = new Map<number, PendingEvent>();
   readonly #waiting = new Set<() => void>();
   #lastId = 0;
   #counts = noCounts();
@@ -47,8 +46,8 @@ export class Feed {
   constructor(options: FeedOptions) {
     this.#options = options;
     for (const line of readJournal<JournalLine>(options.file)) {
-      if ('gone' in line) this.#kept.delete(line.gone);
-      else this.#keep(line.event);
+      if ('gone' in line) this.#events.delete(line.gone);
+      else this.#store(line.event);
     }
     replaceJournal(
       options.file,
@@ -56,22 +55,22 @@ export class Feed {
     );
   }
 
-  /** Not confirmed yet, also those that are still to happen. */
+  /** Events not confirmed yet, including future ones. */
   get pending(): readonly FeedEvent[] {
-    return [...this.#kept.values()];
+    return [...this.#events.values()];
   }
 
   add(content: EventContent, delayMs: number): FeedEvent {
     const event = { id: this.#lastId + 1, atMs: this.#options.clock() + delayMs, content };
     appendJournal(this.#options.file, { event });
-    this.#keep(event);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > KEPT_EVENTS && oldest !== undefined) this.#remove(oldest);
+    this.#store(event);
+    const [oldest] = this.#events.keys();
+    if (this.#events.size > MAX_EVENTS && oldest !== undefined) this.#remove(oldest);
     for (const wake of this.#waiting) wake();
     return event;
   }
 
-  /** What there is, as soon as there is something; nothing when the time is up or the signal aborts. */
+  /** Waits until there are events. @returns an empty array after `holdMs`, or when the signal aborts */
   async pull(signal: AbortSignal): Promise<PulledEvent[]> {
     const { clock, holdMs } = this.#options;
     const endsAt = clock() + holdMs;
@@ -80,15 +79,15 @@ export class Feed {
       const events = this.#take();
       const leftMs = endsAt - clock();
       if (events.length > 0 || leftMs <= 0) return events;
-      await this.#change(Math.min(leftMs, this.#nextMs()), signal);
+      await this.#waitForChange(Math.min(leftMs, this.#nextAvailableMs()), signal);
     }
   }
 
-  /** A handle whose event was delivered again, or confirmed already, has no effect. */
+  /** A handle of an earlier delivery, or of a confirmed event, has no effect. */
   confirm(handles: readonly string[]): void {
     for (const handle of handles) {
       const id = Number(handle.split('-')[0]);
-      const event = this.#kept.get(id);
+      const event = this.#events.get(id);
       if (event === undefined || handleOf(event) !== handle) continue;
       this.#remove(id);
       this.#counts.confirmed += 1;
@@ -103,23 +102,23 @@ export class Feed {
     this.#counts = noCounts();
   }
 
-  #keep(event: FeedEvent): void {
-    this.#kept.set(event.id, { ...event, deliveries: 0, freeAtMs: event.atMs });
+  #store(event: FeedEvent): void {
+    this.#events.set(event.id, { ...event, deliveries: 0, availableAtMs: event.atMs });
     this.#lastId = Math.max(this.#lastId, event.id);
   }
 
   #remove(id: number): void {
-    this.#kept.delete(id);
+    this.#events.delete(id);
     appendJournal(this.#options.file, { gone: id });
   }
 
   #take(): PulledEvent[] {
     const nowMs = this.#options.clock();
     const taken: PulledEvent[] = [];
-    for (const event of this.#kept.values()) {
+    for (const event of this.#events.values()) {
       if (taken.length === EVENTS_PER_CALL) break;
-      if (event.freeAtMs > nowMs) continue;
-      event.freeAtMs = nowMs + this.#options.redeliverMs;
+      if (event.availableAtMs > nowMs) continue;
+      event.availableAtMs = nowMs + this.#options.redeliverMs;
       event.deliveries += 1;
       this.#counts.pulled += 1;
       if (event.deliveries > 1) this.#counts.redelivered += 1;
@@ -128,15 +127,15 @@ export class Feed {
     return taken;
   }
 
-  #nextMs(): number {
+  #nextAvailableMs(): number {
     const nowMs = this.#options.clock();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { freeAtMs } of this.#kept.values()) nextMs = Math.min(nextMs, freeAtMs - nowMs);
+    for (const { availableAtMs } of this.#events.values()) nextMs = Math.min(nextMs, availableAtMs - nowMs);
     return nextMs;
   }
 
-  /** An event was added, so much time has passed, or the signal aborted. */
-  async #change(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when an event is added, after `ms`, or when the signal aborts. */
+  async #waitForChange(ms: number, signal: AbortSignal): Promise<void> {
     const settled = new AbortController();
     const added = Promise.withResolvers<void>();
     this.#waiting.add(added.resolve);
@@ -147,7 +146,7 @@ export class Feed {
   }
 }
 
-function handleOf({ id, deliveries, atMs }: Kept): string {
+function handleOf({ id, deliveries, atMs }: PendingEvent): string {
   return `${id}-${atMs}-${deliveries}`;
 }
 

@@ -1,8 +1,8 @@
-/** The control endpoint of an emulator in another process, as functions. */
+/** Client of the control endpoint of an emulator in another process. */
 import { UploaderError } from '../../base/errors.ts';
 import type { QuotaLimits } from '../protocol/quota.ts';
 import type { EmittedEvent } from './control.ts';
-import type { Fault } from './faults.ts';
+import type { Fault } from './fault-schema.ts';
 import type { EmulatorStats } from './stats.ts';
 
 export interface ControlClient {
@@ -15,7 +15,7 @@ export interface ControlClient {
   emit(event: EmittedEvent): Promise<void>;
 }
 
-/** Each function rejects with {@link UploaderError} `EMULATOR_CONTROL` when the endpoint refuses. */
+/** Every function rejects with {@link UploaderError} `EMULATOR_CONTROL` when the endpoint answers with an error. */
 export function controlClient(controlUrl: string): ControlClient {
   const base = controlUrl.replace(/\/$/, '');
   const call = async (method: string, path: string, body?: object): Promise<unknown> => {

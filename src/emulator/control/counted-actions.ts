@@ -1,8 +1,8 @@
-import { ACTIONS } from '../protocol/rules.ts';
+import { ACTIONS } from '../protocol/actions.ts';
 
 /**
- * What requests are counted as, and faults pick them by: their action, but `strayPart` for an UploadPart of a file that
- * no InitUpload has begun. A client can send one to find out whether its key is right; it is about no upload.
+ * The names under which statistics count requests and faults match them: the action, or `strayPart` for an UploadPart
+ * of a file without an InitUpload. A client sends that to check its key; it belongs to no upload.
  */
 export const COUNTED_ACTIONS = [...ACTIONS, 'strayPart'] as const;
 export type CountedAction = (typeof COUNTED_ACTIONS)[number];

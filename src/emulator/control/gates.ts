@@ -1,8 +1,8 @@
-/** Points where requests wait until somebody lets them go on. */
+/** Named gates where requests wait until they are let through. */
 export class Gates {
   readonly #gates = new Map<string, Gate>();
 
-  /** Waits until the gate lets this request go on. @throws the signal's reason when it aborts before */
+  /** Waits until the gate lets this request pass. @throws the signal's reason when it aborts first */
   async pass(name: string, signal: AbortSignal): Promise<void> {
     const gate = this.#gate(name);
     if (gate.credit > 0) {
@@ -14,7 +14,7 @@ export class Gates {
     signal.throwIfAborted();
     signal.addEventListener('abort', abort, { once: true });
     gate.waiting.add(resolve);
-    for (const look of gate.watchers) look();
+    for (const check of gate.watchers) check();
     try {
       await promise;
     } finally {
@@ -23,7 +23,7 @@ export class Gates {
     }
   }
 
-  /** Lets so many requests go on, first those that wait, in their order. @param count default: all, and all that come */
+  /** Lets `count` requests pass, waiting ones first, in order. @param count default: all, including later ones */
   open(name: string, count = Number.POSITIVE_INFINITY): void {
     const gate = this.#gate(name);
     gate.credit += count;
@@ -35,25 +35,25 @@ export class Gates {
     }
   }
 
-  /** Resolves when at least so many requests wait at the gate. */
+  /** Resolves when at least `count` requests wait at the gate. */
   async reached(name: string, count: number): Promise<void> {
     const gate = this.#gate(name);
     if (gate.waiting.size >= count) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const look = (): void => {
+    const check = (): void => {
       if (gate.waiting.size >= count) resolve();
     };
-    gate.watchers.add(look);
+    gate.watchers.add(check);
     await promise;
-    gate.watchers.delete(look);
+    gate.watchers.delete(check);
   }
 
-  /** Requests that wait, by gate. */
+  /** Number of waiting requests, by gate. */
   get waiting(): Readonly<Record<string, number>> {
     return Object.fromEntries([...this.#gates].map(([name, { waiting }]) => [name, waiting.size]));
   }
 
-  /** Lets everybody go on, and forgets all gates. */
+  /** Opens and removes all gates. */
   clear(): void {
     for (const name of this.#gates.keys()) this.open(name);
     this.#gates.clear();
@@ -67,10 +67,10 @@ export class Gates {
 }
 
 interface Gate {
-  /** Requests that may go on without waiting. */
+  /** Number of requests that may pass without waiting. */
   credit: number;
-  /** Each lets one request go on. */
+  /** Resolvers of the waiting requests. */
   readonly waiting: Set<() => void>;
-  /** Called when one more waits. */
+  /** Called whenever a request starts to wait. */
   readonly watchers: Set<() => void>;
 }

@@ -1,19 +1,21 @@
-/** Counts of what the emulator was asked and what it did. */
+/** The emulator's statistics. */
 import type { VodAction } from '../../vod/wire/protocol.ts';
 import { COUNTED_ACTIONS, type CountedAction } from './counted-actions.ts';
-import type { FaultEffect } from './faults.ts';
+import type { FaultEffect } from './fault-schema.ts';
 
-/** Requests of one action. `byResult` has reply codes and, for faults, `http 502`, `html`, `empty`, `truncated`,
- * `reset`, `hang`; `aborted` is a request whose sender went away. */
+/**
+ * Requests of one action. Keys of `byResult` are reply codes; for faults `http 502`, `html`, `empty`, `truncated`,
+ * `reset`, `hang`; and `aborted` when the client disconnected.
+ */
 interface ActionCounts {
   readonly total: number;
   readonly byResult: Readonly<Record<string, number>>;
 }
 
 interface PartCounts {
-  /** Parts taken in, duplicates included. */
+  /** Accepted parts, duplicates included. */
   readonly accepted: number;
-  /** Of these, the ones that were there already. */
+  /** Accepted parts that had been received before. */
   readonly duplicates: number;
   readonly bytes: number;
 }
@@ -31,24 +33,24 @@ interface StoredFileStats {
   readonly isScreenshot: boolean;
   readonly isWatermark: boolean;
   readonly url: string;
-  /** Times that this video was assembled and stored. */
+  /** How many times this video was stored. */
   readonly finishes: number;
 }
 
 interface EventCounts {
-  /** Events that happened, by type, lost ones included. */
+  /** Emitted events by type, lost ones included. */
   readonly emitted: Readonly<Record<string, number>>;
-  /** Deliveries by PullEvent, those of the same event included. */
+  /** Deliveries by PullEvent, redeliveries included. */
   readonly pulled: number;
-  /** Of these, the ones of an event that was delivered before and not confirmed in time. */
+  /** Redeliveries, of events that were not confirmed in time. */
   readonly redelivered: number;
   readonly confirmed: number;
-  /** Waiting to be pulled or to be confirmed, or still to come; also from before a restart. */
+  /** Events not confirmed yet, including future ones and those from before a restart. */
   readonly pending: number;
   readonly callbacks: {
     /** Requests sent. */
     readonly tries: number;
-    /** Events that the receiver took in. */
+    /** Events that the receiver accepted. */
     readonly delivered: number;
   };
 }
@@ -57,24 +59,24 @@ export interface EmulatorStats {
   /** `other` is a request without a known action. */
   readonly requests: Readonly<Record<CountedAction | 'other', ActionCounts>>;
   readonly parts: PartCounts & { readonly bySha: Readonly<Record<string, PartCounts>> };
-  /** Videos on disk, also from before a restart. */
+  /** Stored videos, including those from before a restart. */
   readonly files: readonly StoredFileStats[];
   readonly events: EventCounts;
   readonly quotaRefusals: Readonly<Record<VodAction, number>>;
-  /** Most requests that arrived in any sliding window, refused ones included. */
+  /** Highest number of requests in any sliding window, refused ones included. */
   readonly peakPerWindow: Readonly<Record<VodAction, number>>;
-  /** Requests hit by a fault, by kind. */
+  /** Number of requests hit by a fault, by kind. */
   readonly faultsUsed: Readonly<Partial<Record<FaultEffect['kind'], number>>>;
-  /** Requests that wait now, by the name of their gate. */
+  /** Number of waiting requests, by gate. */
   readonly waitingAtGates: Readonly<Record<string, number>>;
 }
 
-interface Counting {
+interface MutableActionCounts {
   total: number;
   byResult: Record<string, number>;
 }
 
-interface CountingParts {
+interface MutablePartCounts {
   accepted: number;
   duplicates: number;
   bytes: number;
@@ -82,10 +84,10 @@ interface CountingParts {
 
 export class RequestCounts {
   #requests = noRequests();
-  #parts: CountingParts = noParts();
-  #bySha = new Map<string, CountingParts>();
+  #parts: MutablePartCounts = noParts();
+  #bySha = new Map<string, MutablePartCounts>();
 
-  /** At the arrival, so that a request without a reply counts as well. */
+  /** Counted on arrival, so that requests without a reply count too. */
   arrive(action: CountedAction | 'other'): void {
     this.#requests[action].total += 1;
   }
@@ -119,12 +121,12 @@ export class RequestCounts {
   }
 }
 
-function noRequests(): Record<CountedAction | 'other', Counting> {
-  const none = (): Counting => ({ total: 0, byResult: {} });
+function noRequests(): Record<CountedAction | 'other', MutableActionCounts> {
+  const none = (): MutableActionCounts => ({ total: 0, byResult: {} });
   const entries = [...COUNTED_ACTIONS, 'other' as const].map((action) => [action, none()]);
-  return Object.fromEntries(entries) as Record<CountedAction | 'other', Counting>;
+  return Object.fromEntries(entries) as Record<CountedAction | 'other', MutableActionCounts>;
 }
 
-function noParts(): CountingParts {
+function noParts(): MutablePartCounts {
   return { accepted: 0, duplicates: 0, bytes: 0 };
 }

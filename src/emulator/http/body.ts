@@ -1,13 +1,12 @@
-/** Reads a request's body: bounded, and as slowly as a fault asks for. */
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Sleep } from '../sleep.ts';
 
-/** The largest part and some slack: what a part's body may have before it is not even looked at. */
+/** Maximum body size: the largest part and some slack. Larger bodies are not parsed. */
 export const BODY_MAX_BYTES = 1048576 + 65536;
 
 export interface RequestBody {
-  /** As they came in; empty when the body was too large. */
+  /** As received; empty when the body is too large. */
   readonly buffers: readonly Buffer[];
   readonly bytes: number;
   readonly tooLarge: boolean;
@@ -16,15 +15,15 @@ export interface RequestBody {
 }
 
 /**
- * A body beyond the limit is read to its end and thrown away, so that its sender gets to see the refusal.
+ * A body above the limit is read to its end and dropped, so that the sender can read the error reply.
  *
- * @param slowly default: as fast as it comes
- * @throws when the sender goes away before the end.
+ * @param limit default: no bandwidth limit
+ * @throws when the client disconnects before the end.
  */
 export async function readBody(
   request: IncomingMessage,
   signal: AbortSignal,
-  slowly?: { readonly bytesPerSecond: number; readonly sleep: Sleep },
+  limit?: { readonly bytesPerSecond: number; readonly sleep: Sleep },
 ): Promise<RequestBody> {
   const buffers: Buffer[] = [];
   let md5: Hash | undefined;
@@ -37,8 +36,8 @@ export async function readBody(
       md5 ??= createHash('md5');
       md5.update(received);
     }
-    const ms = slowly === undefined ? 0 : (received.length / slowly.bytesPerSecond) * 1000;
-    if (ms > 0) await slowly?.sleep(ms, signal);
+    const ms = limit === undefined ? 0 : (received.length / limit.bytesPerSecond) * 1000;
+    if (ms > 0) await limit?.sleep(ms, signal);
   }
   return { buffers, bytes, tooLarge: bytes > BODY_MAX_BYTES, md5: md5?.digest('hex') ?? '' };
 }

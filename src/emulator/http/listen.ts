@@ -1,12 +1,10 @@
-/** Opens a port, or says which one could not be had. */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UploaderError } from '../../base/errors.ts';
 
 /**
- * Resolves to the server's origin, `http://127.0.0.1:1234`.
- *
+ * @returns the server's origin, `http://127.0.0.1:1234`
  * @throws {UploaderError} `EMULATOR_LISTEN`, naming host and port.
  */
 export async function listen(server: Server, host: string, port: number): Promise<string> {
@@ -24,7 +22,7 @@ export async function listen(server: Server, host: string, port: number): Promis
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
 }
 
-/** Ends the server and every connection that it still has. */
+/** Closes the server and all its connections. */
 export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');

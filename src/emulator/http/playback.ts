@@ -1,10 +1,10 @@
-/** Serves stored videos at the urls that the emulator hands out, with byte ranges so that players can seek. */
+/** Serves stored videos at their urls, with byte ranges so that players can seek. */
 import fs from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { StoredFile, StoredFiles } from '../state/stored-files.ts';
 
-const contentTypes: Readonly<Record<string, string>> = {
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
   mp4: 'video/mp4',
   m4v: 'video/mp4',
   mov: 'video/quicktime',
@@ -18,7 +18,7 @@ export function playbackPath(file: StoredFile): string {
   return `/files/${file.fileId}/f0.${file.fileType}`;
 }
 
-/** False when the path is not of a stored video. */
+/** @returns false when the path is not that of a stored video. */
 export async function servePlayback(
   files: StoredFiles,
   pathname: string,
@@ -39,7 +39,7 @@ export async function servePlayback(
   }
   const { start, end } = range ?? { start: 0, end: file.fileSize - 1 };
   response.writeHead(range ? 206 : 200, {
-    'content-type': contentTypes[file.fileType.toLowerCase()] ?? 'application/octet-stream',
+    'content-type': CONTENT_TYPES[file.fileType.toLowerCase()] ?? 'application/octet-stream',
     'content-length': end - start + 1,
     'accept-ranges': 'bytes',
     ...(range && { 'content-range': `bytes ${start}-${end}/${file.fileSize}` }),
@@ -49,7 +49,7 @@ export async function servePlayback(
   return true;
 }
 
-/** One range of bytes, both ends included; anything else in the header is ignored, as HTTP allows. */
+/** Parses a single byte range, both ends included. Any other header is ignored, as HTTP allows. */
 function parseRange(
   header: string | undefined,
   size: number,

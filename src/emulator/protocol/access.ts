@@ -1,34 +1,34 @@
-/** Who may call: common parameters, account, signature, clock window and replay, in this order. */
+/** Checks common parameters, account, signature, clock window and replay, in this order. */
+import { hasCanRetry } from './actions.ts';
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
-import { tellsCanRetry } from './rules.ts';
 import { type SignatureCode, type SignedTarget, verifySignature } from './signature.ts';
 
 export interface Account {
   readonly secretId: string;
   readonly secretKey: string;
-  /** How the calls of an upload are refused whose SecretId or signature is wrong; default -10002. Others: 4100. */
+  /** Code for a wrong SecretId or signature in the upload actions; default -10002. Other actions: 4100. */
   readonly signatureCode?: SignatureCode;
 }
 
-/** Nonces remembered at most, about 60 MB; beyond that the oldest timestamps are forgotten. */
-const REMEMBERED_NONCES = 1_000_000;
+/** About 60 MB. Beyond that, the nonces of the oldest second are dropped. */
+const MAX_NONCES = 1_000_000;
 
-const commonParameters = ['Action', 'Region', 'Timestamp', 'Nonce', 'SecretId', 'Signature'] as const;
+const COMMON_PARAMETERS = ['Action', 'Region', 'Timestamp', 'Nonce', 'SecretId', 'Signature'] as const;
 
-/** Timestamps of 12 digits and more are milliseconds: one official client sends those. */
+/** Timestamps of 12 digits and more are milliseconds: one official client sends them. */
 const FIRST_MS_TIMESTAMP = 100_000_000_000;
 
 export class AccessRules {
   readonly #account: Account;
   readonly #toleranceSeconds: number;
   readonly #clock: () => number;
-  /** Nonces by the second that they were signed in, for as long as that second is inside the window. */
+  /** Nonces by the second of their Timestamp, while that second is inside the window. */
   readonly #seen = new Map<number, Set<number | string>>();
   #seenCount = 0;
   #sweptAt = 0;
 
-  /** `clock` in ms. */
+  /** @param clock in ms */
   constructor(account: Account, toleranceSeconds: number, clock: () => number) {
     this.#account = account;
     this.#toleranceSeconds = toleranceSeconds;
@@ -39,16 +39,16 @@ export class AccessRules {
     return this.#seenCount;
   }
 
-  /** @throws {Refusal} -10001, -10002, 4000, 4100 or 4500. Only a request that passes uses up its Nonce. */
+  /** @throws {Refusal} -10001, -10002, 4000, 4100 or 4500. Only an accepted request uses up its Nonce. */
   check(target: SignedTarget, params: Params): void {
-    for (const name of commonParameters) {
+    for (const name of COMMON_PARAMETERS) {
       if (!params.get(name)) throw new Refusal(-10001, `common parameter ${name} is missing`);
     }
     const timestamp = positiveInteger('Timestamp', params);
     const nonce = params.get('Nonce') ?? '';
     positiveInteger('Nonce', params);
     const { secretId, secretKey, signatureCode = -10002 } = this.#account;
-    const code = tellsCanRetry(params.get('Action') ?? '') ? signatureCode : 4100;
+    const code = hasCanRetry(params.get('Action') ?? '') ? signatureCode : 4100;
     if (params.get('SecretId') !== secretId) throw new Refusal(code, 'SecretId is unknown');
     verifySignature(target, params, secretKey, code);
     const inMs = timestamp >= FIRST_MS_TIMESTAMP;
@@ -69,14 +69,14 @@ export class AccessRules {
 
   #remember(second: number, nonce: string, ms: number): void {
     const numeric = Number(nonce) * 1000 + ms;
-    // A copy of the text: a part of the query string would keep the whole of it in memory.
+    // Copied, because a substring would keep the whole query string in memory.
     const key = Number.isSafeInteger(numeric) ? numeric : Buffer.from(`${nonce}.${ms}`).toString();
     const nonces = this.#seen.get(second) ?? new Set();
     if (nonces.has(key)) throw new Refusal(4500, `Nonce ${nonce} was used before with this Timestamp`);
     nonces.add(key);
     this.#seen.set(second, nonces);
     this.#seenCount += 1;
-    if (this.#seenCount > REMEMBERED_NONCES) this.#forget(Math.min(...this.#seen.keys()));
+    if (this.#seenCount > MAX_NONCES) this.#forget(Math.min(...this.#seen.keys()));
   }
 
   #forget(second: number): void {

@@ -1,16 +1,14 @@
-/**
- * Reads a query string the way the service does: tolerant, because its official clients don't all encode alike.
- */
+/** Parses a query string as tolerantly as the service, because its official clients encode differently. */
 import { Refusal } from './reply.ts';
 
-/** Parameter names to values, decoded. */
+/** Decoded values by parameter name. */
 export type Params = ReadonlyMap<string, string>;
 
 /**
- * `rawQuery` is ASCII: node:http lets nothing else through. A `%` that starts no escape stands for itself, and `+`
- * is a plus (a space travels as `%20`).
+ * A `%` that starts no escape is kept, and `+` is a plus (a space is sent as `%20`).
  *
- * @throws {Refusal} 4000 for a name that comes twice: which one was signed?
+ * @param rawQuery ASCII: node:http rejects anything else
+ * @throws {Refusal} 4000 for a duplicate name, because it is unclear which value was signed.
  */
 export function parseQuery(rawQuery: string): Params {
   const params = new Map<string, string>();

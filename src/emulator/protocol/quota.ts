@@ -1,9 +1,9 @@
-/** Requests per sliding window and action: what is allowed, and the most that was ever seen. */
+/** Limits and peaks of requests per sliding window, for each action. */
 import type { VodAction } from '../../vod/wire/protocol.ts';
+import { ACTIONS } from './actions.ts';
 import { Refusal } from './reply.ts';
-import { ACTIONS } from './rules.ts';
 
-/** Requests per window; 0 or nothing = no limit. */
+/** Requests per window; 0 or undefined: no limit. */
 export interface QuotaLimits {
   readonly init?: number | undefined;
   readonly part?: number | undefined;
@@ -13,7 +13,7 @@ export interface QuotaLimits {
   readonly confirm?: number | undefined;
 }
 
-const limitNames = {
+const LIMIT_NAMES = {
   InitUpload: 'init',
   UploadPart: 'part',
   FinishUpload: 'finish',
@@ -22,7 +22,7 @@ const limitNames = {
   ConfirmEvent: 'confirm',
 } as const satisfies Record<VodAction, keyof QuotaLimits>;
 
-/** Times of the last `windowMs`, in a queue whose head moves instead of its elements. */
+/** Times within the last `windowMs`. A moving head index avoids shifting the array. */
 class SlidingWindow {
   readonly #windowMs: number;
   #times: number[] = [];
@@ -32,7 +32,7 @@ class SlidingWindow {
     this.#windowMs = windowMs;
   }
 
-  /** A time exactly one window ago is out. */
+  /** A time exactly one window ago no longer counts. */
   countAt(nowMs: number): number {
     const { length } = this.#times;
     while (this.#head < length && (this.#times[this.#head] ?? 0) <= nowMs - this.#windowMs) this.#head += 1;
@@ -56,9 +56,9 @@ export class Quota {
   #peaks: Record<VodAction, number> = noCounts();
   #refusals: Record<VodAction, number> = noCounts();
 
-  /** `clock` in ms. */
+  /** @param clock in ms */
   constructor(limits: QuotaLimits, windowMs: number, clock: () => number) {
-    const windows = () => ofEachAction(() => new SlidingWindow(windowMs));
+    const windows = () => forEachAction(() => new SlidingWindow(windowMs));
     this.#limits = limits;
     this.#clock = clock;
     this.#arrived = windows();
@@ -69,16 +69,16 @@ export class Quota {
     this.#limits = limits;
   }
 
-  /** Counts a request for the peaks, whatever becomes of it. */
+  /** Counts a request for the peaks, even if it is refused later. */
   arrive(action: VodAction): void {
     const now = this.#clock();
     this.#arrived[action].add(now);
     this.#peaks[action] = Math.max(this.#peaks[action], this.#arrived[action].countAt(now));
   }
 
-  /** @throws {Refusal} 4400 when the window is full; a refused request takes no room in it. */
+  /** @throws {Refusal} 4400 when the limit is reached; a refused request does not count towards it. */
   admit(action: VodAction): void {
-    const limit = this.#limits[limitNames[action]] ?? 0;
+    const limit = this.#limits[LIMIT_NAMES[action]] ?? 0;
     if (limit <= 0) return;
     const now = this.#clock();
     if (this.#admitted[action].countAt(now) >= limit) {
@@ -88,7 +88,7 @@ export class Quota {
     this.#admitted[action].add(now);
   }
 
-  /** Most requests that arrived in any window, by action; refused ones included. */
+  /** Highest number of requests in any window, by action, refused ones included. */
   get peaks(): Readonly<Record<VodAction, number>> {
     return { ...this.#peaks };
   }
@@ -104,9 +104,9 @@ export class Quota {
 }
 
 function noCounts(): Record<VodAction, number> {
-  return ofEachAction(() => 0);
+  return forEachAction(() => 0);
 }
 
-function ofEachAction<T>(make: () => T): Record<VodAction, T> {
+function forEachAction<T>(make: () => T): Record<VodAction, T> {
   return Object.fromEntries(ACTIONS.map((action) => [action, make()])) as Record<VodAction, T>;
 }

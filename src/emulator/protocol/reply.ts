@@ -1,23 +1,23 @@
 /**
- * What the emulator answers: the service's reply fields, and the refusal that any rule can throw.
- * Codes and `canRetry` follow the service's error table; positive codes of 4000 and up are common to all its APIs.
+ * Reply fields of the service, and the error for refused requests.
+ * Codes and `canRetry` follow the service's error table; codes of 4000 and up are common to all its APIs.
  */
 
-/** An event as it stands in `eventContent`, and as the body of a callback. */
+/** The `eventContent` of a pulled event, and the body of a callback. */
 export interface EventContent {
   readonly version: string;
   readonly eventType: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** An event as PullEvent hands it out. */
+/** An event in a PullEvent reply. */
 export interface PulledEvent {
-  /** Of this delivery: what comes again has another one. */
+  /** Identifies this delivery; a redelivery has another handle. */
   readonly msgHandle: string;
   readonly eventContent: EventContent;
 }
 
-/** A part as InitUpload lists it. */
+/** A part in an InitUpload reply. */
 export interface ListedPart {
   readonly offset: number;
   /** Bytes. */
@@ -30,7 +30,7 @@ export interface Reply {
   readonly code: number;
   readonly message: string;
   readonly codeDesc: string;
-  /** Only the calls of an upload have it. */
+  /** Only in replies to upload actions. */
   readonly canRetry?: 0 | 1;
   readonly dataSize?: number;
   readonly listParts?: readonly ListedPart[];
@@ -41,7 +41,7 @@ export interface Reply {
   readonly eventList?: readonly PulledEvent[];
 }
 
-const codeDescriptions: Readonly<Record<number, string>> = {
+const CODE_DESCRIPTIONS: Readonly<Record<number, string>> = {
   [-10001]: 'InvalidCommonParameter',
   [-10002]: 'InvalidSignature',
   [-10003]: 'InvalidParameter',
@@ -63,7 +63,7 @@ const codeDescriptions: Readonly<Record<number, string>> = {
   10009: 'UnexpectedFileStatus',
 };
 
-/** Thrown by any rule: becomes the reply. */
+/** Thrown for a refused request; sent as the reply. */
 export class Refusal extends Error {
   readonly code: number;
   readonly canRetry: 0 | 1;
@@ -81,5 +81,5 @@ export function accepted(code: 0 | 1 | 2, fields: Partial<Reply> = {}): Reply {
 }
 
 export function refused(code: number, message: string, canRetry: 0 | 1): Reply {
-  return { code, message, codeDesc: codeDescriptions[code] ?? 'Failed', canRetry };
+  return { code, message, codeDesc: CODE_DESCRIPTIONS[code] ?? 'Failed', canRetry };
 }

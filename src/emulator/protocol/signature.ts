@@ -1,32 +1,29 @@
-/** The service's side of request signing: builds the text that must have been signed and compares. */
+/** Verifies request signatures. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
 
-/**
- * How a request is refused whose signature is wrong: the document of the upload API has -10002, and the codes that are
- * common to all APIs have 4100.
- */
+/** Codes for a wrong signature: -10002 in the upload API's document, 4100 in the codes common to all APIs. */
 export const SIGNATURE_CODES = [-10002, 4100] as const;
 export type SignatureCode = (typeof SIGNATURE_CODES)[number];
 
-/** The parts of a request, besides its parameters, that a signature covers. */
+/** What a signature covers, besides the parameters. */
 export interface SignedTarget {
-  /** In capitals. */
+  /** In upper case. */
   readonly method: string;
-  /** As in the Host header: with or without a port. */
+  /** The Host header, with or without a port. */
   readonly host: string;
   readonly path: string;
 }
 
-const digests: ReadonlyMap<string, string> = new Map([
+const DIGESTS: ReadonlyMap<string, string> = new Map([
   ['HmacSHA1', 'sha1'],
   ['HmacSHA256', 'sha256'],
 ]);
 
 /**
- * Parameters but `Signature`, sorted by name in byte order (names are ASCII, so the order of JavaScript's sort is
- * that of the bytes), values raw; a `_` in a name becomes `.` after sorting.
+ * Text to sign: all parameters but `Signature` with raw values, sorted by name in byte order (JavaScript's sort order,
+ * because names are ASCII). A `_` in a name becomes `.` after sorting.
  */
 export function signedText(target: SignedTarget, params: Params): string {
   const pairs = [...params.keys()]
@@ -41,10 +38,10 @@ export function signatureOf(text: string, secretKey: string, digest = 'sha1'): s
 }
 
 /**
- * Official clients sign the host without its port, others sign the Host header as it is: both are right.
+ * Accepts signatures of the host without its port (official clients) and of the Host header as it is (others).
  *
- * @param code of the refusal when the signature is wrong
- * @throws {Refusal} with that code, or 4000 when the signature's method is unknown.
+ * @param code for a wrong signature
+ * @throws {Refusal} with that code, or 4000 for an unknown SignatureMethod.
  */
 export function verifySignature(
   target: SignedTarget,
@@ -53,7 +50,7 @@ export function verifySignature(
   code: SignatureCode,
 ): void {
   const method = params.get('SignatureMethod') ?? 'HmacSHA1';
-  const digest = digests.get(method);
+  const digest = DIGESTS.get(method);
   if (digest === undefined)
     throw new Refusal(4000, `SignatureMethod ${method} is not HmacSHA1 or HmacSHA256`);
   const given = Buffer.from(params.get('Signature') ?? '');

@@ -1,7 +1,7 @@
-/** One JSON line for each thing that happened, in a file: what a restart has to know. Nothing is fsynced. */
+/** A file with one JSON line per change, read at the next start. Nothing is fsynced. */
 import fs from 'node:fs';
 
-/** What the file holds; a last line that was cut off by a crash is dropped, from the file as well. */
+/** Reads all lines. An incomplete last line (after a crash) is dropped, from the file too. */
 export function readJournal<T>(file: string): T[] {
   const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
@@ -17,7 +17,7 @@ export function appendJournal(file: string, line: object): void {
   fs.appendFileSync(file, `${JSON.stringify(line)}\n`);
 }
 
-/** All lines anew, at once. */
+/** Replaces all lines atomically. */
 export function replaceJournal(file: string, lines: readonly object[]): void {
   fs.writeFileSync(`${file}.tmp`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   fs.renameSync(`${file}.tmp`, file);

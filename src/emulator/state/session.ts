@@ -1,6 +1,6 @@
 /**
- * One upload in progress on disk: a data file that takes each part at its own offset, and a journal that gets a
- * line once the part's bytes are in place. A process killed at any moment leaves a journal that tells the truth.
+ * One upload in progress on disk: a data file with each part at its offset, and a journal. A part's journal line is
+ * written after its bytes, so the journal is correct after a SIGKILL at any moment.
  * Nothing is fsynced: this is safe against a crash of the process, not of the machine.
  */
 import { randomUUID } from 'node:crypto';
@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { PartSize } from '../../vod/wire/protocol.ts';
 import { type ListedPart, Refusal } from '../protocol/reply.ts';
-import type { InitParameters, VideoProperties } from '../protocol/rules.ts';
+import type { InitParameters, VideoProperties } from '../protocol/upload-parameters.ts';
 import { appendJournal, readJournal } from './journal.ts';
 
 type JournalLine = { readonly bind: InitParameters } | { readonly part: ListedPart };
@@ -16,7 +16,7 @@ type JournalLine = { readonly bind: InitParameters } | { readonly part: ListedPa
 export class Session {
   readonly #directory: string;
   readonly #received = new Map<number, ListedPart>();
-  /** The last write at each offset, so that two of the same part don't mix. */
+  /** The last write at each offset: writes of the same part run one after the other. */
   readonly #writing = new Map<number, Promise<boolean>>();
   #binding: InitParameters;
   #sealed = false;
@@ -33,7 +33,7 @@ export class Session {
     return session;
   }
 
-  /** Undefined when the directory never got as far as a first line. A last line that was cut off is dropped. */
+  /** @returns undefined when the journal has no line. An incomplete last line is dropped. */
   static load(directory: string): Session | undefined {
     const entries = readJournal<JournalLine>(path.join(directory, 'journal'));
     const first = entries[0];
@@ -63,12 +63,12 @@ export class Session {
     return path.join(this.#directory, `data-${this.dataSize}`);
   }
 
-  /** By offset. */
+  /** Sorted by offset. */
   get received(): readonly ListedPart[] {
     return [...this.#received.values()].sort((a, b) => a.offset - b.offset);
   }
 
-  /** Offsets of the parts that are not there. */
+  /** Offsets of the missing parts. */
   get missing(): readonly number[] {
     const missing: number[] = [];
     const { fileSize } = this.properties;
@@ -78,14 +78,14 @@ export class Session {
     return missing;
   }
 
-  /** The latest InitUpload names the video; its part size binds only while no part is there. */
+  /** The latest InitUpload sets the properties; it sets the part size only while no part has been received. */
   bind({ properties, dataSize }: InitParameters): void {
     if (this.#sealed) return;
     this.#binding = { properties, dataSize: this.#received.size === 0 ? dataSize : this.dataSize };
     this.#append({ bind: this.#binding });
   }
 
-  /** From now on no byte changes; undone by `unseal`. */
+  /** Rejects writes of other bytes until `unseal`. */
   seal(): void {
     this.#sealed = true;
   }
@@ -94,12 +94,12 @@ export class Session {
     this.#sealed = false;
   }
 
-  /** Resolves to whether these bytes were there already. */
+  /** @returns whether the same bytes had been received before. */
   async write(part: ListedPart, body: readonly Buffer[]): Promise<boolean> {
     const earlier = this.#writing.get(part.offset);
     const own = (async () => {
       await earlier?.catch(() => undefined);
-      return await this.#writeAlone(part, body);
+      return await this.#writeNext(part, body);
     })();
     this.#writing.set(part.offset, own);
     try {
@@ -109,7 +109,7 @@ export class Session {
     }
   }
 
-  async #writeAlone(part: ListedPart, body: readonly Buffer[]): Promise<boolean> {
+  async #writeNext(part: ListedPart, body: readonly Buffer[]): Promise<boolean> {
     if (this.#received.get(part.offset)?.dataMd5 === part.dataMd5) return true;
     if (this.#sealed) throw new Refusal(-10004, 'the upload is being finished', 1);
     this.#received.delete(part.offset);
@@ -125,7 +125,7 @@ export class Session {
     appendJournal(path.join(this.#directory, 'journal'), line);
   }
 
-  /** Out of the way at once; a large data file goes without holding up anything else. */
+  /** Renames the directory at once; deletes a large data file without blocking the event loop. */
   async discard(): Promise<void> {
     const trash = `${this.#directory}.${randomUUID()}`;
     fs.renameSync(this.#directory, trash);

@@ -1,13 +1,14 @@
-/** The service's state: uploads in progress by fileSha, and finished videos. All of it is on disk under `dataDir`. */
+/** Uploads in progress by fileSha, and stored videos. All state is on disk under `dataDir`. */
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { checkPartFits } from '../protocol/part-checks.ts';
 import { type ListedPart, Refusal } from '../protocol/reply.ts';
-import { checkPartFits, type InitParameters, type PartParameters } from '../protocol/rules.ts';
+import type { InitParameters, PartParameters } from '../protocol/upload-parameters.ts';
 import { Session } from './session.ts';
 import { type StoredFile, StoredFiles } from './stored-files.ts';
 
-/** Bytes that one read takes while a file is verified; the event loop is free in between. */
+/** Bytes per read while verifying a file. */
 const READ_BYTES = 1024 * 1024;
 
 export type InitAnswer =
@@ -22,7 +23,7 @@ export class Store {
   readonly #sessions = new Map<string, Session>();
   readonly #finishing = new Map<string, Promise<StoredFile>>();
 
-  /** @param onStored called once for each video, when it has been assembled */
+  /** @param onStored called once per video, after it has been stored */
   constructor(dataDir: string, onStored: (file: StoredFile) => void) {
     this.#onStored = onStored;
     this.files = new StoredFiles(path.join(dataDir, 'files'));
@@ -56,12 +57,12 @@ export class Store {
     return { kind: 'resumable', parts, dataSize: session.dataSize };
   }
 
-  /** Whether an upload of this file was begun, or has ended as a video. */
-  knows(fileSha: string | undefined): boolean {
+  /** Whether this file has an upload in progress or is stored. */
+  has(fileSha: string | undefined): boolean {
     return fileSha !== undefined && (this.#sessions.has(fileSha) || this.files.ofSha(fileSha) !== undefined);
   }
 
-  /** What a part must fit; a finished video still takes its parts again, without effect. */
+  /** Parts of a stored video are accepted again, without effect. @throws {Refusal} */
   checkPart(part: PartParameters): void {
     const file = this.files.ofSha(part.fileSha);
     const session = this.#sessions.get(part.fileSha);
@@ -70,7 +71,7 @@ export class Store {
     else throw new Refusal(-10005, `no upload was initialized for fileSha ${part.fileSha}`);
   }
 
-  /** Resolves to whether these bytes were there already. */
+  /** @returns whether the same bytes had been received before. */
   async writePart(part: PartParameters, body: readonly Buffer[]): Promise<boolean> {
     const { fileSha, ...listed } = part;
     if (this.files.ofSha(fileSha)) return true;
@@ -79,7 +80,7 @@ export class Store {
     return await session.write(listed, body);
   }
 
-  /** Calls for the same file share one assembling. */
+  /** Concurrent calls for the same file share one run. */
   async finish(fileSha: string, signal: AbortSignal): Promise<StoredFile> {
     const file = this.files.ofSha(fileSha);
     if (file) return file;
@@ -93,13 +94,13 @@ export class Store {
       throw new Refusal(-10003, `${missing.length} of ${total} parts missing, first at offset ${missing[0]}`);
     }
     session.seal();
-    const own = this.#assemble(session, signal).finally(() => this.#finishing.delete(fileSha));
+    const own = this.#verifyAndStore(session, signal).finally(() => this.#finishing.delete(fileSha));
     this.#finishing.set(fileSha, own);
     return await own;
   }
 
-  /** Parts are at their offsets already: verify, then rename. What is not the file stays, so that parts can be sent again. */
-  async #assemble(session: Session, signal: AbortSignal): Promise<StoredFile> {
+  /** Verifies the data file and renames it. After a wrong SHA-1 the upload stays, so that parts can be sent again. */
+  async #verifyAndStore(session: Session, signal: AbortSignal): Promise<StoredFile> {
     const { properties, dataSize, dataPath } = session;
     const { fileSha, fileSize } = properties;
     let actual: string;

@@ -1,16 +1,16 @@
-/** The finished videos on disk: `files/<fileId>` beside its properties in `files/<fileId>.json`. */
+/** Stored videos on disk: `files/<fileId>`, with the properties in `files/<fileId>.json`. */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { PartSize } from '../../vod/wire/protocol.ts';
-import type { InitParameters, VideoProperties } from '../protocol/rules.ts';
+import type { InitParameters, VideoProperties } from '../protocol/upload-parameters.ts';
 
 export interface StoredFile extends VideoProperties {
   /** 19 digits. */
   readonly fileId: string;
-  /** Part size that it came with. */
+  /** Part size of its upload. */
   readonly dataSize: PartSize;
-  /** Times that it was assembled and stored. */
+  /** How many times it was stored. */
   readonly finishes: number;
 }
 
@@ -19,7 +19,7 @@ export class StoredFiles {
   readonly #bySha = new Map<string, StoredFile>();
   readonly #byId = new Map<string, StoredFile>();
 
-  /** Loads what is there; properties without a file are left from a crash and dropped. */
+  /** Loads the directory. Deletes properties without a video: a crash left them. */
   constructor(directory: string) {
     this.#directory = directory;
     fs.mkdirSync(directory, { recursive: true });
@@ -49,7 +49,7 @@ export class StoredFiles {
     return path.join(this.#directory, file.fileId);
   }
 
-  /** Takes the file at `dataPath` over, without copying. The properties come first: see the constructor. */
+  /** Moves the file at `dataPath`, without copying. Properties are written first: see the constructor. */
   add({ properties, dataSize }: InitParameters, dataPath: string): StoredFile {
     const finishes = (this.#bySha.get(properties.fileSha)?.finishes ?? 0) + 1;
     const file: StoredFile = { fileId: this.#newFileId(), ...properties, dataSize, finishes };
@@ -66,7 +66,7 @@ export class StoredFiles {
     this.#byId.set(file.fileId, file);
   }
 
-  /** 19 digits that a JavaScript number would damage, so that whoever makes one of them is found out. */
+  /** 19 digits that a JavaScript number can't hold, so that a client that converts them fails in tests. */
   #newFileId(): string {
     for (;;) {
       const number = 10n ** 18n + (randomBytes(8).readBigUInt64BE() % (9n * 10n ** 18n));

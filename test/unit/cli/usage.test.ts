@@ -4,7 +4,7 @@ import { reportError } from '../../../src/cli/errors.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import { ConfigError } from '../../../src/config/config.ts';
-import { FAULT_KINDS } from '../../../src/emulator/control/faults.ts';
+import { FAULT_KINDS } from '../../../src/emulator/control/fault-schema.ts';
 import { RedisUnavailableError } from '../../../src/redis/connection.ts';
 import { SourceError } from '../../../src/source/errors.ts';
 import { Interrupted } from '../../../src/terminal/context.ts';

@@ -1,10 +1,11 @@
-/** An emulator of its own for each test, and a caller that signs by itself: nothing here comes from the client. */
+/** Starts an emulator per test, and sends requests signed here: no code of the client is used. */
 import { createHash, createHmac, randomBytes, randomInt } from 'node:crypto';
 import fs from 'node:fs/promises';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { Refusal } from '../../../src/emulator/protocol/reply.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../../src/emulator/server.ts';
 
 export const SECRET_ID = 'AKIDtest';
@@ -15,7 +16,7 @@ export interface Answer {
   readonly text: string;
   readonly type: string;
   readonly headers: http.IncomingHttpHeaders;
-  // biome-ignore lint/suspicious/noExplicitAny: replies are looked at field by field
+  // biome-ignore lint/suspicious/noExplicitAny: tests read single fields
   readonly json: any;
 }
 
@@ -26,7 +27,7 @@ export interface CallOptions {
   readonly signedHost?: string;
   readonly digest?: 'sha1' | 'sha256';
   readonly secretKey?: string;
-  /** Puts the query together; default: every value percent-encoded. */
+  /** Encodes a value of the query; default: encodeURIComponent. */
   readonly encode?: (value: string) => string;
   readonly omit?: readonly string[];
 }
@@ -50,7 +51,7 @@ export async function start(options: Partial<EmulatorOptions> = {}): Promise<Emu
   return { ...emulator, dataDir };
 }
 
-/** Signs as the protocol says: sorted names, raw values, METHOD + host + path + ?. */
+/** Signs as documented: sorted names, raw values, METHOD + host + path + ?. */
 export function queryOf(
   method: string,
   host: string,
@@ -85,7 +86,7 @@ export function callerOf(emulator: Emulator): Call {
   };
 }
 
-/** Rejects as the socket does: ECONNRESET for a reset. */
+/** Rejects with the socket's error, such as ECONNRESET. */
 export function send(url: URL, method: string, target: string, body?: Uint8Array): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = url;
@@ -132,7 +133,7 @@ export function initParams(video: Video): Record<string, string | number> {
   return { fileName: 'clip', fileSha, fileSize: video.bytes.length, dataSize, fileType: 'mp4' };
 }
 
-/** One UploadPart; `change` replaces parameters. */
+/** Sends one UploadPart. @param change replaces parameters */
 export function sendPart(
   call: Call,
   video: Video,
@@ -149,4 +150,14 @@ export async function uploadAll(call: Call, video: Video): Promise<Answer> {
   await call('InitUpload', initParams(video));
   for (const offset of video.offsets) await sendPart(call, video, offset);
   return await call('FinishUpload', { fileSha: video.fileSha });
+}
+
+/** @returns the Refusal that `run` throws */
+export function refusalOf(run: () => unknown): Refusal {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+  }
+  throw new Error('was not refused');
 }

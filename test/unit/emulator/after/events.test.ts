@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { controlClient } from '../../../../src/emulator/control/client.ts';
-import type { Fault } from '../../../../src/emulator/control/faults.ts';
+import type { Fault } from '../../../../src/emulator/control/fault-schema.ts';
 import type { EmulatorOptions } from '../../../../src/emulator/server.ts';
 import { HeldTime } from '../held-time.ts';
 import {

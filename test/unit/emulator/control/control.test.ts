@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../../../src/emulator/control/client.ts';
-import type { Fault } from '../../../../src/emulator/control/faults.ts';
+import type { Fault } from '../../../../src/emulator/control/fault-schema.ts';
 import { HeldTime } from '../held-time.ts';
 import { callerOf, initParams, sendPart, start, uploadAll, videoOf } from '../support.ts';
 

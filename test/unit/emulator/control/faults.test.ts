@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { type Fault, type FaultEffect, Faults } from '../../../../src/emulator/control/faults.ts';
+import type { Fault, FaultEffect } from '../../../../src/emulator/control/fault-schema.ts';
+import { Faults } from '../../../../src/emulator/control/faults.ts';
 import type { EmulatorOptions } from '../../../../src/emulator/server.ts';
 import type { Sleep } from '../../../../src/emulator/sleep.ts';
 import { HeldTime } from '../held-time.ts';

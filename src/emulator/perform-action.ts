@@ -1,21 +1,16 @@
-/** What each action does once the request may come in: rules, then the store, then the reply. */
+/** Performs an admitted request: parses its parameters, changes the state, builds the reply. */
 import { createHash } from 'node:crypto';
 import type { VodAction } from '../vod/wire/protocol.ts';
 import type { Events } from './after/events.ts';
 import type { Feed } from './after/feed.ts';
-import type { Outcome } from './control/faults.ts';
+import type { Outcome } from './control/fault-schema.ts';
 import type { RequestCounts } from './control/stats.ts';
 import type { RequestBody } from './http/body.ts';
+import { parseConfirm, parseConvert } from './protocol/event-parameters.ts';
+import { checkPartBody } from './protocol/part-checks.ts';
 import type { Params } from './protocol/query.ts';
 import { accepted, Refusal, type Reply } from './protocol/reply.ts';
-import {
-  checkPartBody,
-  parseConfirm,
-  parseConvert,
-  parseFileSha,
-  parseInit,
-  parsePart,
-} from './protocol/rules.ts';
+import { parseFileSha, parseInit, parsePart } from './protocol/upload-parameters.ts';
 import type { Store } from './state/store.ts';
 import type { StoredFile } from './state/stored-files.ts';
 
@@ -25,21 +20,21 @@ export interface ActionContext {
   readonly feed: Feed;
   readonly counts: RequestCounts;
   readonly urlOf: (file: StoredFile) => string;
-  /** Aborts what takes long when the emulator closes. */
+  /** Aborts when the emulator closes. */
   readonly signal: AbortSignal;
 }
 
 /**
- * @param gone aborts when nobody waits for the reply any more
- * @param outcome what a fault makes of it
- * @throws {Refusal} by any rule of the action.
+ * @param signal aborts when the reply is not needed any more
+ * @param outcome the fault that applies
+ * @throws {Refusal}
  */
-export async function act(
+export async function performAction(
   context: ActionContext,
   action: VodAction,
   params: Params,
   body: RequestBody,
-  gone: AbortSignal,
+  signal: AbortSignal,
   outcome: Outcome | undefined,
 ): Promise<Reply> {
   switch (action) {
@@ -52,7 +47,7 @@ export async function act(
     case 'ConvertVodFile':
       return convertFile(context, parseConvert(params));
     case 'PullEvent':
-      return accepted(0, { eventList: await context.feed.pull(gone) });
+      return accepted(0, { eventList: await context.feed.pull(signal) });
     case 'ConfirmEvent':
       context.feed.confirm(parseConfirm(params));
       return accepted(0);
@@ -82,7 +77,7 @@ async function uploadPart(
   return accepted(0);
 }
 
-/** The same bytes, but for the first one. */
+/** A copy with the first byte changed. */
 function damaged([first = Buffer.alloc(0), ...rest]: readonly Buffer[]): Buffer[] {
   const copy = Buffer.from(first);
   copy.writeUInt8(copy.readUInt8(0) ^ 0xff, 0);

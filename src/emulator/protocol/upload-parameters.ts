@@ -1,15 +1,14 @@
-/** The parameter rules of the actions: from text to typed requests, or a precise refusal. */
+/** Parameters of InitUpload, UploadPart and FinishUpload. */
 import {
   FILE_NAME_FORBIDDEN,
   FILE_NAME_MAX_BYTES,
   PART_SIZES,
   type PartSize,
-  type VodAction,
 } from '../../vod/wire/protocol.ts';
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
 
-/** What InitUpload binds to a fileSha, and what a stored video keeps. */
+/** Set by InitUpload and kept with the stored video. */
 export interface VideoProperties {
   readonly fileSha: string;
   /** Bytes. */
@@ -36,37 +35,7 @@ export interface PartParameters {
   readonly dataMd5: string;
 }
 
-const UPLOAD_ACTIONS = ['InitUpload', 'UploadPart', 'FinishUpload'] as const satisfies readonly VodAction[];
-
-/** All that the emulator serves, by whatever host: the service has one for uploads and another one for the rest. */
-export const ACTIONS = [
-  ...UPLOAD_ACTIONS,
-  'ConvertVodFile',
-  'PullEvent',
-  'ConfirmEvent',
-] as const satisfies readonly VodAction[];
-
-/** Whether replies have `canRetry`: only those to an upload's calls do. */
-export function tellsCanRetry(action: string): boolean {
-  return UPLOAD_ACTIONS.some((known) => known === action);
-}
-
-/** Most events that one ConfirmEvent may name, and that one PullEvent gets. */
-export const EVENTS_PER_CALL = 16;
-
-/** `invalid parameter` of the actions that have codes of their own. */
-const INVALID_PARAMETER = 1000;
-
-/** @throws {Refusal} -10001 without an Action, 6100 for one that is served elsewhere or nowhere. */
-export function parseAction(params: Params): VodAction {
-  const name = params.get('Action');
-  if (!name) throw new Refusal(-10001, 'common parameter Action is missing');
-  const action = ACTIONS.find((known) => known === name);
-  if (action === undefined) throw new Refusal(6100, `Action ${name} is not supported by this host`);
-  return action;
-}
-
-/** The document's table spells it `DataSize`, its example and the official clients `dataSize`: both are taken. */
+/** Accepts `DataSize` (in the document's table) and `dataSize` (in its example and the official clients). */
 export function parseInit(params: Params): InitParameters {
   const dataSizeName = params.has('dataSize') ? 'dataSize' : 'DataSize';
   const dataSize = integer(params, dataSizeName);
@@ -108,56 +77,6 @@ export function parseFileSha(params: Params): string {
   return value;
 }
 
-/** The file that ConvertVodFile is about; its flags are looked at and change nothing. */
-export function parseConvert(params: Params): string {
-  const fileId = params.get('fileId') ?? '';
-  if (!/^\d{17,20}$/.test(fileId)) {
-    throw new Refusal(INVALID_PARAMETER, `fileId is not 17 to 20 digits: ${fileId}`);
-  }
-  for (const name of ['isScreenshot', 'isWatermark']) {
-    const value = params.get(name) ?? '0';
-    if (value !== '0' && value !== '1') {
-      throw new Refusal(INVALID_PARAMETER, `${name} is ${value}, not 0 or 1`);
-    }
-  }
-  return fileId;
-}
-
-/** `msgHandle.1`, `msgHandle.2` and so on. */
-export function parseConfirm(params: Params): string[] {
-  const handles = [...params]
-    .filter(([name]) => /^msgHandle[._]\d{1,9}$/.test(name))
-    .map(([, value]) => value);
-  if (handles.length === 0) throw new Refusal(INVALID_PARAMETER, 'msgHandle.1 is missing');
-  if (handles.length > EVENTS_PER_CALL) {
-    throw new Refusal(INVALID_PARAMETER, `${handles.length} msgHandles, more than ${EVENTS_PER_CALL}`);
-  }
-  return handles;
-}
-
-/** Holds a part against the part size that binds its upload. */
-export function checkPartFits(part: PartParameters, fileSize: number, partSize: number): void {
-  const { offset, dataSize } = part;
-  if (offset % partSize !== 0) {
-    throw new Refusal(-10003, `offset is ${offset}, no multiple of the part size ${partSize}`);
-  }
-  if (offset >= fileSize) throw new Refusal(-10003, `offset is ${offset}, beyond the fileSize ${fileSize}`);
-  const expected = Math.min(partSize, fileSize - offset);
-  if (dataSize !== expected) {
-    throw new Refusal(-10006, `dataSize is ${dataSize}, but the part at ${offset} has ${expected} bytes`);
-  }
-}
-
-/** Holds a part against the bytes that came with it; bytes damaged on the way are worth another try. */
-export function checkPartBody(part: PartParameters, bodyBytes: number, bodyMd5: string): void {
-  if (bodyBytes !== part.dataSize) {
-    throw new Refusal(-10006, `dataSize is ${part.dataSize}, but the body has ${bodyBytes} bytes`);
-  }
-  if (bodyMd5 !== part.dataMd5) {
-    throw new Refusal(-10003, `dataMd5 is ${part.dataMd5}, but that of the body is ${bodyMd5}`, 1);
-  }
-}
-
 function parseFileName(params: Params): string {
   const name = required(params, 'fileName');
   const bytes = Buffer.byteLength(name);
@@ -177,7 +96,7 @@ function parseFileType(params: Params): string {
   return type;
 }
 
-/** `tags.n` as documented or `tag.n` as official clients send, in the order of n. */
+/** Accepts `tags.n` (documented) and `tag.n` (official clients), sorted by n. */
 function parseTags(params: Params): string[] {
   const tags: { n: number; tag: string }[] = [];
   for (const [name, tag] of params) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseQuery } from '../../../../src/emulator/protocol/query.ts';
-import { Refusal } from '../../../../src/emulator/protocol/reply.ts';
-import { parseAction, parseInit, parsePart } from '../../../../src/emulator/protocol/rules.ts';
+import { parseInit, parsePart } from '../../../../src/emulator/protocol/upload-parameters.ts';
+import { refusalOf } from '../support.ts';
 
 const sha = 'b4a5c70c76e79e01ab3a5c306de3d9eedeadeca9';
 const init: Record<string, string> = {
@@ -23,16 +23,7 @@ function paramsOf(base: Record<string, string>, change: Record<string, string | 
   return new Map(entries as [string, string][]);
 }
 
-function refusalOf(run: () => unknown): Refusal {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Refusal) return error;
-  }
-  throw new Error('was not refused');
-}
-
-describe('InitUpload rules', () => {
+describe('InitUpload parameters', () => {
   it('reads the document example', () => {
     const query = `fileName=test&fileSha=${sha}&fileSize=20350000&dataSize=1048576&fileType=mp4&tags.1=foo&tags.2=bar&isTranscode=1&isScreenshot=1&isWatermark=0&classId=12`;
     expect(parseInit(parseQuery(query))).toEqual({
@@ -51,13 +42,13 @@ describe('InitUpload rules', () => {
     });
   });
 
-  it('takes tag.n as well, in the order of n, and DataSize as the table spells it', () => {
+  it('accepts tag.n sorted by n, and DataSize as in the table', () => {
     const params = paramsOf(init, { 'tag.10': 'c', 'tag.2': 'b', 'tags.1': 'a', dataSize: undefined });
     params.set('DataSize', '524288');
     expect(parseInit(params)).toMatchObject({ dataSize: 524288, properties: { tags: ['a', 'b', 'c'] } });
   });
 
-  it.each(['a', 'x'.repeat(40), '视'.repeat(13), 'with space & more'])('takes the name %s', (fileName) => {
+  it.each(['a', 'x'.repeat(40), '视'.repeat(13), 'with space & more'])('accepts the name %s', (fileName) => {
     expect(parseInit(paramsOf(init, { fileName })).properties.fileName).toBe(fileName);
   });
 
@@ -96,7 +87,7 @@ describe('InitUpload rules', () => {
   });
 });
 
-describe('UploadPart rules', () => {
+describe('UploadPart parameters', () => {
   it('reads a part', () => {
     expect(parsePart(paramsOf(part, {}))).toEqual({
       fileSha: sha,
@@ -117,15 +108,5 @@ describe('UploadPart rules', () => {
   it.each(refused)('refuses %s', (_, change, message) => {
     const refusal = refusalOf(() => parsePart(paramsOf(part, change)));
     expect(refusal).toMatchObject({ code: -10003, canRetry: 0, message: expect.stringMatching(message) });
-  });
-});
-
-describe('Action', () => {
-  it('refuses what other hosts serve', () => {
-    expect(refusalOf(() => parseAction(parseQuery('Action=DescribeInstances')))).toMatchObject({
-      code: 6100,
-    });
-    expect(refusalOf(() => parseAction(parseQuery('Action=toString')))).toMatchObject({ code: 6100 });
-    expect(parseAction(parseQuery('Action=UploadPart'))).toBe('UploadPart');
   });
 });

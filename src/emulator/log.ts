@@ -1,0 +1,1 @@
+export type EmulatorLog = (fields: Record<string, unknown>, message: string) => void;

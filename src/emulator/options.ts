@@ -1,0 +1,39 @@
+import type { EmulatorLog } from './log.ts';
+import type { QuotaLimits } from './protocol/quota.ts';
+import type { SignatureCode } from './protocol/signature.ts';
+import type { Sleep } from './sleep.ts';
+
+export interface EmulatorOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Port of the control endpoint; default 0: any free port. */
+  readonly controlPort?: number;
+  /** State and stored videos; kept across restarts. Only one emulator may use it at a time. */
+  readonly dataDir: string;
+  readonly secretId: string;
+  readonly secretKey: string;
+  /** Code for a wrong SecretId or signature in the upload actions; default -10002. */
+  readonly signatureCode?: SignatureCode;
+  /** Default: no limits. */
+  readonly quotaPerMinute?: QuotaLimits;
+  /**
+   * The quota's sliding window, default 60,000 ms. A shorter one also shortens the wait of PullEvent, the redelivery of
+   * events and the pause between callbacks in proportion.
+   */
+  readonly quotaWindowMs?: number;
+  /** Duration of a transcoding, default 1,000 ms. */
+  readonly transcodeMs?: number;
+  /** URL that events are sent to. Default: none, events can only be pulled. */
+  readonly callbackUrl?: string | undefined;
+  /** Start of the urls of stored videos; default the emulator's origin. */
+  readonly publicUrl?: string;
+  /** Milliseconds since 1970; default Date.now. Also used for the Date header of replies. */
+  readonly clock?: () => number;
+  /** Must match `clock`; default by setTimeout. */
+  readonly sleep?: Sleep;
+  /** Maximum difference between a Timestamp and `clock`, default 7,200. */
+  readonly clockToleranceSeconds?: number;
+  readonly log?: EmulatorLog;
+}
