@@ -24,7 +24,7 @@ export type {
 export type { Subscriber, Subscription } from './notify/subscription.ts';
 export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './notify/webhook/verify.ts';
 export type { Failure } from './queue/failure.ts';
-export type { UploadResult } from './queue/jobs/jobs.ts';
+export type { UploadResult } from './queue/jobs/upload-result.ts';
 export type { WebhookPayload } from './queue/jobs/webhook-payload.ts';
 export type { Hold } from './quota/hold.ts';
 export { RedisUnavailableError } from './redis/connection.ts';

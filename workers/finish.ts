@@ -1,6 +1,7 @@
 import type { Attempt } from '../src/queue/consumer.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
-import { type FinishData, type FinishValue, storedUrl } from '../src/queue/jobs/jobs.ts';
+import type { FinishData, FinishValue } from '../src/queue/jobs/finish.ts';
+import { storedUrl } from '../src/queue/jobs/video-url.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';

@@ -2,7 +2,7 @@ import { UploaderError } from '../src/base/errors.ts';
 import type { HashCache } from '../src/flow/hash-cache.ts';
 import type { ProgressWriter } from '../src/flow/progress.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
-import type { HashData, Hashed } from '../src/queue/jobs/jobs.ts';
+import type { HashData, Hashed } from '../src/queue/jobs/hash.ts';
 import type { Disk } from '../src/source/disk.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';

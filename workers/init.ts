@@ -1,6 +1,7 @@
 import { encodeMd5s } from '../src/flow/planned-parts.ts';
 import type { Attempt } from '../src/queue/consumer.ts';
-import { type InitData, type InitValue, storedUrl } from '../src/queue/jobs/jobs.ts';
+import type { InitData, InitValue } from '../src/queue/jobs/init.ts';
+import { storedUrl } from '../src/queue/jobs/video-url.ts';
 import { bindingPartSize, type IndexRange, listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import type { InitRequest } from '../src/vod/wire/protocol.ts';

@@ -1,6 +1,6 @@
 import type { Marks } from '../src/flow/marks.ts';
 import { type Attempt, QuotaHold, Strained } from '../src/queue/consumer.ts';
-import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/jobs.ts';
+import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/part.ts';
 import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';

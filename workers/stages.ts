@@ -19,14 +19,12 @@ import {
   type StageConsumer,
   workerOptions,
 } from '../src/queue/consumer.ts';
-import {
-  parseFinishData,
-  parseHashData,
-  parseInitData,
-  parsePartData,
-  parseTranscodeData,
-  type UploadResult,
-} from '../src/queue/jobs/jobs.ts';
+import { parseFinishData } from '../src/queue/jobs/finish.ts';
+import { parseHashData } from '../src/queue/jobs/hash.ts';
+import { parseInitData } from '../src/queue/jobs/init.ts';
+import { parsePartData } from '../src/queue/jobs/part.ts';
+import { parseTranscodeData } from '../src/queue/jobs/transcode.ts';
+import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
 import { createLeave } from '../src/queue/leave.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import type { Pauses } from '../src/queue/pauses.ts';

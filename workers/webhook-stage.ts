@@ -5,7 +5,7 @@ import { webhookAttempts, webhookDelayMs } from '../src/notify/webhook/retry.ts'
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import { WebhookRelay } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
-import { parseWebhookData } from '../src/queue/jobs/jobs.ts';
+import { parseWebhookData } from '../src/queue/jobs/webhook.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import type { RedisClient } from '../src/redis/connection.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';

@@ -4,7 +4,7 @@ import { shownUrl } from '../src/notify/webhook/url.ts';
 import { isPending, webhookTarget } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { type Attempt, NotYet } from '../src/queue/consumer.ts';
-import type { WebhookData } from '../src/queue/jobs/jobs.ts';
+import type { WebhookData } from '../src/queue/jobs/webhook.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import type { RedisClient } from '../src/redis/connection.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';

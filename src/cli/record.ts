@@ -1,6 +1,6 @@
 import { printableJson } from '../base/format.ts';
 import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
-import type { UploadData } from '../queue/jobs/jobs.ts';
+import type { UploadData } from '../queue/jobs/upload.ts';
 
 /**
  * What `--json` prints of one upload, one object per line, the same for all commands. Everything but `source` and

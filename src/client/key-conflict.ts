@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { UploaderError } from '../base/errors.ts';
-import type { UploadData } from '../queue/jobs/jobs.ts';
+import type { UploadData } from '../queue/jobs/upload.ts';
 import type { FileVersion } from '../source/source.ts';
 
 /** What an upload was asked for: by the names of the options of `add`, what is compared of each. */

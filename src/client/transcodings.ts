@@ -3,12 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import { parseFailure } from '../queue/failure.ts';
-import {
-  parseTranscodeValue,
-  SCHEMA_VERSION,
-  TRANSCODE_JOB_OPTIONS,
-  type TranscodeData,
-} from '../queue/jobs/jobs.ts';
+import { TRANSCODE_JOB_OPTIONS } from '../queue/jobs/options.ts';
+import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
+import { parseTranscodeValue, type TranscodeData } from '../queue/jobs/transcode.ts';
 import { RedisUnavailableError } from '../redis/connection.ts';
 import { fileIdSchema } from '../vod/wire/file-id.ts';
 import { InvalidUploadError } from './upload-options.ts';

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
-import { EVENT_WAYS, type EventWay } from '../queue/jobs/jobs.ts';
+import { EVENT_WAYS, type EventWay } from '../queue/jobs/event.ts';
 import { jsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import { parseEvent, type VodEvent } from '../vod/wire/events.ts';

@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
-import { type EventData, type EventWay, SCHEMA_VERSION } from '../queue/jobs/jobs.ts';
+import type { EventData, EventWay } from '../queue/jobs/event.ts';
+import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { eventId, eventTypeSchema } from '../vod/wire/events.ts';
 
 /** The name of a job whose content is no event. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Hashed } from '../queue/jobs/jobs.ts';
+import type { Hashed } from '../queue/jobs/hash.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import type { FileVersion } from '../source/source.ts';
 

@@ -1,6 +1,6 @@
 import { UploaderError } from '../base/errors.ts';
+import type { SendValue } from '../queue/jobs/init.ts';
 import { countIndices, indicesOf } from '../upload/plan.ts';
-import type { SendValue } from './steps.ts';
 
 /*
  * MD5s that VOD lists of the parts that it has, in the answer of an InitUpload that asks for them to be compared with the

@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
-import { type PartData, parseProgress, type StoredProgress } from '../queue/jobs/jobs.ts';
+import type { PartData } from '../queue/jobs/part.ts';
+import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import { Pace, type Report } from '../upload/pace.ts';
 

@@ -5,32 +5,17 @@ import { formatBytes } from '../base/format.ts';
 import type { ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
 import { delay } from '../queue/delay.ts';
 import { failureOf, formatFailure, parseFailure } from '../queue/failure.ts';
-import {
-  type FinishData,
-  type HashData,
-  type Hashed,
-  hashPriority,
-  type InitData,
-  type InitValue,
-  KEPT_JOBS,
-  NewerJobError,
-  PART_SAME,
-  PART_SKIPPED,
-  type PartData,
-  parseFinishValue,
-  parseHashed,
-  parseInitValue,
-  parseProgress,
-  parseTranscodeValue,
-  parseUploadData,
-  partPriority,
-  SCHEMA_VERSION,
-  type StoredProgress,
-  type StoredResult,
-  type TranscodeData,
-  type TranscodeValue,
-  type UploadData,
-} from '../queue/jobs/jobs.ts';
+import { type FinishData, parseFinishValue } from '../queue/jobs/finish.ts';
+import { type HashData, type Hashed, parseHashed } from '../queue/jobs/hash.ts';
+import { type InitData, type InitValue, parseInitValue } from '../queue/jobs/init.ts';
+import { KEPT_JOBS } from '../queue/jobs/options.ts';
+import { PART_SAME, PART_SKIPPED, type PartData } from '../queue/jobs/part.ts';
+import { hashPriority, partPriority } from '../queue/jobs/priority.ts';
+import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
+import { NewerJobError, SCHEMA_VERSION } from '../queue/jobs/schema.ts';
+import { parseTranscodeValue, type TranscodeData, type TranscodeValue } from '../queue/jobs/transcode.ts';
+import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
+import type { StoredResult } from '../queue/jobs/upload-result.ts';
 import type { Leave } from '../queue/leave.ts';
 import { type ChildStep, childId, QUEUES, type Run, runName, STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
@@ -506,7 +491,9 @@ class Pass {
   }
 
   async #add(stage: 'hash' | 'init' | 'finish', data: object): Promise<void> {
-    const priority = stage === 'hash' ? hashPriority(this.#data) : this.#data.priority;
+    const { priority: level, hashed, size, video } = this.#data;
+    const fileSize = hashed?.version.size ?? size ?? 0;
+    const priority = stage === 'hash' ? hashPriority(level, fileSize, video.partSize) : level;
     const job = await this.#deps.queues[stage].add(stage, data, this.#childOptions(stage, { priority }));
     this.#checkAdded(job);
   }

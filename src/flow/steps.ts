@@ -1,6 +1,10 @@
 import { formatDuration } from '../base/format.ts';
 import { CANCELLED, type Failure } from '../queue/failure.ts';
-import type { FinishValue, Hashed, InitValue, StoredResult, TranscodeValue } from '../queue/jobs/jobs.ts';
+import type { FinishValue } from '../queue/jobs/finish.ts';
+import type { Hashed } from '../queue/jobs/hash.ts';
+import type { InitValue, SendValue } from '../queue/jobs/init.ts';
+import type { TranscodeValue } from '../queue/jobs/transcode.ts';
+import type { StoredResult } from '../queue/jobs/upload-result.ts';
 import type { TranscodeEnd } from './transcode.ts';
 
 /** What is true of an upload now, in its present run. */
@@ -34,9 +38,6 @@ export interface Facts {
   /** Whether the round before this one ended with such a refusal. */
   readonly refusedBefore: boolean;
 }
-
-/** The answer of InitUpload that asks for parts. */
-export type SendValue = Extract<InitValue, { kind: 'send' }>;
 
 /** The one next thing to do for an upload. */
 export type Step =

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { ReceivedEvent } from '../events/vod-event-log.ts';
-import type { TranscodeValue } from '../queue/jobs/jobs.ts';
+import type { TranscodeValue } from '../queue/jobs/transcode.ts';
 import { wake } from '../queue/wake.ts';
 import { isRedisError, type RedisClient } from '../redis/connection.ts';
 

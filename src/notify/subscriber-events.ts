@@ -1,6 +1,8 @@
 import type { Failure } from '../queue/failure.ts';
 import { parseFailure } from '../queue/failure.ts';
-import { parseProgress, parseUploadResult, parseUploadView, type UploadResult } from '../queue/jobs/jobs.ts';
+import { parseProgress } from '../queue/jobs/progress.ts';
+import { parseUploadView } from '../queue/jobs/upload.ts';
+import { parseUploadResult, type UploadResult } from '../queue/jobs/upload-result.ts';
 import { jsonOr } from '../queue/stored-job.ts';
 import { attemptOf, stateOf, type UploadProgress } from '../status/status.ts';
 

@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import type { Logger } from '../process/log.ts';
-import {
-  KEPT_JOBS,
-  parseUploadView,
-  SCHEMA_VERSION,
-  storedUrl,
-  type WebhookData,
-  webhookJobId,
-} from '../queue/jobs/jobs.ts';
+import { KEPT_JOBS } from '../queue/jobs/options.ts';
+import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
+import { parseUploadView } from '../queue/jobs/upload.ts';
+import { storedUrl } from '../queue/jobs/video-url.ts';
+import { type WebhookData, webhookJobId } from '../queue/jobs/webhook.ts';
 import type { SentPayload } from '../queue/jobs/webhook-payload.ts';
 import type { Queues } from '../queue/queues.ts';
 import {

@@ -12,7 +12,7 @@ import { isRedisAway, isRedisError, type RedisClient } from '../redis/connection
 import { VodError } from '../vod/wire/vod-error.ts';
 import { delay } from './delay.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
-import { NewerJobError } from './jobs/jobs.ts';
+import { NewerJobError } from './jobs/schema.ts';
 import type { Leave } from './leave.ts';
 import { QUEUES, type Stage } from './names.ts';
 import { Pauses } from './pauses.ts';

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import type { Logger } from '../process/log.ts';
 import { delay } from './delay.ts';
-import type { NewerJobError } from './jobs/jobs.ts';
+import type { NewerJobError } from './jobs/schema.ts';
 
 /** After this time a job that was left is offered again, to whichever worker comes. */
 const LEAVE_MS = 2000;

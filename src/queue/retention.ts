@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Logger } from '../process/log.ts';
-import { KEPT_JOBS } from './jobs/jobs.ts';
+import { KEPT_JOBS } from './jobs/options.ts';
 import type { Stage } from './names.ts';
 import type { Queues } from './queues.ts';
 

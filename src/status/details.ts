@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { type HistoryEntry, readHistory } from '../flow/history.ts';
-import { NewerJobError, parseUploadData, type UploadData } from '../queue/jobs/jobs.ts';
+import { NewerJobError } from '../queue/jobs/schema.ts';
+import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/connection.ts';
 import type { PartState } from './part-states.ts';

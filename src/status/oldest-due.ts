@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import { PART_INDICES_PER_LEVEL, PRIORITY } from '../queue/jobs/jobs.ts';
+import { PART_INDICES_PER_LEVEL, PRIORITY } from '../queue/jobs/priority.ts';
 import type { RedisClient } from '../redis/connection.ts';
 
 /** BullMQ sorts prioritized jobs by priority × 2^32 plus a counter that rises with each job added. */

@@ -1,5 +1,7 @@
 import { CANCELLED, parseFailure } from '../queue/failure.ts';
-import { PART_SAME, PART_SKIPPED, parseInitValue, type UploadData } from '../queue/jobs/jobs.ts';
+import { parseInitValue } from '../queue/jobs/init.ts';
+import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
+import type { UploadData } from '../queue/jobs/upload.ts';
 import { childId, type Run, runName } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { jsonOr } from '../queue/stored-job.ts';

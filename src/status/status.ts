@@ -1,13 +1,9 @@
 import type { JobState } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import { CANCELLED, type Failure, parseFailure } from '../queue/failure.ts';
-import {
-  parseProgress,
-  parseUploadResult,
-  parseUploadView,
-  type StoredProgress,
-  type UploadResult,
-} from '../queue/jobs/jobs.ts';
+import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
+import { parseUploadView } from '../queue/jobs/upload.ts';
+import { parseUploadResult, type UploadResult } from '../queue/jobs/upload-result.ts';
 import type { StoredJob } from '../queue/stored-job.ts';
 import type { Hold } from '../quota/hold.ts';
 

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { SCHEMA_VERSION } from '../../src/queue/jobs/jobs.ts';
+import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
 import { promoteDelayed } from '../support/delayed.ts';
 import { LoggedProcess, ROOT } from '../support/process.ts';
 import { type Gate, useWorld } from '../support/use-world.ts';
@@ -22,14 +22,14 @@ beforeAll(async () => {
     await cp(join(ROOT, name), join(nextVersion, name), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(nextVersion, 'node_modules'));
-  const jobs = join(nextVersion, 'src', 'queue', 'jobs', 'jobs.ts');
-  const text = await readFile(jobs, 'utf8');
+  const schema = join(nextVersion, 'src', 'queue', 'jobs', 'schema.ts');
+  const text = await readFile(schema, 'utf8');
   const next = text.replace(
     `export const SCHEMA_VERSION = ${SCHEMA_VERSION};`,
     `export const SCHEMA_VERSION = ${SCHEMA_VERSION + 1};`,
   );
   expect(next).not.toBe(text);
-  await writeFile(jobs, next);
+  await writeFile(schema, next);
 });
 afterAll(() => rm(nextVersion, { recursive: true, force: true }));
 

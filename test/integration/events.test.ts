@@ -218,9 +218,7 @@ describe('a worker that pulls events', () => {
     await queue.add('forged', { schema: 1, via: 'rumour', content: {} }, { jobId: 'no-way' });
     await queue.add('forged', { schema: 1, via: 'pull', content: 'no JSON' }, { jobId: 'no-event' });
     await queue.add('forged', { schema: 99 }, { jobId: 'newer' });
-    await expect
-      .poll(failed('no-way'))
-      .toMatch(/^event job is not of this version's form: via: .*\[INVALID_JOB\]$/);
+    await expect.poll(failed('no-way')).toMatch(/^event job is invalid: via: .*\[INVALID_JOB\]$/);
     await expect.poll(failed('no-event')).toMatch(/^not an event of VOD: .*\[INVALID_EVENT\]$/);
     await worker.line(({ msg, jobId }) => msg === 'job left for newer workers' && jobId === 'newer');
     await expect.poll(() => worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(2);

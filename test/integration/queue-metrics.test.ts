@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { partPriority } from '../../src/queue/jobs/jobs.ts';
+import { partPriority } from '../../src/queue/jobs/priority.ts';
 import { USUAL_STAGES } from '../../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { oldestDueMs } from '../../src/status/oldest-due.ts';

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UnrecoverableError } from 'bullmq';
@@ -15,7 +15,7 @@ import { runCli } from '../../src/cli/run.ts';
 import { ConfigError, loadConfig, VARIABLES } from '../../src/config/config.ts';
 import { redactUrls } from '../../src/process/log.ts';
 import { parseFailure } from '../../src/queue/failure.ts';
-import * as jobs from '../../src/queue/jobs/jobs.ts';
+import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
 import { parseRedisInfo } from '../../src/redis/check.ts';
 import { locationProblem, showLocation, urlsOf } from '../../src/redis/location.ts';
 import { redisUrlProblem, withoutPassword } from '../../src/redis/url.ts';
@@ -285,20 +285,26 @@ const nearlyOurs = (() => {
   ];
   return fc
     .dictionary(fc.constantFrom(...keys), value)
-    .map((object) => ({ ...object, schema: jobs.SCHEMA_VERSION }));
+    .map((object) => ({ ...object, schema: SCHEMA_VERSION }));
 })();
 
 /** So deep, wide or long that whatever took the square of that would never end. */
 const HUGE = [
   JSON.parse(`${'{"hashed":'.repeat(5000)}1${'}'.repeat(5000)}`),
-  { schema: jobs.SCHEMA_VERSION, ...Object.fromEntries(Array(1_000_000).entries()) },
+  { schema: SCHEMA_VERSION, ...Object.fromEntries(Array(1_000_000).entries()) },
   endless('x'),
   Array(1_000_000).fill(1),
 ];
 
-const PARSERS = Object.entries<unknown>(jobs).flatMap(([name, value]) =>
-  name.startsWith('parse') ? [[name, value as (data: unknown) => unknown] as const] : [],
-);
+const jobsFolder = join(import.meta.dirname, '../../src/queue/jobs');
+const jobModules = await Promise.all(readdirSync(jobsFolder).map((name) => import(join(jobsFolder, name))));
+const PARSERS = jobModules
+  .flatMap((module) => Object.entries<unknown>(module))
+  .flatMap(([name, value]) =>
+    name.startsWith('parse') ? [[name, value as (data: unknown) => unknown] as const] : [],
+  );
+
+test('the parsers of all jobs are found', () => expect(PARSERS.length).toBeGreaterThanOrEqual(15));
 
 describe.each(PARSERS)('%s', (_, parse) => {
   test('takes anything, and gives a value or a reason that can be read', () => {

@@ -1,7 +1,8 @@
 import type { QueueJobJson } from '@bull-board/api/dist/types.js';
 import { formatBytes, formatDuration, printable } from '../../base/format.ts';
 import { shownUrl } from '../../notify/webhook/url.ts';
-import { parseProgress, type StoredProgress, type UploadResult } from '../../queue/jobs/jobs.ts';
+import { parseProgress, type StoredProgress } from '../../queue/jobs/progress.ts';
+import type { UploadResult } from '../../queue/jobs/upload-result.ts';
 import { speedOf } from '../../status/status.ts';
 import { describeMeasure, measureOf } from '../../upload/pace.ts';
 

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { formatBytes, formatDuration, printable } from '../../base/format.ts';
-import type { UploadResult } from '../../queue/jobs/jobs.ts';
+import type { UploadResult } from '../../queue/jobs/upload-result.ts';
 import { QUEUES } from '../../queue/names.ts';
 import type { Blockers } from '../../status/blockers.ts';
 import type { UploadDetails } from '../../status/details.ts';

@@ -1,35 +1,30 @@
 import { z } from 'zod';
+import { nullableUrlSchema, storedUrlSchema } from './video-url.ts';
 
 /*
- * What a webhook says, as JSON. Receivers are other programs, and not upgraded with this one: fields may be added, and
- * stay as they are.
+ * The JSON body of a webhook. Receivers are other programs, and are not upgraded together with this one: fields may be
+ * added, but never changed or removed.
  */
 
 const time = z.iso.datetime();
 
-/** The address of a video, null where VOD has told none; an empty text says the same. */
-export const toldUrl = z
-  .string()
-  .nullable()
-  .transform((url) => url || null);
-
-const ended = {
-  /** The same whenever this event is told again. */
+const event = {
+  /** The same in every delivery of this event. */
   id: z.string().min(1),
-  /** When it happened. */
+  /** When the event happened. */
   timestamp: time,
 };
 
 const upload = {
   uploadId: z.string().min(1),
-  /** What the upload was added with. */
+  /** The key that the upload was added with. */
   key: z.string().exactOptional(),
-  /** From 1; a retry after a failure is the next one. */
+  /** From 1; each retry of a failed upload is a new attempt. */
   attempt: z.int().min(1),
-  /** Of the video in VOD. */
+  /** Name and type of the video in VOD. */
   name: z.string().exactOptional(),
   type: z.string().exactOptional(),
-  /** When it was enqueued. */
+  /** When the upload was enqueued. */
   createdAt: time.exactOptional(),
 };
 
@@ -44,15 +39,12 @@ const video = {
   fileSize: z.int(),
 };
 
-/** Empty where VOD has told none: older receivers want a text. */
-const sentUrl = z.string();
-
-const completed = { ...ended, type: z.literal('upload.completed') };
-const sentCompleted = z.object({ ...completed, data: z.object({ ...video, url: sentUrl }) });
-const readCompleted = z.object({ ...completed, data: z.object({ ...video, url: toldUrl }) });
+const completed = { ...event, type: z.literal('upload.completed') };
+const sentCompleted = z.object({ ...completed, data: z.object({ ...video, url: storedUrlSchema }) });
+const readCompleted = z.object({ ...completed, data: z.object({ ...video, url: nullableUrlSchema }) });
 
 const failed = z.object({
-  ...ended,
+  ...event,
   type: z.literal('upload.failed'),
   data: z.object({
     ...upload,
@@ -61,11 +53,11 @@ const failed = z.object({
   }),
 });
 
-/** As it is sent, and kept until then. */
+/** The payload as it is stored and sent. */
 export const sentPayload = z.discriminatedUnion('type', [sentCompleted, failed]);
 export type SentPayload = z.infer<typeof sentPayload>;
 
 export const webhookPayload = z.discriminatedUnion('type', [readCompleted, failed]);
 
-/** What a webhook says: an upload has its video, or an attempt has failed. */
+/** The payload of a webhook: an upload has completed, or an attempt has failed. */
 export type WebhookPayload = z.infer<typeof webhookPayload>;

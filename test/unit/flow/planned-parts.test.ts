@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { countPlanned, encodeMd5s, plannedParts } from '../../../src/flow/planned-parts.ts';
-import type { SendValue } from '../../../src/flow/steps.ts';
+import type { SendValue } from '../../../src/queue/jobs/init.ts';
 
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
 const send: SendValue = {

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/flow/steps.ts';
-import type { FinishValue, Hashed, InitValue, StoredResult } from '../../../src/queue/jobs/jobs.ts';
+import type { FinishValue } from '../../../src/queue/jobs/finish.ts';
+import type { Hashed } from '../../../src/queue/jobs/hash.ts';
+import type { InitValue } from '../../../src/queue/jobs/init.ts';
+import type { StoredResult } from '../../../src/queue/jobs/upload-result.ts';
 
 const hashed: Hashed = { fileSha: 'a'.repeat(40), version: { size: 3_000_000, mtimeNs: '1', inode: '2' } };
 const send: InitValue = { kind: 'send', partSize: 1048576, missing: [[0, 2]] };

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { MAX_FILE_BYTES } from '../../upload/plan.ts';
+import { PART_SIZES } from '../../vod/wire/protocol.ts';
+import { schemaVersion } from './schema.ts';
+
+/* Fields that several jobs have. */
+
+export const bytes = z.int().min(0).max(MAX_FILE_BYTES);
+export const partSize = z.union(PART_SIZES.map((size) => z.literal(size)));
+export const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
+// The limits are far above what producers accept. They keep a forged job from causing a request of megabytes.
+export const path = z.string().min(1).max(4096);
+export const text = z.string().min(1).max(512);
+export const run = z.object({ attempt: z.int().min(1), round: z.int().min(0) });
+
+/** The fields that each child of an upload has. */
+export const child = z.object({ schema: schemaVersion, uploadId: text, run });

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { bytes, child, path, sha1 } from './fields.ts';
+import { createParser } from './schema.ts';
+
+const decimal = z.string().regex(/^\d{1,24}$/);
+const fileVersion = z.object({
+  size: bytes.min(1),
+  mtimeNs: decimal,
+  inode: decimal,
+  /** Workers of older versions neither write nor keep it. */
+  ctimeNs: decimal.exactOptional(),
+});
+
+export const hashed = z.object({ fileSha: sha1, version: fileVersion });
+/** The SHA-1 of a version of a file. */
+export type Hashed = z.infer<typeof hashed>;
+export const parseHashed = createParser(hashed, 'result of a hash job');
+
+const hashData = child.extend({
+  source: path,
+  known: hashed.exactOptional(),
+  rehash: z.boolean().exactOptional(),
+});
+export type HashData = z.infer<typeof hashData>;
+export const parseHashData = createParser(hashData, 'hash job');

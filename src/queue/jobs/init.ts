@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { MAX_PARTS } from '../../upload/plan.ts';
+import { child, partSize } from './fields.ts';
+import { hashed } from './hash.ts';
+import { createParser } from './schema.ts';
+import { video } from './upload.ts';
+import { storedUrlSchema } from './video-url.ts';
+
+const initData = child.extend({
+  hashed,
+  video,
+  /** Compare the parts that VOD lists with the file, because VOD refused FinishUpload. */
+  compare: z.literal(true).exactOptional(),
+});
+export type InitData = z.infer<typeof initData>;
+export const parseInitData = createParser(initData, 'init job');
+
+const partIndex = z
+  .int()
+  .min(0)
+  .max(MAX_PARTS - 1);
+/** Inclusive ranges in ascending order with gaps between them, so that no part is in two ranges. */
+const indexRanges = z
+  .array(z.tuple([partIndex, partIndex]))
+  .max(MAX_PARTS)
+  .refine(areApart, 'overlap');
+
+function areApart(ranges: readonly (readonly [number, number])[]): boolean {
+  return ranges.every(([first, last], index) => first <= last && first > (ranges[index - 1]?.[1] ?? -1));
+}
+
+const sendValue = z.object({
+  kind: z.literal('send'),
+  partSize,
+  /** Indices of the parts to send. */
+  missing: indexRanges,
+  /** If parts are to be compared: the MD5s that VOD lists of all other parts, encoded by `encodeMd5s`. */
+  listedMd5s: z
+    .base64()
+    .max(MAX_PARTS * 24)
+    .exactOptional(),
+});
+/** The answer of InitUpload that asks for parts. */
+export type SendValue = z.infer<typeof sendValue>;
+
+const initValue = z.union([
+  sendValue,
+  z.object({ kind: z.literal('exists'), fileId: z.string(), url: storedUrlSchema }),
+]);
+export type InitValue = z.infer<typeof initValue>;
+export const parseInitValue = createParser(initValue, 'result of an init job');
