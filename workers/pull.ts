@@ -3,7 +3,7 @@ import type { Queue } from 'bullmq';
 import { enqueueVodEvents } from '../src/events/vod-event-queue.ts';
 import type { Logger } from '../src/process/log.ts';
 import { failureOf } from '../src/queue/failure.ts';
-import { holdIn } from '../src/quota/limits.ts';
+import { scaleHoldMs } from '../src/quota/limits.ts';
 import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { confirmGroups } from '../src/vod/wire/params.ts';
@@ -129,7 +129,7 @@ export class Puller {
   #waitMs(error: unknown, refused: boolean): number {
     const { backoff, accountProbeMs, minuteMs } = this.#options;
     if (refused) return accountProbeMs;
-    if (error instanceof VodError && error.holdMs !== undefined) return holdIn(error.holdMs, minuteMs);
+    if (error instanceof VodError && error.holdMs !== undefined) return scaleHoldMs(error.holdMs, minuteMs);
     return backoff(this.#failures);
   }
 }

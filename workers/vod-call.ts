@@ -1,6 +1,6 @@
 import { QuotaHold } from '../src/queue/consumer.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
-import { holdIn } from '../src/quota/limits.ts';
+import { scaleHoldMs } from '../src/quota/limits.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 
 /** Makes a call to VOD, and lets the breaker know when it was answered. A refusal for quota becomes a hold. */
@@ -11,12 +11,12 @@ export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
   return async (call) => {
     try {
       const reply = await call();
-      await breaker.answered();
+      await breaker.recordAnswer();
       return reply;
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
-      if (!(error instanceof VodTransportError) && error.trouble === undefined) await breaker.answered();
-      if (error.holdMs !== undefined) throw new QuotaHold(holdIn(error.holdMs, minuteMs), error);
+      if (!(error instanceof VodTransportError) && error.trouble === undefined) await breaker.recordAnswer();
+      if (error.holdMs !== undefined) throw new QuotaHold(scaleHoldMs(error.holdMs, minuteMs), error);
       throw error;
     }
   };

@@ -79,7 +79,7 @@ export async function openVodHosts(deps: {
   let state: BreakerState = {};
   let apiState: BreakerState = {};
   const showHolds = (): void => {
-    const out = state.own ?? apiState.own;
+    const out = state.localHold ?? apiState.localHold;
     for (const reason of TROUBLES) metrics.workerOut.set({ reason }, out?.kind === reason ? 1 : 0);
     metrics.held.reset();
     if (redis.status !== 'ready') return;
@@ -127,11 +127,11 @@ export async function openVodHosts(deps: {
         onAccounts: (count) => metrics.accounts.set(count),
       })
     : undefined;
-  await accounts?.tell().catch((error: Error) => {
+  await accounts?.register().catch((error: Error) => {
     log.warn({ reason: error.message }, 'redis does not let workers compare their accounts; it takes +time');
   });
   // One request says what there is to know of the key.
-  await (breaker.canProbe ? breaker : apiBreaker).check();
+  await (breaker.canProbe ? breaker : apiBreaker).checkKey();
 
   const traced = config.tracing !== undefined;
   return {
@@ -140,7 +140,7 @@ export async function openVodHosts(deps: {
     breaker,
     apiBreaker,
     showHolds,
-    unready: () => breaker.unready ?? apiBreaker.unready,
+    unready: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
     async close() {
       client.close();
       apiClient.close();

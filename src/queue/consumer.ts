@@ -64,14 +64,14 @@ export class LeftToOthers extends Error {
   }
 }
 
-/** Whether this process calls a host of VOD, as what becomes of its calls decides. */
+/** Stops this process from calling a VOD host while its calls fail. */
 export interface CircuitBreaker {
   /** Whether this process takes no jobs that call the host. */
-  readonly isOut: boolean;
-  /** Has a worker take jobs only while this process is not out. One that is made meanwhile must not run by itself. */
-  follow(worker: Pauses): void;
-  /** Takes notice of a failed call. @returns whether the job was only interrupted, and so keeps its attempt */
-  interrupted(jobId: string, error: VodError): boolean;
+  readonly isOpen: boolean;
+  /** Pauses a worker whenever the circuit is open. A worker created while it is open must be created with `autorun: false`. */
+  pauseWhileOpen(worker: Pauses): void;
+  /** Records a failed call. @returns whether it only interrupted the job, which then keeps its attempt */
+  recordFailure(jobId: string, error: VodError): boolean;
 }
 
 export interface ConsumerSettings {
@@ -154,7 +154,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
       async (job: Job, token: string | undefined) => {
         const jobId = job.id ?? '';
         // Fetched before the worker was paused.
-        if (breaker?.isOut) return await giveBack(job, token);
+        if (breaker?.isOpen) return await giveBack(job, token);
         const data = await parseOrLeave(options.parse, job, token, settings.leave);
         const controller = new AbortController();
         const { signal } = controller;
@@ -184,7 +184,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           // Of what it throws then nothing is the job's fault; and should nobody else have it, its turn comes again.
           const lost = signal.reason === LOCK_LOST;
           const interrupted =
-            !lost && error instanceof VodError && breaker?.interrupted(jobId, error) === true;
+            !lost && error instanceof VodError && breaker?.recordFailure(jobId, error) === true;
           if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
           if (lost || interrupted || isRedisError(error)) return await delay(job, soonMs(), token);
           const failure = failureOf(error);
@@ -196,13 +196,13 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
       },
       {
         ...workerOptions(settings),
-        autorun: !breaker?.isOut,
+        autorun: !breaker?.isOpen,
         concurrency: options.concurrency,
         settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
       },
     );
     this.pauses = new Pauses(this.worker);
-    breaker?.follow(this.pauses);
+    breaker?.pauseWhileOpen(this.pauses);
     this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
     // Somebody else may be at the job already: what this process still does for it is in vain.
     this.worker.on('lockRenewalFailed', (jobIds) => {

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import type { Logger } from '../process/log.ts';
 import type { RedisClient } from '../redis/connection.ts';
 
-/** How often a process says which account it uses, and looks which others use. */
-const TELL_MS = 60_000;
+/** How often a process registers its account and reads those of the others. */
+const REGISTER_INTERVAL_MS = 60_000;
 
-/** A process that has not said it for so long is gone. */
+/** A process that has not registered for this long counts as gone. */
 const KEEP_MS = 150_000;
 
-/** KEYS[1]: users by when each last said so, by Redis's clock. ARGV: this one, its former self or '', ms. Returns all. */
-const TELL = `
+/** KEYS[1]: sorted set of users, scored by Redis's time of their last registration. ARGV: this user, its previous value or '', KEEP_MS. Returns all users. */
+const REGISTER = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[2] ~= '' then redis.call('ZREM', KEYS[1], ARGV[2]) end
@@ -26,57 +26,62 @@ const userSchema = z.object({
   pid: z.int(),
 });
 
-/** A process that calls VOD, and the account that it uses. */
+/** A process that calls VOD, and the fingerprint of its account. */
 type AccountUser = Readonly<z.infer<typeof userSchema>>;
 
-/** Tells one SecretId from another, and nothing else of it. */
-export function accountOf(secretId: string): string {
+/** A fingerprint that tells SecretIds apart and reveals nothing else about them. */
+export function accountFingerprint(secretId: string): string {
   return createHash('sha256').update(secretId).digest('hex').slice(0, 12);
 }
 
 export interface AccountsOptions {
   readonly redis: RedisClient;
   readonly prefix: string;
-  /** Asked each time: it may change while the process runs. */
+  /** Called each time: the SecretId may change while the process runs. */
   readonly secretId: () => Promise<string>;
   readonly log: Logger;
-  /** Called with the number of accounts that are used, whenever this process has looked. */
+  /** Called after each registration with the number of accounts in use. */
   readonly onAccounts: (count: number) => void;
 }
 
 /**
- * Tells when workers on one prefix use different SecretIds: what one account has begun another can't go on with. While
- * a key is replaced by another both may be right, so it is told and nothing more.
+ * Logs an error when workers on one prefix use different SecretIds: another account can't continue an upload that one
+ * has begun. It only logs, because both are right while a key is being rotated.
  */
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #timer: NodeJS.Timeout;
-  #said = '';
+  /** The last registered value. */
+  #registered = '';
 
   constructor(options: AccountsOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.tell().catch(() => {}), TELL_MS);
+    this.#timer = setInterval(() => void this.register().catch(() => {}), REGISTER_INTERVAL_MS);
     this.#timer.unref();
   }
 
-  async tell(): Promise<void> {
+  async register(): Promise<void> {
     const { redis, secretId, log, onAccounts } = this.#options;
-    const own: AccountUser = { account: accountOf(await secretId()), host: hostname(), pid: process.pid };
-    const said = JSON.stringify(own);
-    const former = this.#said === said ? '' : this.#said;
-    const users = (await redis.eval(TELL, 1, this.#key, said, former, KEEP_MS)) as string[];
-    this.#said = said;
-    const others = firstOfEach(users.flatMap(parseUser), own.account);
+    const own: AccountUser = {
+      account: accountFingerprint(await secretId()),
+      host: hostname(),
+      pid: process.pid,
+    };
+    const value = JSON.stringify(own);
+    const previous = this.#registered === value ? '' : this.#registered;
+    const users = (await redis.eval(REGISTER, 1, this.#key, value, previous, KEEP_MS)) as string[];
+    this.#registered = value;
+    const others = oneOfEachOther(users.flatMap(parseUser), own.account);
     onAccounts(others.length + 1);
     for (const other of others) {
       log.error({ own, other }, 'workers use different SecretIds: uploads go to different accounts or fail');
     }
   }
 
-  /** This process uses none any more. */
+  /** Stops the timer and removes this process's registration. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#options.redis.zrem(this.#key, this.#said).catch(() => {});
+    await this.#options.redis.zrem(this.#key, this.#registered).catch(() => {});
   }
 
   get #key(): string {
@@ -92,9 +97,9 @@ function parseUser(text: string): AccountUser[] {
   }
 }
 
-/** One user of each account but this. */
-function firstOfEach(users: readonly AccountUser[], own: string): AccountUser[] {
-  const first = new Map(users.map((user) => [user.account, user]));
-  first.delete(own);
-  return [...first.values()];
+/** One user of each account other than `own`. */
+function oneOfEachOther(users: readonly AccountUser[], own: string): AccountUser[] {
+  const byAccount = new Map(users.map((user) => [user.account, user]));
+  byAccount.delete(own);
+  return [...byAccount.values()];
 }

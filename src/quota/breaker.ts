@@ -2,110 +2,94 @@ import { setTimeout } from 'node:timers/promises';
 import { printable } from '../base/format.ts';
 import type { Logger } from '../process/log.ts';
 import type { CircuitBreaker } from '../queue/consumer.ts';
-import type { Stage } from '../queue/names.ts';
 import type { Pauses } from '../queue/pauses.ts';
-import type { Queues } from '../queue/queues.ts';
-import type { RedisClient } from '../redis/connection.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
-import { type Hold, type HoldKind, parseHold, type Setback, setbackOf } from './hold.ts';
-import { type RateWindow, rateWindow, setLimit } from './limits.ts';
+import { Circuit } from './circuit.ts';
+import { type Hold, type HoldKind, parseHold, type SystemicFailure, systemicFailure } from './hold.ts';
+import { InterruptedJobs } from './interrupted-jobs.ts';
 import { Peers } from './peers.ts';
-import { type ProbeMs, probeMsOf, Standing } from './standing.ts';
+import { QueueHold, type QueueHoldSettings } from './queue-hold.ts';
 
-export interface BreakerSettings {
-  readonly queues: Queues;
-  readonly redis: RedisClient;
-  /** Of the hold in Redis: one for each host of VOD. */
-  readonly key: string;
-  /** Of each queue that calls this host, the requests per minute that it gets back when all is well; 0 = no limit. */
-  readonly quotaPerMinute: Readonly<Partial<Record<Stage, number>>>;
-  /** How long the service's minute is. */
-  readonly minuteMs: number;
+export interface BreakerSettings extends QueueHoldSettings {
   /**
-   * While held, each queue starts one job in this time, to see whether all is well again; and a process that is out
-   * probes as often.
-   */
-  readonly probeMs: ProbeMs;
-  /**
-   * Sends a request that changes nothing. @returns the code that VOD answered with. @throws VodError when it was not
-   * answered, or refused the account or the clock. Absent where this process does not call the host.
+   * Sends a request that changes nothing. @returns the code that VOD answered with. @throws VodError when there was no
+   * answer, or VOD refused the account or the clock. Absent where this process does not call the host.
    */
   readonly probe?: ((signal: AbortSignal) => Promise<string>) | undefined;
   readonly log: Logger;
   readonly onChange: (state: BreakerState) => void;
 }
 
-/** Why work waits. At most one of them is there. */
+/** Why jobs wait. At most one of these is set. */
 export interface BreakerState {
   /** The queues are held, for all replicas. */
   readonly hold?: Hold | undefined;
-  /** This process is out: VOD answers others. */
-  readonly own?: Hold | undefined;
+  /** Only this process takes no jobs: VOD answers others. */
+  readonly localHold?: Hold | undefined;
 }
 
 const HELD: Readonly<Record<HoldKind, string>> = {
-  outage: 'vod is out; queues are held and probed',
-  blocked: 'requests do not get through to vod; queues are held and probed',
+  outage: 'vod does not answer; queues are held and probed',
+  blocked: 'requests do not reach vod; queues are held and probed',
   account: 'account refused; queues are held and probed',
   clock: "workers' clock is wrong; queues are held and probed",
 };
 
-/** How often a process looks whether the queues are held, and whether it is asked. */
-const LOOK_MS = 1000;
+/** Interval of reading the hold and the peers' question from Redis. */
+const POLL_MS = 1000;
 
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
- * A circuit breaker on two levels. A process whose requests fail in a row is out: it takes no jobs that call this host,
- * and probes by itself until it is answered. When nobody else is answered either, all queues of the host are held for
- * all replicas: each lets one job start per probe interval, by BullMQ's own queue-wide limit, and the first answer that
- * anybody gets ends that. What fails meanwhile is an interruption of the job and not its failure.
+ * A circuit breaker on two levels. A process whose requests fail in a row opens its own circuit: it takes no jobs that
+ * call this host, and probes until VOD answers. When no other process is answered either, all queues of the host are
+ * held for all replicas (half-open): BullMQ's global rate limit lets each queue start one job per probe interval, and
+ * the first answer to any process ends the hold. Failures in the meantime interrupt a job and do not fail it.
  */
 export class Breaker implements CircuitBreaker {
   readonly #settings: BreakerSettings;
-  readonly #standing: Standing;
+  readonly #circuit: Circuit;
+  readonly #queueHold: QueueHold;
   readonly #peers: Peers;
+  readonly #interruptedJobs = new InterruptedJobs();
   readonly #poll: NodeJS.Timeout;
   readonly #stopping = new AbortController();
   readonly #workers: Pauses[] = [];
-  #hold: Hold | undefined;
-  #own: Hold | undefined;
+  #state: BreakerState = {};
   #answeredAt = Number.NEGATIVE_INFINITY;
-  #isStayingOut = false;
-  #isFindingOut = false;
-  /** When jobs of this process were last interrupted, by job id. */
-  readonly #interruptedAt = new Map<string, number>();
+  #isProbing = false;
+  #isReplying = false;
 
   private constructor(settings: BreakerSettings) {
     this.#settings = settings;
-    this.#standing = new Standing(settings.probeMs, now);
+    this.#circuit = new Circuit(settings.probeMs, now);
+    this.#queueHold = new QueueHold(settings);
     this.#peers = new Peers(settings.redis, settings.key);
-    this.#poll = setInterval(() => void this.#look().catch(() => {}), LOOK_MS);
+    this.#poll = setInterval(() => void this.#readRedis().catch(() => {}), POLL_MS);
     this.#poll.unref();
   }
 
-  /** Sets the limits of the queues: the quotas, or the probes' when the queues are held already. */
+  /** Sets the rate limits of the queues: to their quotas, or to probes when they are held already. */
   static async start(settings: BreakerSettings): Promise<Breaker> {
     const breaker = new Breaker(settings);
-    await breaker.#look();
-    await breaker.#limit();
+    await breaker.#readRedis();
+    await breaker.#queueHold.applyLimits(breaker.#state.hold);
     return breaker;
   }
 
-  /** Whether this process takes no jobs that call the host. */
-  get isOut(): boolean {
-    return this.canProbe && this.#standing.isOut;
+  get isOpen(): boolean {
+    return this.canProbe && this.#circuit.isOpen;
   }
 
-  /** Why this process takes no jobs that call the host, for people; undefined while it does, or the queues are held. */
-  get unready(): string | undefined {
-    const { setback } = this.#standing;
-    if (!this.isOut || setback === undefined || this.#hold !== undefined) return undefined;
-    const what =
-      this.#own === undefined
+  /** Why this process is not ready, for people; undefined while its circuit is closed or all queues are held. */
+  get unreadyReason(): string | undefined {
+    const { lastFailure } = this.#circuit;
+    if (!this.isOpen || lastFailure === undefined || this.isHeld) return undefined;
+    const summary =
+      this.#state.localHold === undefined
         ? 'VOD does not answer this worker'
         : 'VOD answers other workers, and not this one';
-    return `${what}: ${printable(setback.message)} [${setback.code}]`;
+    return `${summary}: ${printable(lastFailure.message)} [${lastFailure.code}]`;
   }
 
   /** Whether this process calls the host. */
@@ -113,65 +97,56 @@ export class Breaker implements CircuitBreaker {
     return this.#settings.probe !== undefined;
   }
 
-  /** Whether the queues are held, as far as this process knows. */
+  /** Whether all queues are held, as far as this process knows. */
   get isHeld(): boolean {
-    return this.#hold !== undefined;
+    return this.#state.hold !== undefined;
   }
 
-  /** Has a worker take jobs only while this process is not out. One that is made meanwhile must not run by itself. */
-  follow(worker: Pauses): void {
+  pauseWhileOpen(worker: Pauses): void {
     this.#workers.push(worker);
-    if (this.isOut) worker.begin(this);
+    if (this.isOpen) worker.begin(this);
   }
 
-  /** Finds out whether VOD takes this process's key, and begins out when it does not. Says what VOD answered. */
-  async check(): Promise<void> {
+  /** Checks whether VOD accepts this process's key, and opens the circuit when it refuses it. Logs VOD's answer. */
+  async checkKey(): Promise<void> {
     const { probe, log } = this.#settings;
     if (probe === undefined) return;
     try {
       const code = await probe(this.#probeSignal());
       log.info({ code }, 'key accepted');
-      this.#standing.probeAnswered();
+      this.#circuit.probeAnswered();
       await this.#answered(true);
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
       const { code } = error;
       const reason = code === 'ABORTED' ? `no answer within ${PROBE_TIMEOUT_MS / 1000} s` : error.message;
-      this.#standing.probeFailed(setbackOf(error));
-      this.#stayOutIfOut();
-      if (this.isOut) log.error({ code, reason }, 'key refused; this worker begins without jobs and probes');
+      this.#circuit.probeFailed(systemicFailure(error));
+      this.#probeIfOpen();
+      if (this.isOpen) log.error({ code, reason }, 'key refused; this worker takes no jobs and probes');
       else log.warn({ code, reason }, 'key not checked: vod did not answer');
     }
   }
 
   /**
-   * VOD answered, be it with a refusal that is only about the request. Never rejects: when Redis can't be told, the next
-   * answer tells it.
+   * VOD answered a request; a refusal of only that request counts. Never rejects: when Redis is away, the next answer
+   * is recorded instead.
    */
-  async answered(): Promise<void> {
-    this.#standing.answered();
+  async recordAnswer(): Promise<void> {
+    this.#circuit.requestAnswered();
     await this.#answered(false);
   }
 
-  /**
-   * Takes notice of a failed call.
-   * @returns whether the job was only interrupted, and so keeps its attempt
-   */
-  interrupted(jobId: string, error: VodError): boolean {
-    const setback = setbackOf(error);
-    if (setback === undefined) return false;
-    // The line takes no more at a time, but moves: that is nobody's outage.
+  recordFailure(jobId: string, error: VodError): boolean {
+    const failure = systemicFailure(error);
+    if (failure === undefined) return false;
     const { strained } = error;
+    // A strained line is overloaded and still moves data: no outage.
     if (!strained) {
-      this.#standing.failed(setback);
-      this.#stayOutIfOut();
+      this.#circuit.requestFailed(failure);
+      this.#probeIfOpen();
     }
-    if (this.isOut || this.#hold !== undefined) return true;
-    // Not yet known to be everybody's. A job that fails again after others were answered has a trouble of its own.
-    const before = this.#interruptedAt.get(jobId);
-    if (this.#interruptedAt.size > 10_000) this.#interruptedAt.clear();
-    this.#interruptedAt.set(jobId, now());
-    return before === undefined || (!strained && this.#answeredAt < before);
+    if (this.isOpen || this.isHeld) return true;
+    return this.#interruptedJobs.record(jobId, { now: now(), answeredAt: this.#answeredAt, strained });
   }
 
   stop(): void {
@@ -179,24 +154,24 @@ export class Breaker implements CircuitBreaker {
     this.#stopping.abort();
   }
 
-  #stayOutIfOut(): void {
-    if (!this.isOut || this.#isStayingOut || this.#stopping.signal.aborted) return;
-    this.#isStayingOut = true;
-    void this.#stayOut().finally(() => {
-      this.#isStayingOut = false;
-      // It may have failed again since.
-      this.#stayOutIfOut();
+  #probeIfOpen(): void {
+    if (!this.isOpen || this.#isProbing || this.#stopping.signal.aborted) return;
+    this.#isProbing = true;
+    void this.#probeUntilClosed().finally(() => {
+      this.#isProbing = false;
+      // A job may have opened it again in the meantime.
+      this.#probeIfOpen();
     });
   }
 
-  /** Until a probe, or what was still on its way, is answered. */
-  async #stayOut(): Promise<void> {
+  /** Pauses the workers until a probe, or a request that was already in flight, is answered. */
+  async #probeUntilClosed(): Promise<void> {
     const { signal } = this.#stopping;
     for (const worker of this.#workers) worker.begin(this);
-    while (this.isOut && !signal.aborted) {
-      if (this.#standing.probeInMs === 0) await this.#probe();
-      await this.#judge().catch(() => {});
-      const ms = Math.min(LOOK_MS, this.#standing.probeInMs);
+    while (this.isOpen && !signal.aborted) {
+      if (this.#circuit.probeInMs === 0) await this.#probe();
+      await this.#determineScope().catch(() => {});
+      const ms = Math.min(POLL_MS, this.#circuit.probeInMs);
       await setTimeout(ms, undefined, { signal }).catch(() => {});
     }
     if (!signal.aborted) for (const worker of this.#workers) worker.end(this);
@@ -205,114 +180,95 @@ export class Breaker implements CircuitBreaker {
   async #probe(): Promise<void> {
     try {
       await this.#settings.probe?.(this.#probeSignal());
-      this.#standing.probeAnswered();
+      this.#circuit.probeAnswered();
       await this.#answered(true);
     } catch (error) {
-      this.#standing.probeFailed(error instanceof VodError ? setbackOf(error) : undefined);
+      this.#circuit.probeFailed(error instanceof VodError ? systemicFailure(error) : undefined);
     }
   }
 
-  /** Says whose trouble it is, as far as that is known. */
-  async #judge(): Promise<void> {
-    const { setback } = this.#standing;
-    if (!this.isOut || setback === undefined) return;
-    const othersMs = await this.#peers.othersMs();
-    if (!this.isOut) return;
-    const verdict = this.#standing.verdict(othersMs);
-    if (verdict === 'ask') await this.#peers.ask();
-    else if (verdict === 'own') this.#takeOut(setback);
-    else if (verdict === 'all' && this.#hold === undefined) await this.#open(setback);
+  /** Finds out whether only this process is affected or all are, and acts on it. */
+  async #determineScope(): Promise<void> {
+    const { lastFailure } = this.#circuit;
+    if (!this.isOpen || lastFailure === undefined) return;
+    const peerAnsweredMs = await this.#peers.lastAnswerMs();
+    if (!this.isOpen) return;
+    const scope = this.#circuit.scope(peerAnsweredMs);
+    if (scope === 'ask') await this.#peers.ask();
+    else if (scope === 'local') this.#holdLocally(lastFailure);
+    else if (scope === 'global' && !this.isHeld) await this.#holdQueues(lastFailure);
   }
 
-  #takeOut(setback: Setback): void {
-    if (this.#own !== undefined || this.#hold !== undefined) return;
-    const { kind, code, message } = setback;
-    this.#show({ own: { kind, code, message, since: Date.now() } });
+  #holdLocally({ kind, code, message }: SystemicFailure): void {
+    if (this.#state.localHold !== undefined || this.isHeld) return;
+    this.#setState({ localHold: { kind, code, message, since: Date.now() } });
     this.#settings.log.error(
-      { hold: kind, stages: this.#stages(), code, reason: message },
+      { hold: kind, stages: this.#queueHold.stages, code, reason: message },
       'vod answers others, and not this worker; it takes no jobs and probes',
     );
   }
 
-  async #open({ kind, code, message, retryAfterMs }: Setback): Promise<void> {
-    const { redis, key, log } = this.#settings;
+  async #holdQueues({ kind, code, message, retryAfterMs }: SystemicFailure): Promise<void> {
     const hold: Hold = { kind, since: Date.now(), code, message };
-    const isFirst = (await redis.set(key, JSON.stringify(hold), 'NX')) !== null;
-    this.#show({ hold });
-    if (isFirst) log.error({ hold: kind, stages: this.#stages(), code, reason: message }, HELD[kind]);
-    await this.#limit(retryAfterMs);
+    const isFirst = await this.#queueHold.set(hold);
+    this.#setState({ hold });
+    const { stages } = this.#queueHold;
+    if (isFirst) this.#settings.log.error({ hold: kind, stages, code, reason: message }, HELD[kind]);
+    await this.#queueHold.applyLimits(this.#state.hold, retryAfterMs);
   }
 
   async #answered(byProbe: boolean): Promise<void> {
     this.#answeredAt = now();
-    void this.#peers.answered(byProbe);
-    if (this.#own !== undefined) {
-      const { kind: hold, since } = this.#own;
-      this.#show({});
-      const fields = { hold, stages: this.#stages(), outMs: Date.now() - since };
-      this.#settings.log.warn(fields, 'vod answers; this worker goes on');
+    void this.#peers.recordAnswer(byProbe);
+    const { localHold } = this.#state;
+    if (localHold !== undefined) {
+      this.#setState({});
+      const { kind: hold, since } = localHold;
+      const fields = { hold, stages: this.#queueHold.stages, outMs: Date.now() - since };
+      this.#settings.log.warn(fields, 'vod answers; this worker takes jobs again');
     }
-    if (this.#hold !== undefined) await this.#close().catch(() => {});
+    if (this.isHeld) await this.#releaseQueues().catch(() => {});
   }
 
-  async #close(): Promise<void> {
-    const { redis, key, log, queues } = this.#settings;
-    const { kind: hold, since = 0 } = this.#hold ?? {};
-    this.#show({});
-    if ((await redis.del(key)) === 0) return;
-    await this.#limit();
-    const stages = this.#stages();
-    // Without waiting for the probes' window to end.
-    await Promise.all(stages.map((stage) => queues[stage].removeRateLimitKey()));
-    log.warn({ hold, stages, heldMs: Date.now() - since }, 'vod answers; queues go on');
+  async #releaseQueues(): Promise<void> {
+    const { kind: hold, since = 0 } = this.#state.hold ?? {};
+    this.#setState({});
+    if (!(await this.#queueHold.remove())) return;
+    await this.#queueHold.applyLimits(this.#state.hold);
+    await this.#queueHold.endWindows();
+    const { stages } = this.#queueHold;
+    this.#settings.log.warn({ hold, stages, heldMs: Date.now() - since }, 'vod answers; queues are released');
   }
 
-  /** @param leastMs of the time between two probes while held */
-  async #limit(leastMs = 0): Promise<void> {
-    const { queues, quotaPerMinute, minuteMs, probeMs } = this.#settings;
-    const hold = this.#hold;
-    const limit = (quota = 0): RateWindow =>
-      hold === undefined
-        ? rateWindow(quota, minuteMs)
-        : { max: 1, windowMs: Math.max(probeMsOf(hold.kind, probeMs), leastMs) };
-    await Promise.all(this.#stages().map((stage) => setLimit(queues[stage], limit(quotaPerMinute[stage]))));
-  }
-
-  /** That call the host. */
-  #stages(): Stage[] {
-    return Object.keys(this.#settings.quotaPerMinute) as Stage[];
-  }
-
-  async #look(): Promise<void> {
+  async #readRedis(): Promise<void> {
     const { redis, key } = this.#settings;
     const [value = null, question] = await redis.mget(key, this.#peers.questionKey);
     const hold = parseHold(value);
-    if (this.#hold?.since !== hold?.since) {
-      if (hold === undefined) this.#standing.probeSoon();
-      this.#show({ hold });
+    if (this.#state.hold?.since !== hold?.since) {
+      if (hold === undefined) this.#circuit.probeNow();
+      this.#setState({ hold });
     }
-    if (this.#peers.isAsked(question)) await this.#findOut();
+    if (this.#peers.isFromPeer(question)) await this.#replyToPeer();
   }
 
-  /** Another process wants to know whether anybody is answered. */
-  async #findOut(): Promise<void> {
-    if (this.#isFindingOut || this.isOut || now() - this.#answeredAt < LOOK_MS) return;
-    this.#isFindingOut = true;
+  /** Sends a probe for a process that asks whether anybody is answered, unless this one was just now. */
+  async #replyToPeer(): Promise<void> {
+    if (this.#isReplying || this.isOpen || now() - this.#answeredAt < POLL_MS) return;
+    this.#isReplying = true;
     await this.#probe();
-    this.#isFindingOut = false;
-    this.#stayOutIfOut();
+    this.#isReplying = false;
+    this.#probeIfOpen();
   }
 
   #probeSignal(): AbortSignal {
     return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
   }
 
-  #show({ hold, own }: BreakerState): void {
-    this.#hold = hold;
-    this.#own = own;
-    this.#settings.onChange({ hold, own });
+  #setState({ hold, localHold }: BreakerState): void {
+    this.#state = { hold, localHold };
+    this.#settings.onChange(this.#state);
   }
 }
 
-/** In ms; does not jump when the clock is set. */
+/** Monotonic time in ms. */
 const now = (): number => performance.now();

@@ -1,42 +1,43 @@
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { printable } from '../base/format.ts';
 import { TROUBLES, type Trouble, type VodError } from '../vod/wire/vod-error.ts';
 
-/** Why the queues that call VOD are held, for all replicas, or one process takes no jobs of theirs. */
+/** Why all queues that call VOD are held, or why one process takes none of their jobs. */
 export type HoldKind = Trouble;
 
-/** A failed request that says something of all others. */
-export interface Setback {
+/** A failed request whose cause affects all other requests too. */
+export interface SystemicFailure {
   readonly kind: HoldKind;
   readonly code: string;
   readonly message: string;
-  /** How long VOD, or whoever answers for it, asks to be left alone, in ms. */
+  /** From Retry-After, in ms. */
   readonly retryAfterMs?: number;
 }
 
 const holdSchema = z.object({
-  /** Of a kind that it does not know a worker of an earlier version sees no hold. */
+  /** A worker of an earlier version ignores a hold whose kind it does not know. */
   kind: z.enum(TROUBLES),
   /** Milliseconds since 1970. */
   since: z.int(),
-  /** Of the error that began it. */
+  /** Code and message of the error that caused the hold. */
   code: z.string(),
   message: z.string(),
 });
 
-/** What everybody can see while the queues are held. */
+/** The hold of the queues, as stored in Redis for all processes. */
 export type Hold = Readonly<z.infer<typeof holdSchema>>;
 
 export function holdKey(prefix: string): string {
   return `${prefix}:vod-hold`;
 }
 
-/** Of the queue that calls VOD's other host, for what comes after an upload: what is wrong there holds no upload. */
+/** Key of the hold for VOD's other host, which is called after an upload: its outages hold no uploads. */
 export function apiHoldKey(prefix: string): string {
   return `${prefix}:vod-api-hold`;
 }
 
-/** @returns undefined when nothing is held, or what is there is none of ours */
+/** @returns undefined when there is no hold, or the value is not a valid one */
 export function parseHold(value: string | null): Hold | undefined {
   try {
     return holdSchema.safeParse(JSON.parse(value ?? 'null')).data;
@@ -45,29 +46,34 @@ export function parseHold(value: string | null): Hold | undefined {
   }
 }
 
-/** @returns undefined when the failure is about the one request only */
-export function setbackOf({ trouble, code, message, retryAfterMs }: VodError): Setback | undefined {
-  return trouble && { kind: trouble, code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+/** @returns undefined when the failure concerns only this one request */
+export function systemicFailure({
+  trouble,
+  code,
+  message,
+  retryAfterMs,
+}: VodError): SystemicFailure | undefined {
+  return trouble && defined({ kind: trouble, code, message, retryAfterMs });
 }
 
-/** What each kind of hold is to people: in a few words, and in a sentence that says how it ends. */
+/** Each kind of hold in words: a short title, and a sentence that says when uploads resume. */
 export const HOLD_TEXTS: Readonly<Record<HoldKind, { readonly title: string; readonly sentence: string }>> = {
   outage: {
-    title: 'VOD is out',
-    sentence: 'VOD does not answer; nothing is lost, and uploads go on when it does',
+    title: 'VOD does not answer',
+    sentence: 'VOD does not answer; nothing is lost, and uploads resume when it does',
   },
   blocked: {
-    title: 'Requests do not get through to VOD',
+    title: 'Requests do not reach VOD',
     sentence:
-      'something on the way answers in place of VOD; nothing is lost, and uploads go on when VOD does',
+      'a proxy, firewall or maintenance page answers in place of VOD; nothing is lost, and uploads resume when VOD answers',
   },
   account: {
-    title: 'The account is refused',
-    sentence: 'VOD refuses the account of the workers; uploads go on when that is mended',
+    title: 'VOD refuses the account',
+    sentence: "VOD refuses the workers' account; uploads resume when this is fixed",
   },
   clock: {
     title: "The workers' clock is wrong",
-    sentence: 'VOD refuses what is signed by the clock of the workers; uploads go on when that is set',
+    sentence: "VOD refuses requests signed by the workers' clock; uploads resume when the clock is right",
   },
 };
 

@@ -2,15 +2,15 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Fault } from '../../src/emulator/server.ts';
 import type { Upload } from '../../src/index.ts';
 import { CliProcess } from '../support/cli-process.ts';
+import { ofUploads, outcomes, saysQueuesHeld as saysAnyHeld } from '../support/holds.ts';
 import type { LogLine } from '../support/process.ts';
 import { withQueue } from '../support/seed.ts';
-import { ofUploads, outcomes, saysHeld as saysAnyHeld } from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';
 
 let aheadMs = 0;
 const { world, source, inject } = useWorld({ clock: () => Date.now() - aheadMs });
 
-const saysHeld = (line: LogLine): boolean => saysAnyHeld(line) && ofUploads(line);
+const saysQueuesHeld = (line: LogLine): boolean => saysAnyHeld(line) && ofUploads(line);
 
 let batch = 0;
 async function add(count: number): Promise<Upload[]> {
@@ -60,7 +60,7 @@ describe('what hits every request alike', () => {
     const worker = await world().worker(ONE_ATTEMPT).ready();
     inject({ effect, share: 1 });
     const uploads = await add(12);
-    const line = await worker.line(saysHeld);
+    const line = await worker.line(saysQueuesHeld);
     expect(line).toMatchObject({ hold: kind, code });
     expect(await worker.metric('vod_hold', { reason: kind })).toBe(1);
     const [first] = uploads as [Upload];
@@ -72,7 +72,7 @@ describe('what hits every request alike', () => {
     world().emulator.control.clearFaults();
     expect(await outcomes(uploads)).toEqual(Array(12).fill('completed'));
     await expect.poll(() => worker.metric('vod_hold')).toBe(0);
-    expect(worker.lines.filter(saysHeld)).toEqual([line]);
+    expect(worker.lines.filter(saysQueuesHeld)).toEqual([line]);
   });
 
   it('as the clock of all workers does, and the reason says by how much it is off', async () => {
@@ -85,7 +85,7 @@ describe('what hits every request alike', () => {
       code: '4500',
     });
     const uploads = await add(3);
-    await worker.line(saysHeld);
+    await worker.line(saysQueuesHeld);
     expect((await uploads[0]?.status())?.progress.hold).toMatchObject({
       kind: 'clock',
       code: '4500',
@@ -102,7 +102,7 @@ describe('what hits every request alike', () => {
       .ready();
     inject({ effect: { kind: 'http', status: 503, headers: { 'Retry-After': '2' } }, share: 1 });
     await add(12);
-    await worker.line(saysHeld);
+    await worker.line(saysQueuesHeld);
     const window = async (): Promise<string | null> =>
       await withQueue(world(), (redis, key) => redis.hget(key('vod-init:meta'), 'duration'));
     await expect.poll(window).toBe('2000');

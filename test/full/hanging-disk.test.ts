@@ -60,7 +60,7 @@ it('a disk that hangs keeps files of others from nothing, and its own until it i
     expect(failed.reason).toContain(`${dead.directory}/`);
   }
   expect((await world().uploads.blockers()).hold).toBeUndefined();
-  expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod is out'))).toEqual([]);
+  expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod does not answer'))).toEqual([]);
 
   dead.release();
   for (const [index, upload] of uploads.entries()) {

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { accountOf } from '../../src/quota/accounts.ts';
+import { accountFingerprint } from '../../src/quota/accounts.ts';
+import { outcomes, saysQueuesHeld } from '../support/holds.ts';
 import { withQueue } from '../support/seed.ts';
-import { outcomes, saysHeld } from '../support/standing.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID } from '../support/world.ts';
 
@@ -38,7 +38,7 @@ describe('HTTP 429', () => {
     for (const stage of ['init', 'part', 'finish']) {
       expect(await worker.metric('vod_retries_total', { stage, reason: 'quota' })).toBe(1);
     }
-    expect(worker.lines.filter(saysHeld)).toEqual([]);
+    expect(worker.lines.filter(saysQueuesHeld)).toEqual([]);
   });
 
   it('is not hammered by the parts that wait', async () => {
@@ -82,21 +82,21 @@ describe('what is the trouble of one request', () => {
     inject({ action: 'UploadPart', effect: { kind: 'html' }, share: 1 });
     const [upload] = (await add(1)) as [Upload];
     await expect(upload.result()).rejects.toMatchObject({ code: 'MALFORMED_REPLY', retryable: true });
-    expect(worker.lines.filter(saysHeld)).toEqual([]);
+    expect(worker.lines.filter(saysQueuesHeld)).toEqual([]);
     expect(await worker.metric('vod_hold')).toBe(0);
   });
 });
 
 describe('workers with different SecretIds', () => {
   it('are told apart, by a fingerprint and nothing else', async () => {
-    const [other, otherId] = ['another0secret0id', accountOf('another0secret0id')];
+    const [other, otherId] = ['another0secret0id', accountFingerprint('another0secret0id')];
     const first = await world().worker().ready();
     const second = await world().worker({ VOD_SECRET_ID: other }).ready();
     const line = await second.line(({ msg }) => String(msg).startsWith('workers use different SecretIds'));
     expect(line).toMatchObject({
       level: 'error',
       own: { account: otherId, host: hostname(), pid: second.pid },
-      other: { account: accountOf(SECRET_ID), host: hostname(), pid: first.pid },
+      other: { account: accountFingerprint(SECRET_ID), host: hostname(), pid: first.pid },
     });
     expect(await second.metric('vod_accounts')).toBe(2);
     const stored = await withQueue(

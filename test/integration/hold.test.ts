@@ -63,7 +63,7 @@ describe('an outage of VOD', () => {
       expect(await upload.status()).toMatchObject({ state: 'completed', attempt: 1 });
     for (const worker of workers) await expect.poll(() => held(worker)).toBe(0);
     const tellers = workers.filter(({ lines }) =>
-      lines.some(({ msg }) => String(msg).startsWith('vod is out')),
+      lines.some(({ msg }) => String(msg).startsWith('vod does not answer')),
     );
     expect(tellers).toHaveLength(1);
   });

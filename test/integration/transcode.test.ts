@@ -228,7 +228,7 @@ describe('ConvertVodFile', () => {
     const gone = { VOD_EVENT_ENDPOINT: 'http://127.0.0.1:9/v2/index.php' };
     const worker = world().worker(gone);
     const [first] = await Promise.all(Array.from({ length: 8 }, (_, n) => add(`out-${n}.mp4`, waitFor)));
-    await worker.line(({ msg }) => msg === 'vod is out; queues are held and probed');
+    await worker.line(({ msg }) => msg === 'vod does not answer; queues are held and probed');
     const upload = await world().uploads.add({ source: await source('other.mp4', 10) });
     expect((await upload.result()).outcome).toBe('completed');
     expect((await upload.status()).progress.hold).toBeUndefined();

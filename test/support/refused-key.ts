@@ -2,7 +2,15 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { expectNoHoldSince, holdIn, ofUploads, outcomes, readiness, saysHeld, saysOwn } from './standing.ts';
+import {
+  expectNoHoldSince,
+  holdIn,
+  ofUploads,
+  outcomes,
+  readiness,
+  saysLocalHold,
+  saysQueuesHeld,
+} from './holds.ts';
 import { useWorld } from './use-world.ts';
 import { SECRET_KEY } from './world.ts';
 
@@ -28,7 +36,7 @@ export function testRefusedKey(signatureCode: -10002 | 4100): void {
       reason: expect.stringContaining('VOD_SECRET_KEY'),
     });
     // Nothing is to be done: the good one finds out for the other that VOD answers it.
-    const own = await bad.line((line) => saysOwn(line) && ofUploads(line));
+    const own = await bad.line((line) => saysLocalHold(line) && ofUploads(line));
     expect(own).toMatchObject({ hold: 'account', code: String(signatureCode) });
     expect(await readiness(bad)).toEqual({
       status: 503,
@@ -52,7 +60,7 @@ export function testRefusedKey(signatureCode: -10002 | 4100): void {
   it('holds the queues when there is no other worker, until one comes', async () => {
     const bad = await world().worker({ VOD_SECRET_KEY: WRONG_KEY }).ready();
     const uploads = await add(5);
-    await bad.line((line) => saysHeld(line) && ofUploads(line));
+    await bad.line((line) => saysQueuesHeld(line) && ofUploads(line));
     expect((await uploads[0]?.status())?.progress.hold).toMatchObject({
       kind: 'account',
       code: String(signatureCode),
@@ -63,7 +71,7 @@ export function testRefusedKey(signatureCode: -10002 | 4100): void {
     expect(await bad.metric('vod_worker_out')).toBe(0);
     await world().worker().ready();
     expect(await outcomes(uploads)).toEqual(Array(5).fill('completed'));
-    await bad.line((line) => saysOwn(line) && ofUploads(line));
+    await bad.line((line) => saysLocalHold(line) && ofUploads(line));
     expect(await holdIn(world())).toBeNull();
     expect(stats().requests.InitUpload.byResult).toEqual({ 0: 5 });
   });
@@ -73,12 +81,12 @@ export function testRefusedKey(signatureCode: -10002 | 4100): void {
     await writeFile(keyFile, WRONG_KEY);
     const good = await world().worker().ready();
     const bad = await world().worker({ VOD_SECRET_KEY: '', VOD_SECRET_KEY_FILE: keyFile }).ready();
-    await bad.line((line) => saysOwn(line) && ofUploads(line));
+    await bad.line((line) => saysLocalHold(line) && ofUploads(line));
     await good.end('SIGTERM');
     const uploads = await add(5);
     await writeFile(`${keyFile}.new`, SECRET_KEY);
     await rename(`${keyFile}.new`, keyFile);
-    await bad.line((line) => line.msg === 'vod answers; this worker goes on' && ofUploads(line));
+    await bad.line((line) => line.msg === 'vod answers; this worker takes jobs again' && ofUploads(line));
     expect(await outcomes(uploads)).toEqual(Array(5).fill('completed'));
     await expect.poll(() => readiness(bad)).toMatchObject({ status: 200 });
     expect(await bad.metric('vod_worker_out')).toBe(0);

@@ -46,7 +46,7 @@ export async function uploadOver(world: World, line: SlowLine, vod: FarVod): Pro
   for (const { reason, next } of failed) process.stdout.write(`  ${next}: ${reason}\n`);
   const stored = Buffer.from(await (await fetch(url ?? '')).arrayBuffer());
   expect(stored.equals(await readFile(source))).toBe(true);
-  expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod is out'))).toEqual([]);
+  expect(worker.lines.filter(({ msg }) => msg?.startsWith('vod does not answer'))).toEqual([]);
   expect(parts.accepted).toBe(mebibytes);
   expect(requests.UploadPart.total).toBeLessThanOrEqual(1.25 * mebibytes);
 }

@@ -51,7 +51,8 @@ export async function runStages(
       ...{ queues, redis, key, log, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs },
       quotaPerMinute: { init: 0, part: 0, finish: 0 },
       probe: checkKey,
-      onChange: ({ hold, own }) => void holds.push(...[hold, own].filter((one) => one !== undefined)),
+      onChange: ({ hold, localHold }) =>
+        void holds.push(...[hold, localHold].filter((one) => one !== undefined)),
     });
   const breaker = await guard(holdKey(world.prefix), client);
   const apiBreaker = await guard(apiHoldKey(world.prefix), api);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeHold, parseHold, setbackOf } from '../../../src/quota/hold.ts';
+import { describeHold, parseHold, systemicFailure } from '../../../src/quota/hold.ts';
 import { refusalError, transportError } from '../../../src/vod/wire/classify.ts';
 import { TROUBLES } from '../../../src/vod/wire/vod-error.ts';
 
@@ -10,7 +10,7 @@ describe('parseHold', () => {
     expect(parseHold(JSON.stringify(hold))).toEqual(hold);
   });
 
-  it('reads nothing else that may be in Redis, nor a kind of a later version', () => {
+  it('returns undefined for any other value, and for the unknown kind of a later version', () => {
     expect(parseHold(null)).toBeUndefined();
     expect(parseHold('{"kind":"moon","since":1,"code":"c","message":"m"}')).toBeUndefined();
     fc.assert(
@@ -23,31 +23,31 @@ describe('parseHold', () => {
 
 describe('describeHold', () => {
   it.each([
-    ['outage', /^VOD does not answer; .*uploads go on when it does: m\?x \[C\]$/],
-    ['blocked', /^something on the way answers in place of VOD; .*uploads go on when VOD does: m\?x \[C\]$/],
-    ['account', /^VOD refuses the account of the workers; uploads go on when that is mended: m\?x \[C\]$/],
-    ['clock', /^VOD refuses what is signed by the clock .*; uploads go on when that is set: m\?x \[C\]$/],
+    ['outage', /^VOD does not answer; .*uploads resume when it does: m\?x \[C\]$/],
+    ['blocked', /^a proxy, .* answers in place of VOD; .*uploads resume when VOD answers: m\?x \[C\]$/],
+    ['account', /^VOD refuses the workers' account; uploads resume when this is fixed: m\?x \[C\]$/],
+    ['clock', /^VOD refuses .* clock; uploads resume when the clock is right: m\?x \[C\]$/],
   ] as const)('%s', (kind, text) => {
     expect(describeHold({ kind, since: 1, code: 'C', message: 'm\nx' })).toMatch(text);
   });
 });
 
-describe('setbackOf', () => {
-  it('is what a failure says of all requests, and nothing of one that is about itself', () => {
+describe('systemicFailure', () => {
+  it('describes a failure that affects all requests, and is undefined for one that concerns a single request', () => {
     const out = transportError('InitUpload', { code: 'HTTP_503', outcomeUnknown: true, retryAfterMs: 7000 });
-    expect(setbackOf(out)).toEqual({
+    expect(systemicFailure(out)).toEqual({
       kind: 'outage',
       code: 'HTTP_503',
       message: out.message,
       retryAfterMs: 7000,
     });
-    expect(setbackOf(refusalError('InitUpload', { code: -10002, canRetry: 0 }))).toMatchObject({
+    expect(systemicFailure(refusalError('InitUpload', { code: -10002, canRetry: 0 }))).toMatchObject({
       kind: 'account',
       code: '-10002',
     });
-    expect(setbackOf(refusalError('InitUpload', { code: -10006, canRetry: 0 }))).toBeUndefined();
+    expect(systemicFailure(refusalError('InitUpload', { code: -10006, canRetry: 0 }))).toBeUndefined();
     expect(
-      setbackOf(transportError('InitUpload', { code: 'HTTP_429', outcomeUnknown: true })),
+      systemicFailure(transportError('InitUpload', { code: 'HTTP_429', outcomeUnknown: true })),
     ).toBeUndefined();
   });
 });

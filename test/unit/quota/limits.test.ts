@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { admitsFanOut, holdIn, rateWindow, steadyRate } from '../../../src/quota/limits.ts';
+import { admitsFanOut, rateWindow, scaleHoldMs, steadyRate } from '../../../src/quota/limits.ts';
 
-/** The most starts that any minute can hold when every window is used up: windows open back to back, each in a burst. */
+/** The most jobs that can start in any minute: windows open back to back, each starts all its jobs at once. */
 function worstMinute({ max, windowMs }: { max: number; windowMs: number }, minuteMs = 60_000): number {
   return (Math.floor(minuteMs / windowMs) + 1) * max;
 }
@@ -24,7 +24,7 @@ describe('rateWindow', () => {
     }
   });
 
-  it('is out of the way for quota 0, yet a limit, so that a quota error can hold the queue', () => {
+  it('for quota 0 is practically unlimited, but a limit, so that a quota error can hold the queue', () => {
     expect(rateWindow(0)).toEqual({ max: 1_000_000_000, windowMs: 1000 });
   });
 });
@@ -48,14 +48,14 @@ describe('steadyRate', () => {
   });
 });
 
-describe('holdIn', () => {
-  it('is as much shorter as the service’s minute', () => {
-    expect([holdIn(15_000, 60_000), holdIn(15_000, 1000)]).toEqual([15_000, 250]);
+describe('scaleHoldMs', () => {
+  it('scales with the service’s minute', () => {
+    expect([scaleHoldMs(15_000, 60_000), scaleHoldMs(15_000, 1000)]).toEqual([15_000, 250]);
   });
 });
 
 describe('admitsFanOut', () => {
-  it('lets films in up to the limit, and clips up to twice that', () => {
+  it('admits large uploads up to the limit, and small ones up to twice that', () => {
     expect(admitsFanOut(9_999, 10_240)).toBe(true);
     expect(admitsFanOut(10_000, 10_240)).toBe(false);
     expect(admitsFanOut(10_000, 65)).toBe(false);

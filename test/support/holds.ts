@@ -4,9 +4,10 @@ import type { LogLine } from './process.ts';
 import { withQueue } from './seed.ts';
 import type { WorkerProcess, World } from './world.ts';
 
-export const saysOwn = ({ msg }: LogLine): boolean =>
+export const saysLocalHold = ({ msg }: LogLine): boolean =>
   String(msg).startsWith('vod answers others, and not this worker');
-export const saysHeld = ({ msg }: LogLine): boolean => String(msg).endsWith('queues are held and probed');
+export const saysQueuesHeld = ({ msg }: LogLine): boolean =>
+  String(msg).endsWith('queues are held and probed');
 export const ofUploads = ({ stages }: LogLine): boolean => String(stages) === 'init,part,finish';
 
 /** What a worker's /readyz answers. */
@@ -18,7 +19,7 @@ export async function readiness(worker: WorkerProcess): Promise<{ status: number
 
 /** Once a process has taken itself out it does not hold the others. */
 export function expectNoHoldSince(own: LogLine, ...workers: readonly WorkerProcess[]): void {
-  const held = workers.flatMap(({ lines }) => lines.filter(saysHeld));
+  const held = workers.flatMap(({ lines }) => lines.filter(saysQueuesHeld));
   expect(held.filter((line) => ofUploads(line) && String(line.time) > String(own.time))).toEqual([]);
 }
 
