@@ -5,7 +5,7 @@ import { exitProcess } from './process/exit.ts';
 
 setAttemptTimeout();
 
-// A reader that has seen enough (`vod-upload list | head`) is no error.
+// A closed pipe (`vod-upload list | head`) is no error.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -18,5 +18,5 @@ const exitCode = await runCli(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,
 });
-// What has been written leaves first; timers and connections that are left over don't hold the process.
+// Flushes the output, then exits even if timers or connections are left.
 process.stdout.write('', () => process.stderr.write('', () => exitProcess(exitCode)));

@@ -1,7 +1,8 @@
+import { defined } from '../base/defined.ts';
 import type { UploadOptions } from '../index.ts';
 import type { PartSize } from '../vod/wire/protocol.ts';
 
-/** The options of `vod-upload add`, as commander hands them over. */
+/** Options of `vod-upload add` as parsed by commander. */
 export interface AddOptions {
   readonly name?: string;
   readonly type?: string;
@@ -27,7 +28,7 @@ export interface AddOptions {
   readonly json?: boolean;
 }
 
-/** The API's options for one of the files. */
+/** Converts the options of the command to the API's options for one file. */
 export function toUploadOptions(source: string, options: AddOptions): UploadOptions {
   const {
     tag,
@@ -43,9 +44,11 @@ export function toUploadOptions(source: string, options: AddOptions): UploadOpti
     source,
     ...same,
     ...(transcodeAfter && { transcode: 'after' }),
-    ...(transcodeTimeout !== undefined && { transcodeTimeoutMs: transcodeTimeout }),
-    ...(tag !== undefined && { tags: tag }),
-    ...(webhook !== undefined && { webhookUrl: webhook }),
-    ...(conflict !== undefined && { onConflict: conflict }),
+    ...defined({
+      transcodeTimeoutMs: transcodeTimeout,
+      tags: tag,
+      webhookUrl: webhook,
+      onConflict: conflict,
+    }),
   };
 }

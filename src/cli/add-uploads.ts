@@ -19,15 +19,15 @@ import { printRefusals, refuseWrong } from './refuse.ts';
 import { printEnd, printEnqueued } from './report.ts';
 import { waitForEnds } from './wait.ts';
 
-/** Enqueues all files or none. @returns the exit code */
+/** Enqueues all files, or none if one is wrong. @returns the exit code */
 export async function addUploads(
   files: readonly string[],
   options: AddOptions,
   context: CliContext,
 ): Promise<number> {
   const json = options.json ?? false;
-  /** Whatever keeps the files from the queue is told as JSON too. */
-  const told = async <T>(call: () => Promise<T>): Promise<T> => {
+  /** With --json, an error that keeps all files out of the queue is printed as JSON too. */
+  const orRefuseAll = async <T>(call: () => Promise<T>): Promise<T> => {
     try {
       return await call();
     } catch (error) {
@@ -35,7 +35,7 @@ export async function addUploads(
       throw error;
     }
   };
-  const { config, roots } = await told(() => prepare(files, options, context));
+  const { config, roots } = await orRefuseAll(() => prepare(files, options, context));
   const many = files.map((file) => toUploadOptions(file, options));
   const checked = await checkAll(many, roots, config.webhooks.allowPrivate);
   const refusal = refuseWrong(checked, { json, context });
@@ -45,12 +45,12 @@ export async function addUploads(
     return refusal;
   }
   const jobs = checked.flatMap((one) => (one.ok ? [one.job] : []));
-  if (options.name === undefined) sayAltered(jobs, context);
-  sayUnusual(jobs, context);
+  if (options.name === undefined) noteShortenedNames(jobs, context);
+  noteUnusualTypes(jobs, context);
   const stopping = options.wait ? firstStopSignal() : undefined;
   const enqueue = async (producer: VodUploads): Promise<number> => {
-    const uploads = await told(() => producer.addMany(many));
-    sayDiffering(uploads, jobs, context);
+    const uploads = await orRefuseAll(() => producer.addMany(many));
+    noteConflicts(uploads, jobs, context);
     if (stopping === undefined) return await print(uploads, jobs, json, context);
     return await waitAndPrint(uploads, jobs, options, stopping, context);
   };
@@ -68,7 +68,7 @@ async function prepare(
     }
   }
   const config = loadConfig(env);
-  // Without a look at the files their directories need not be there either.
+  // Unchecked files may be in directories that don't exist on this machine.
   const roots = options.checkSource ? await resolveRoots(config.sourceRoots, process.cwd()) : undefined;
   return { config, roots };
 }
@@ -77,27 +77,27 @@ function isOutside(one: Checked): boolean {
   return !one.ok && one.error instanceof SourceError && one.error.code === 'SOURCE_OUTSIDE_ROOTS';
 }
 
-function sayAltered(jobs: readonly UploadJob[], { err }: CliContext): void {
+function noteShortenedNames(jobs: readonly UploadJob[], { err }: CliContext): void {
   for (const { data } of jobs) {
     const { name, altered } = deriveName(data.source);
     if (!altered) continue;
     err.write(
-      `${labelOf(data)}: in VOD its name will be "${name}", because its own does not fit; --name sets another\n`,
+      `${labelOf(data)}: its name in VOD will be "${name}", because the file name does not fit; set another with --name\n`,
     );
   }
 }
 
-function sayUnusual(jobs: readonly UploadJob[], { err }: CliContext): void {
+function noteUnusualTypes(jobs: readonly UploadJob[], { err }: CliContext): void {
   for (const { data } of jobs) {
     const { type } = data.video;
     if (isUsualType(type)) continue;
     err.write(
-      `${labelOf(data)}: ${type} is not a usual type of videos, so VOD may refuse it; --type sets another\n`,
+      `${labelOf(data)}: ${type} is not a usual video type, VOD may refuse it; set another with --type\n`,
     );
   }
 }
 
-function sayDiffering(uploads: readonly Upload[], jobs: readonly UploadJob[], { err }: CliContext): void {
+function noteConflicts(uploads: readonly Upload[], jobs: readonly UploadJob[], { err }: CliContext): void {
   for (const [index, { differs }] of uploads.entries()) {
     const { data } = jobs[index] as UploadJob;
     if (differs.length === 0) continue;
@@ -115,7 +115,7 @@ async function print(
   const records: UploadRecord[] = [];
   for (const [index, upload] of uploads.entries()) {
     const data = jobs[index]?.data;
-    // One that was there already may have ended long ago.
+    // An upload that existed before may have ended already.
     const record =
       upload.created && data !== undefined
         ? pendingRecord(upload, data)
@@ -134,7 +134,7 @@ async function waitAndPrint(
   context: CliContext,
 ): Promise<number> {
   const ended: UploadRecord[] = [];
-  const known: UploadProgress[] = [];
+  const lastProgress: UploadProgress[] = [];
   const waiting = uploads.map((upload, index) => ({
     upload,
     label: labelOf(jobs[index]?.data ?? { source: upload.id }),
@@ -146,20 +146,21 @@ async function waitAndPrint(
   };
   try {
     const onProgress = (progress: UploadProgress, index: number): void => {
-      known[index] = progress;
+      lastProgress[index] = progress;
     };
     const stopSignal = stopping.received;
     await waitForEnds(waiting, { json, context, stopSignal, delay, onProgress, onEnd });
   } catch (error) {
-    // One object for each file, also for those that go on.
+    // Prints one object per file, also for uploads that are still running.
     for (const [index, upload] of json ? uploads.entries() : []) {
       const { data } = jobs[index] as UploadJob;
-      if (ended[index] === undefined) context.out.write(jsonLine(pendingRecord(upload, data, known[index])));
+      if (ended[index] === undefined)
+        context.out.write(jsonLine(pendingRecord(upload, data, lastProgress[index])));
     }
     throw error;
   } finally {
     stopping.ignore();
-    // For people in the order of the files, when the bars are out of the way; also those that ended before a Ctrl-C.
+    // Printed after the bars, in the order of the files; also uploads that ended before a Ctrl-C.
     for (const record of Object.values(ended)) printEnd(record, { json, context });
   }
   return ended.some(hasFailed) ? EXIT.failed : EXIT.done;

@@ -12,11 +12,11 @@ Examples:
   vod-upload add talk.mov --transcode-after --wait-for transcoded --transcode-timeout 2h --wait
   vod-upload add launch.mp4 --key order-42 --wait --json | jq -r .fileId
 
-Without --wait it ends as soon as the uploads are in the queue. With --json it prints one object per file and line:
+Without --wait, the command ends when the uploads are in the queue. With --json it prints one object per file and line:
   {id, created, differs?: [option], outcome, source, name, type, fileId, url, fileSha, fileSize, partsSent, partsSkipped, bytesSent,
    durationMs, error?: {code, message, retryable}}
-where outcome is queued, completed, instant (VOD had the file), failed or cancelled, or null when the file was not
-enqueued, and what isn't known yet is null. With --wait each is printed when its upload ends.`;
+outcome is queued, completed, instant (VOD had the file already), failed or cancelled, or null if the file was not
+enqueued. Unknown values are null. With --wait, each object is printed when its upload ends.`;
 
 /** `vod-upload add FILE…` */
 export function defineAdd({ command, action, context }: Definition): void {
@@ -37,40 +37,36 @@ export function defineAdd({ command, action, context }: Definition): void {
     .addOption(
       new Option(
         '--transcode-after',
-        'have VOD transcode it when it is there, also when it was there before',
+        'have VOD transcode the video after the upload, even if VOD had it already',
       ).conflicts('transcode'),
     )
     .addOption(
       new Option(
         '--wait-for <end>',
-        'what completes the upload; transcoded needs events, see worker --help',
+        'when the upload is completed; transcoded needs events, see worker --help',
       ).choices(['uploaded', 'transcoded']),
     )
-    .option(
-      '--transcode-timeout <time>',
-      'how long the upload waits to be transcoded; default 6h',
-      parseDuration,
-    )
+    .option('--transcode-timeout <time>', 'how long to wait for the transcoding; default 6h', parseDuration)
     .option('--screenshot', 'have VOD take screenshots')
     .option('--watermark', 'have VOD add the watermark set up in its console')
     .option('--part-size <size>', '512k or 1m; default 1m', parsePartSize)
     .option('--priority <number>', '1 (first) to 10 (last); default 5', parseWholeNumber)
-    .option('--delay <time>', 'begin after 500ms, 10s, 5m or 2h; a plain number is seconds', parseDuration)
-    .option('--key <key>', 'add once only: a second add with this key finds the upload of the first')
+    .option('--delay <time>', 'start after 500ms, 10s, 5m or 2h; a plain number is seconds', parseDuration)
+    .option('--key <key>', 'add only once: a second add with this key returns the first upload')
     .addOption(
       new Option(
-        '--conflict <what>',
-        'when that one has other options or another file: tell (ignore), or tell and exit with 2 (error)',
+        '--conflict <action>',
+        'if that upload has other options or another file: print a note (ignore) or exit with 2 (error)',
       )
         .choices(['ignore', 'error'])
         .default('ignore'),
     )
-    .option('--webhook <url>', 'tell this URL when the upload has ended, beside those of WEBHOOK_URL')
-    .option('--wait', 'wait for the end and show the progress')
-    .option('--rehash', 'compute the SHA-1 even if it is known of a file of this path, size and times')
+    .option('--webhook <url>', 'URL to notify when the upload has ended, in addition to WEBHOOK_URL')
+    .option('--wait', 'wait until the uploads have ended, and show progress')
+    .option('--rehash', 'compute the SHA-1 even if it is cached for this path, size and times')
     .option(
       '--no-check-source',
-      "don't look at the files, which only the workers see; paths must be absolute",
+      "don't check the files, because only the workers can see them; paths must be absolute",
     )
     .option('--json', 'print JSON lines on standard output and nothing else')
     .addHelpText('after', () => `${EXAMPLES}\n\n${describeRoots(context.env.SOURCE_ROOTS)}`)

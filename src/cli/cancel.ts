@@ -13,13 +13,13 @@ Examples:
   vod-upload cancel u65f0c1d2e3b4a5968778695a
   vod-upload list --state uploading --json | jq -r .id | xargs -n 1 vod-upload cancel
 
-What VOD has got of the file by then stays there for a while; vod-upload retry goes on from it.
-It exits with 1 when the upload had completed or failed before.`;
+Parts that VOD has received stay there for a while; vod-upload retry continues from them.
+The exit code is 1 if the upload had already completed or failed.`;
 
 /** `vod-upload cancel ID` */
 export function defineCancel({ command, action, context }: Definition): void {
   command('cancel')
-    .description('end an upload, wherever it is')
+    .description('cancel an upload, in any state')
     .argument('<ID>', 'id of the upload')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
@@ -32,7 +32,7 @@ export function defineCancel({ command, action, context }: Definition): void {
           else if (cancelled) context.out.write(describe(status));
           if (!cancelled)
             context.err.write(
-              `vod-upload: ${printable(id)} is not cancelled: it has ${status.state} already\n`,
+              `vod-upload: ${printable(id)} is not cancelled: it has already ${status.state}\n`,
             );
           return cancelled ? EXIT.done : EXIT.failed;
         }),
@@ -44,5 +44,5 @@ function describe(status: UploadStatus): string {
   const { state } = status;
   const id = printable(status.id);
   if (state === 'cancelled') return `${id}  ${labelOf(status)}: cancelled\n`;
-  return `${id}  ${labelOf(status)}: marked; a worker ends it as soon as one looks at it\n`;
+  return `${id}  ${labelOf(status)}: cancel requested; a worker will end it\n`;
 }

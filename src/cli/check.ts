@@ -1,15 +1,15 @@
 import type { UploadJob } from '../client/upload-options.ts';
 import type { UploadOptions } from '../index.ts';
 
-/** What became of checking one file: the job that it would be, or why it can't be one. */
+/** Result of checking one file: its job, or the error. */
 export type Checked =
   | { readonly ok: true; readonly job: UploadJob }
   | { readonly ok: false; readonly source: string; readonly error: unknown };
 
-/** So many files are looked at at a time. */
-const CHECKS_AT_A_TIME = 32;
+/** Number of files checked at the same time. */
+const CONCURRENCY = 32;
 
-/** Checks all files as `VodUploads.add` would, but goes on after a wrong one, so that all of them can be named. */
+/** Checks all files as `VodUploads.add` does, but continues after an error, so that every wrong file is reported. */
 export async function checkAll(
   many: readonly UploadOptions[],
   roots: readonly string[] | undefined,
@@ -24,8 +24,8 @@ export async function checkAll(
     }
   };
   const checked: Checked[] = [];
-  for (let from = 0; from < many.length; from += CHECKS_AT_A_TIME) {
-    checked.push(...(await Promise.all(many.slice(from, from + CHECKS_AT_A_TIME).map(check))));
+  for (let from = 0; from < many.length; from += CONCURRENCY) {
+    checked.push(...(await Promise.all(many.slice(from, from + CONCURRENCY).map(check))));
   }
   return checked;
 }

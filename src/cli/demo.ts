@@ -4,19 +4,18 @@ const EXAMPLES = `
 Examples:
   vod-upload demo
   vod-upload demo holiday.mp4
-  vod-upload demo --keep                   and then look at it in a browser
+  vod-upload demo --keep                   keeps running, with pages for a browser
 
-It starts a Redis of its own (or uses the one at REDIS_URL, with keys of its own that it removes), an emulator of VOD
-and a worker, uploads the file, then uploads it again, and takes everything away. With --keep it leaves all of it
-running, starts the pages too (and a Prometheus, where there is one), and takes everything away at Ctrl-C. Nothing
-leaves this machine.`;
+It starts Redis (or uses REDIS_URL, with its own key prefix, and removes those keys), a VOD emulator and a worker,
+uploads the file twice, and removes everything. With --keep it also starts the web pages and Prometheus (if installed),
+keeps everything running, and removes it at Ctrl-C. Nothing is sent to other machines.`;
 
 /** `vod-upload demo [FILE]` */
 export function defineDemo({ command, action, context }: Definition): void {
   command('demo')
-    .description('watch an upload from end to end, on this machine alone')
-    .argument('[FILE]', 'a video; default: a sample of 24 MiB that the demo makes')
-    .option('--keep', 'stay until Ctrl-C, with links to the pages, metrics and Prometheus')
+    .description('show a complete upload on this machine')
+    .argument('[FILE]', 'a video; default: a generated sample of 24 MiB')
+    .option('--keep', 'keep running until Ctrl-C, with links to the pages, metrics and Prometheus')
     .addHelpText('after', EXAMPLES)
     .action(
       action(async (file: string | undefined, options: { keep?: boolean }) => {

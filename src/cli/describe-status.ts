@@ -3,7 +3,7 @@ import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../quota/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
 
-/** An upload at one moment, and what VOD has told of its video, in lines of label and value. */
+/** Formats an upload and the events received for its video, one label and value per line. */
 export function describeStatus(status: UploadStatus, events: readonly ReceivedEvent[] = []): string {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
@@ -26,6 +26,6 @@ export function describeStatus(status: UploadStatus, events: readonly ReceivedEv
     ['SHA-1', result?.fileSha],
     ...events.map(({ at, event }): [string, string] => ['event', `${event.eventType}  ${formatTime(at)}`]),
     ['error', error && `${error.message} [${error.code}]`],
-    ['again', error && `vod-upload retry ${id}`],
+    ['retry', error && `vod-upload retry ${id}`],
   ]);
 }

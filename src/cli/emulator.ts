@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { defined } from '../base/defined.ts';
 import { fields } from '../base/format.ts';
 import { loadConfig } from '../config/config.ts';
 import type { QuotaLimits } from '../emulator/protocol/quota.ts';
@@ -36,25 +37,25 @@ Examples:
   curl -X POST http://127.0.0.1:9321/gates -d '{"name":"sixth"}'
   curl http://127.0.0.1:9321/stats
 
-What a fault does to a request, by its kind:
-  code            a reply with any code (4200, 4300, 4600, 5300, 6000, 6200, …), canRetry 0 or 1, message, headers
+Effects of the fault kinds:
+  code            a reply with this code (4200, 4300, 4600, 5300, 6000, 6200, …), canRetry 0 or 1, message, headers
   http            a status from 300 to 599, with headers (Location, Retry-After, Date, …)
-  html, empty     HTTP 200 with a page, or with nothing, instead of a reply
+  html, empty     HTTP 200 with an HTML page, or with an empty body
   truncated       half of the reply
-  reset, hang     the connection ends without a reply, or stays without one
-  latency, bandwidth, gate    it takes ms more, comes in by bytesPerSecond, or waits until the gate is opened
-  damage          UploadPart keeps other bytes than came, and says nothing
-  wrongMd5        InitUpload lists parts with the MD5 of other bytes, all or the one at offset
-  unquotedFileId, noUrl, quirks    fileId as a number; no url; fields left out as in the document
-  lost            of an event: it never comes
-when is "before" (default) or "after" the effect; after, count, share and seed say which requests it hits, action,
-offset and fileSha of which. strayPart is the action of an UploadPart of a file that no InitUpload has begun, as
-workers send it to find out whether their key is right; statistics count it by that name, too.
+  reset, hang     the connection is reset, or stays open without a reply
+  latency, bandwidth, gate    delay by ms, read at bytesPerSecond, or wait until the gate is opened
+  damage          UploadPart stores damaged bytes and reports success
+  wrongMd5        InitUpload lists a wrong MD5 for all parts, or for the part at offset
+  unquotedFileId, noUrl, quirks    fileId as a number; no url; fields missing as in the document
+  lost            the event is never delivered
+when is "before" (default) or "after" the request's effect. action, offset and fileSha select requests; of these, after
+skips the first ones, count limits how many are hit, and share and seed hit a random share. The action strayPart is an
+UploadPart of a file without an InitUpload, which workers send to check their key; statistics use that name too.
 
-It transcodes nothing, but emits the events of it, to be pulled and confirmed: NewFileUpload, TranscodeComplete, and
-whatever is sent to its control port: -X POST /events -d '{"eventType":"Any","data":{"fileId":"1"}}'.
+It does not transcode, but emits events to be pulled and confirmed: NewFileUpload, TranscodeComplete, and events sent
+to the control port: -X POST /events -d '{"eventType":"Any","data":{"fileId":"1"}}'.
 
-It prints the variables that a worker needs to use it. What it gets stays in its data directory.`;
+It prints the environment variables for a worker. It keeps its state in the data directory.`;
 
 interface EmulatorCommandOptions {
   readonly host: string;
@@ -74,32 +75,32 @@ interface EmulatorCommandOptions {
 /** `vod-upload emulator` */
 export function defineEmulator({ command, action, context }: Definition): void {
   command('emulator')
-    .description('run a VOD of your own, for development and tests')
-    .option('--port <port>', 'of the API; 0 = any free one', parsePort, DEFAULTS.port)
+    .description('run a local VOD emulator, for development and tests')
+    .option('--port <port>', 'port of the API; 0: any free port', parsePort, DEFAULTS.port)
     .option(
       '--control-port <port>',
-      'of statistics, faults and quotas; 0 = any free one',
+      'port for statistics, faults and quotas; 0: any free port',
       parsePort,
       DEFAULTS.controlPort,
     )
     .option('--host <address>', 'address to listen on', DEFAULTS.host)
-    .option('--public-url <url>', "what the urls of videos start with; default: the API's own address")
-    .option('--data <directory>', 'where it keeps videos and state', DEFAULTS.data)
+    .option('--public-url <url>', "start of the urls of videos; default: the API's address")
+    .option('--data <directory>', 'directory for videos and state', DEFAULTS.data)
     .option(
       '--quota <limits>',
-      'requests per minute, init,part,finish or by name, also convert, pull, confirm; default no limits',
+      'requests per minute: init,part,finish or by name, also convert, pull, confirm; default: no limits',
       parseQuota,
     )
-    .option('--transcode-time <time>', 'how long a transcoding takes; default 1s', parseDuration)
-    .option('--callback-url <url>', 'where events are sent by HTTP as well; default nowhere', parseHttpUrl)
-    .option('--secret-id <id>', 'the SecretId that it accepts', DEFAULTS.secretId)
-    .option('--secret-key <key>', 'the key that belongs to it', DEFAULTS.secretKey)
+    .option('--transcode-time <time>', 'duration of a transcoding; default 1s', parseDuration)
+    .option('--callback-url <url>', 'URL that events are also sent to; default: none', parseHttpUrl)
+    .option('--secret-id <id>', 'accepted SecretId', DEFAULTS.secretId)
+    .option('--secret-key <key>', 'accepted SecretKey', DEFAULTS.secretKey)
     .addOption(
-      new Option('--signature-code <code>', 'how the calls of an upload are refused whose key is wrong')
+      new Option('--signature-code <code>', 'error code of upload calls with a wrong key')
         .choices(SIGNATURE_CODES.map(String))
         .default(String(SIGNATURE_CODES[0])),
     )
-    .option('--json', 'print where it listens as one JSON object')
+    .option('--json', 'print its addresses as one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(action((options) => runEmulator(options, context)));
 }
@@ -115,8 +116,7 @@ async function runEmulator(options: EmulatorCommandOptions, context: CliContext)
     ...given,
     dataDir,
     signatureCode: Number(signatureCode) as SignatureCode,
-    ...(transcodeTime !== undefined && { transcodeMs: transcodeTime }),
-    ...(quota !== undefined && { quotaPerMinute: quota }),
+    ...defined({ transcodeMs: transcodeTime, quotaPerMinute: quota }),
     log: (values, message) => log.info(values, message),
   });
   context.out.write(describe(emulator, dataDir, options));
@@ -135,10 +135,10 @@ function describe({ url, controlUrl }: Emulator, dataDir: string, options: Emula
   };
   if (json) return `${JSON.stringify({ url, controlUrl, dataDir, variables })}\n`;
   const assignments = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
-  const places = fields([
+  const addresses = fields([
     ['API', url],
     ['control', `${controlUrl}  (GET /stats, POST /faults, POST /gates, POST /events, PUT /quota)`],
     ['data', dataDir],
   ]);
-  return `VOD emulator\n${places}\nA worker uses it with:\n${assignments.join('')}\nCtrl-C ends it.\n`;
+  return `VOD emulator\n${addresses}\nEnvironment variables for a worker:\n${assignments.join('')}\nCtrl-C stops it.\n`;
 }

@@ -3,7 +3,7 @@ import { UploaderError } from '../base/errors.ts';
 import { printable, printableLines } from '../base/format.ts';
 import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 
-/** Codes of errors that only the user can mend; files that can't be uploaded (`SOURCE_…`) are among them. */
+/** Codes of errors that only the user can fix; errors of files (`SOURCE_…`) are added below. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'CONFIG',
   'INVALID_UPLOAD',
@@ -19,9 +19,9 @@ export function isUsageError(code: string): boolean {
   return USAGE_CODES.has(code) || (code.startsWith('SOURCE_') && code !== 'SOURCE_READ_FAILED');
 }
 
-/** Tells the user what went wrong, in one line where one will do. @returns the exit code. */
+/** Prints the error. @returns the exit code */
 export function reportError(error: unknown, { env, err }: Pick<CliContext, 'env' | 'err'>): number {
-  // commander has printed its own message by now; asking for help or the version is no error.
+  // commander has printed its message already; --help and --version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof Interrupted) {
     err.write(`vod-upload: ${printableLines(error.message)}\n`);

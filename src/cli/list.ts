@@ -21,12 +21,12 @@ States: queued, hashing, initializing, uploading, finishing, transcoding, comple
 export function defineList({ command, action, context }: Definition): void {
   command('list')
     .description('list uploads, newest first')
-    .option('--state <state>', 'only those in this state')
+    .option('--state <state>', 'only uploads in this state')
     .option(
       '--search <text>',
-      'only those with this in their file name or key, or of this id, SHA-1 or fileId',
+      'only uploads with this text in the file name or key, or with this id, SHA-1 or fileId',
     )
-    .option('--limit <number>', 'at most so many, up to 1000; default 50', parseWholeNumber)
+    .option('--limit <number>', 'maximum number of uploads, up to 1000; default 50', parseWholeNumber)
     .option('--json', 'print one JSON object per upload and line')
     .addHelpText('after', EXAMPLES)
     .action(
@@ -62,7 +62,7 @@ function table(found: readonly UploadStatus[]): string {
     .join('');
 }
 
-/** How much of its bytes VOD has; of a failed one, the code of its failure. */
+/** Percentage of bytes that VOD has; for a failed upload its error code. */
 function doneOf({ state, progress, error }: UploadStatus): string {
   if (state === 'failed' && error !== undefined) return error.code;
   if (state === 'hashing') return '0 %';

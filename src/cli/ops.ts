@@ -6,23 +6,23 @@ import type { Definition } from './definition.ts';
 
 const EXAMPLES = `
 Examples:
-  vod-upload ops                                     on http://127.0.0.1:9323, for this machine only
+  vod-upload ops                                     on http://127.0.0.1:9323, only for this machine
   OPS_HOST=0.0.0.0 OPS_USERS=alice:secret vod-upload ops
   OPS_READ_ONLY=1 vod-upload ops                     without buttons
 
 It serves:
-  /uploads     every upload: where it is, how fast, and why it failed; to search, retry and cancel
+  /uploads     all uploads with state, speed and errors; search, retry and cancel
   /dashboard   the queues and their jobs (Bull Board)
-  /metrics     the state of the queues, for Prometheus
+  /metrics     metrics of the queues, for Prometheus
   /healthz, /readyz
-  EVENT_CALLBACK_PATH, when it is set: where VOD may send its events, to be looked at by worker --stages events
+  EVENT_CALLBACK_PATH, if set: receives VOD's event callbacks; worker --stages events processes them
 
-One such process is enough, however many workers there are. It needs Redis, and no credentials of VOD.`;
+One such process is enough for any number of workers. It needs Redis and no VOD credentials.`;
 
 /** `vod-upload ops` */
 export function defineOps({ command, action, context }: Definition): void {
   command('ops')
-    .description('serve the pages and metrics that show how uploads go')
+    .description('serve web pages and metrics of the uploads')
     .addHelpText('after', EXAMPLES)
     .action(action(() => runOps(context)));
 }
@@ -33,7 +33,7 @@ async function runOps({ env }: CliContext): Promise<number> {
   logConsole(log);
   const { startOps } = await import('../ops/start.ts');
   const { received: stopping } = firstStopSignal();
-  // A signal also ends the wait for a Redis that is away.
+  // A signal also ends the wait for an unavailable Redis.
   const starting = startOps(config, { log });
   const running = await Promise.race([starting, stopping.then(() => undefined)]);
   if (running === undefined) return EXIT.done;

@@ -3,8 +3,7 @@ import type { QuotaLimits } from '../emulator/protocol/quota.ts';
 import type { PartSize } from '../vod/wire/protocol.ts';
 
 /*
- * Values of options as people write them. Each function throws InvalidArgumentError with the rule that is broken;
- * commander puts the option's name before it.
+ * Parsers of option values. They throw InvalidArgumentError with the rule; commander adds the option's name.
  */
 
 const PART_SIZES: Readonly<Record<string, PartSize>> = {
@@ -15,7 +14,7 @@ const PART_SIZES: Readonly<Record<string, PartSize>> = {
   '1048576': 1_048_576,
 };
 
-/** `512k`, `1m` (also `512KiB`, `1MiB`) or the number of bytes: the two sizes that VOD takes. */
+/** `512k`, `1m` (also `512KiB`, `1MiB`) or the number of bytes: the two part sizes of VOD. */
 export function parsePartSize(text: string): PartSize {
   const size = PART_SIZES[text.toLowerCase().replace(/i?b$/, '')];
   if (size === undefined) throw new InvalidArgumentError('It must be 512k or 1m.');
@@ -49,14 +48,14 @@ export function parseWholeNumber(text: string): number {
 
 export function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new InvalidArgumentError('It must be a port from 0 to 65535; 0 is any free one.');
+    throw new InvalidArgumentError('It must be a port from 0 to 65535; 0 is any free port.');
   }
   return Number(text);
 }
 
 const QUOTA_NAMES = ['init', 'part', 'finish', 'convert', 'pull', 'confirm'] as const;
 
-/** `100,10000,100` in the order init, part, finish, convert, pull, confirm, or by name, `part=600`; 0 or left out is no limit. */
+/** `100,10000,100` in the order init, part, finish, convert, pull, confirm, or by name, `part=600`; 0 or missing: no limit. */
 export function parseQuota(text: string): QuotaLimits {
   const limits: Partial<Record<(typeof QUOTA_NAMES)[number], number>> = {};
   for (const [index, entry] of text.split(',').entries()) {
@@ -72,7 +71,6 @@ export function parseQuota(text: string): QuotaLimits {
   return limits;
 }
 
-/** An address to send requests to. */
 export function parseHttpUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {

@@ -4,13 +4,13 @@ import type { VodUploads } from '../index.ts';
 import { startTracing } from '../telemetry/tracing.ts';
 import type { CliContext } from '../terminal/context.ts';
 
-/** Runs `use` with a producer for this configuration, and closes that afterwards. */
+/** Runs `use` with a producer, and closes it afterwards. */
 export async function withProducer<T>(
   config: Config,
   use: (uploads: VodUploads) => Promise<T>,
   sourceRoots?: readonly string[],
 ): Promise<T> {
-  // Loaded only by commands that talk to Redis: it takes a while.
+  // Loaded only by commands that use Redis, because loading takes a while.
   const { VodUploads, connectionOptions } = await import('../client/vod-uploads.ts');
   const uploads = new VodUploads({
     ...connectionOptions(config.redis),
@@ -25,7 +25,7 @@ export async function withProducer<T>(
   }
 }
 
-/** Runs `use` with tracing, when the configuration has it on, and sends the spans afterwards; tells its warnings first. */
+/** Prints the configuration's warnings, runs `use` with tracing if it is configured, and sends the spans afterwards. */
 export async function withTracing<T>(config: Config, { err }: CliContext, use: () => Promise<T>): Promise<T> {
   for (const warning of config.warnings) err.write(`vod-upload: ${printable(warning)}\n`);
   const tracing = await startTracing(config.tracing, (reason) =>

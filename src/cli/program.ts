@@ -16,19 +16,19 @@ import { defineWorker } from './worker.ts';
 
 const EXAMPLES = `
 Examples:
-  vod-upload demo                                  see all of it work, on this machine alone
-  vod-upload worker                                carry out uploads
-  vod-upload ops                                   pages and metrics that show how uploads go
-  vod-upload add launch.mp4 --tag launch --wait    upload a video and watch it go
-  vod-upload status ID                             how far one is
+  vod-upload demo                                  show a complete upload on this machine
+  vod-upload worker                                process uploads
+  vod-upload ops                                   serve web pages and metrics
+  vod-upload add launch.mp4 --tag launch --wait    upload a video and show progress
+  vod-upload status ID                             show the state of an upload
 
 Exit codes:
-  0 done   1 an upload failed, or Redis is away   2 wrong usage or configuration   130 interrupted
+  0 done   1 an upload failed, or Redis is unavailable   2 wrong usage or configuration   130 interrupted
 
-The environment sets the rest: REDIS_URL, QUEUE_PREFIX, SOURCE_ROOTS and, for workers, VOD_SECRET_ID,
-VOD_SECRET_KEY and more; .env.example lists every variable.`;
+Environment variables: REDIS_URL, QUEUE_PREFIX, SOURCE_ROOTS and, for workers, VOD_SECRET_ID, VOD_SECRET_KEY
+and more; .env.example lists all of them.`;
 
-/** The whole command line. Throws CommanderError instead of exiting. */
+/** @throws {CommanderError} from parseAsync, instead of exiting */
 export function createProgram(context: CliContext, setExitCode: (code: number) => void): Command {
   const program = new Command('vod-upload')
     .description('Uploads videos to Tencent Cloud VOD through a durable queue in Redis.')
@@ -40,7 +40,7 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
     .configureOutput({
       writeOut: (text) => context.out.write(text),
       writeErr: (text) => context.err.write(text),
-      // It quotes what was typed, or what a shell has made of `*`.
+      // The message quotes the arguments, which may contain control characters.
       outputError: (text, write) => write(`vod-upload: ${printableLines(text.replace(/^error: /, ''))}`),
     })
     .exitOverride();

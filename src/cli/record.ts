@@ -1,21 +1,22 @@
+import { defined } from '../base/defined.ts';
 import { printableJson } from '../base/format.ts';
 import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 
 /**
- * What `--json` prints of one upload, one object per line, the same for all commands. Everything but `source` and
- * `outcome` is null or absent while it isn't known.
+ * The object that `--json` prints per upload and line, the same for all commands. Unknown values are null or absent,
+ * except `source` and `outcome`.
  */
 export interface UploadRecord {
   /** Null when nothing was enqueued. */
   readonly id: string | null;
-  /** `add` only: false when an upload with this key was there already. */
+  /** Only from `add`: false when an upload with this key existed before. */
   readonly created?: boolean;
-  /** `add` only: what of that one is not as it was asked for; absent when nothing. */
+  /** Only from `add`: the options in which that upload differs from the given ones; absent when none. */
   readonly differs?: readonly string[];
   /**
-   * How it ended: completed (sent), instant (VOD had the file), failed or cancelled; until then the state it is in,
-   * queued to begin with; null when it was not enqueued, or not for certain, and `error` says why.
+   * How it ended: completed (sent), instant (VOD had the file already), failed or cancelled. Before that its state, at
+   * first queued. Null when it was not enqueued, or possibly not; `error` has the reason.
    */
   readonly outcome: UploadState | 'instant' | null;
   readonly source: string;
@@ -25,7 +26,7 @@ export interface UploadRecord {
   readonly attempt?: number;
   readonly createdAt?: string;
   readonly finishedAt?: string;
-  /** Only while it is under way. */
+  /** Only before it has ended. */
   readonly progress?: Omit<UploadProgress, 'stage'>;
   readonly fileId: string | null;
   readonly url: string | null;
@@ -35,12 +36,12 @@ export interface UploadRecord {
   readonly partsSkipped: number | null;
   readonly bytesSent: number | null;
   readonly durationMs: number | null;
-  /** `status` only: what VOD has told of the video. */
+  /** Only from `status`: the events received for the video. */
   readonly events?: readonly ReceivedEvent[];
   readonly error?: Failure;
 }
 
-const NOTHING_YET = {
+const UNKNOWN = {
   fileId: null,
   url: null,
   fileSha: null,
@@ -51,33 +52,32 @@ const NOTHING_YET = {
   durationMs: null,
 } as const;
 
-/** @param added what `add` has said of it */
+/** @param added the result of `add` */
 export function recordOf(status: UploadStatus, added?: Pick<Upload, 'created' | 'differs'>): UploadRecord {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
   const { stage: _, ...amounts } = progress;
   return {
     id,
-    ...(added !== undefined && { created: added.created }),
-    ...(added !== undefined && added.differs.length > 0 && { differs: added.differs }),
+    ...(added && { created: added.created, ...differing(added) }),
     outcome: result?.outcome ?? state,
     source,
     name,
     type,
-    ...(key !== undefined && { key }),
+    ...defined({ key }),
     attempt,
     createdAt: createdAt.toISOString(),
     ...(finishedAt !== undefined ? { finishedAt: finishedAt.toISOString() } : { progress: amounts }),
-    ...NOTHING_YET,
+    ...UNKNOWN,
     ...(progress.totalBytes > 0 && { fileSize: progress.totalBytes }),
     ...result,
-    ...(error !== undefined && { error }),
+    ...defined({ error }),
   };
 }
 
 /**
- * Of an upload that was enqueued a moment ago, or goes on.
- * @param progress what is known of it since
+ * Record of an upload that was just enqueued or is still running.
+ * @param progress the latest, if known
  */
 export function pendingRecord(
   { id, created, differs }: Pick<Upload, 'id' | 'created' | 'differs'>,
@@ -89,28 +89,32 @@ export function pendingRecord(
   return {
     id,
     created,
-    ...(differs.length > 0 && { differs }),
+    ...differing({ differs }),
     outcome: stage,
     source,
     name,
     type,
-    ...(key !== undefined && { key }),
+    ...defined({ key }),
     ...(progress !== undefined && { progress: amounts as Omit<UploadProgress, 'stage'> }),
-    ...NOTHING_YET,
+    ...UNKNOWN,
     ...(progress !== undefined && progress.totalBytes > 0 && { fileSize: progress.totalBytes }),
   };
 }
 
-/** Of a file that was not enqueued, or not for certain. */
+/** Record of a file that was not enqueued, or possibly not. */
 export function refusedRecord(source: string, error: Failure): UploadRecord {
-  return { id: null, outcome: null, source, name: null, type: null, ...NOTHING_YET, error };
+  return { id: null, outcome: null, source, name: null, type: null, ...UNKNOWN, error };
+}
+
+function differing({ differs }: Pick<Upload, 'differs'>): Pick<UploadRecord, 'differs'> {
+  return differs.length > 0 ? { differs } : {};
 }
 
 export function jsonLine(record: UploadRecord): string {
   return `${printableJson(JSON.stringify(record))}\n`;
 }
 
-/** Whether it ended without a video. */
+/** Whether the upload ended without a video, or was not enqueued. */
 export function hasFailed({ outcome }: UploadRecord): boolean {
   return outcome === 'failed' || outcome === 'cancelled' || outcome === null;
 }

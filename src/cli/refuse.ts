@@ -6,7 +6,7 @@ import type { Checked } from './check.ts';
 import { isUsageError } from './errors.ts';
 import { jsonLine, refusedRecord } from './record.ts';
 
-/** Of the right files, when others were wrong. */
+/** Error of the correct files when other files of the command were wrong. */
 const NOT_ENQUEUED = {
   code: 'NOT_ENQUEUED',
   message: 'not enqueued, because another file of the same command was wrong',
@@ -14,8 +14,8 @@ const NOT_ENQUEUED = {
 } as const;
 
 /**
- * Names every wrong file; with `json`, one object for each file, right or wrong, goes to standard output.
- * @returns the exit code, undefined when no file is wrong
+ * Prints every wrong file on standard error and, with `json`, one object for every file on standard output.
+ * @returns the exit code; undefined when no file is wrong
  */
 export function refuseWrong(
   checked: readonly Checked[],
@@ -30,7 +30,7 @@ export function refuseWrong(
     if (json) context.out.write(jsonLine(refusedRecord(source, failure)));
     if (one.ok) continue;
     if (isUsageError(failure.code)) exitCode = EXIT.usage;
-    // What is wrong with a file itself is told with its path.
+    // Messages of SOURCE errors contain the path already.
     const path = failure.code.startsWith('SOURCE_') ? '' : `${one.source}: `;
     context.err.write(`vod-upload: ${printable(`${path}${failure.message}`)}\n`);
   }
@@ -42,7 +42,7 @@ export function refuseWrong(
   return exitCode;
 }
 
-/** For an error that befell all files alike. */
+/** Prints the error as JSON for every file. */
 export function printRefusals(
   files: readonly string[],
   error: unknown,

@@ -2,7 +2,8 @@ import { fields, formatBytes, formatDuration, printable } from '../base/format.t
 import type { CliContext } from '../terminal/context.ts';
 import { labelOf } from '../terminal/label.ts';
 import { hasFailed, jsonLine, type UploadRecord } from './record.ts';
-/** Tells how an upload ended: a failure on standard error, and a video, unless JSON tells of it, on standard output. */
+
+/** Prints how an upload ended: a failure on standard error, a video on standard output unless `json`. */
 export function printEnd(
   record: UploadRecord,
   { json, context }: { json: boolean; context: CliContext },
@@ -11,7 +12,7 @@ export function printEnd(
   else if (!json) context.out.write(describeVideo(record));
 }
 
-/** Prints what was enqueued, without waiting for it. */
+/** Prints uploads that were just enqueued or existed before. */
 export function printEnqueued(
   records: readonly UploadRecord[],
   { json, context }: { json: boolean; context: CliContext },
@@ -23,7 +24,7 @@ export function printEnqueued(
     else if (!json && record.fileId !== null) out.write(describeVideo(record));
     else if (!json)
       out.write(
-        `${printable(record.id ?? '')}  ${labelOf(record)}: ${record.created ? 'queued' : `there already, ${record.outcome}`}\n`,
+        `${printable(record.id ?? '')}  ${labelOf(record)}: ${record.created ? 'queued' : `exists already, ${record.outcome}`}\n`,
       );
   }
   const [first] = records.filter((record) => !hasFailed(record) && record.fileId === null);
@@ -38,7 +39,7 @@ function describeVideo(record: UploadRecord): string {
   const took = durationMs === null ? '' : ` in ${formatDuration(durationMs)}`;
   const amount =
     outcome === 'instant'
-      ? `${formatBytes(fileSize ?? 0)}; VOD had it, nothing was sent; it keeps the name and tags that it had there`
+      ? `${formatBytes(fileSize ?? 0)}; VOD had it already, nothing was sent; it keeps its name and tags in VOD`
       : `sent ${formatBytes(bytesSent ?? 0)} in ${partsSent} part${partsSent === 1 ? '' : 's'}` +
         (partsSkipped ? `; VOD had ${partsSkipped} parts already` : '');
   const video = fields(
@@ -58,9 +59,9 @@ function describeFailure(record: UploadRecord): string {
   if (record.id === null) return `${labelOf(record)} was not enqueued${reason}`;
   const id = printable(record.id);
   const hint = error?.retryable
-    ? `again: vod-upload retry ${id}`
-    : `when that is mended: vod-upload retry ${id}`;
+    ? `to retry: vod-upload retry ${id}`
+    : `after fixing the cause: vod-upload retry ${id}`;
   return outcome === 'cancelled'
-    ? `${labelOf(record)} was cancelled (vod-upload retry ${id} takes it up again)`
+    ? `${labelOf(record)} was cancelled (vod-upload retry ${id} resumes it)`
     : `${labelOf(record)} failed${reason}\n  ${hint}`;
 }

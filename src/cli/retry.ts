@@ -15,7 +15,7 @@ Examples:
   vod-upload retry u65f0c1d2e3b4a5968778695a
   vod-upload retry u65f0c1d2e3b4a5968778695a --wait
 
-What VOD has of the file by now is not sent again.`;
+Parts that VOD has already are not sent again.`;
 
 interface RetryOptions {
   readonly wait?: boolean;
@@ -25,10 +25,10 @@ interface RetryOptions {
 /** `vod-upload retry ID` */
 export function defineRetry({ command, action, context }: Definition): void {
   command('retry')
-    .description('set a failed or cancelled upload to work again')
+    .description('retry a failed or cancelled upload')
     .argument('<ID>', 'id of the upload')
-    .option('--wait', 'wait for the end and show the progress')
-    .option('--json', 'print one JSON object; with --wait when the upload ends, or the waiting does')
+    .option('--wait', 'wait until the upload has ended, and show progress')
+    .option('--json', 'print one JSON object; with --wait when the upload or the waiting ends')
     .addHelpText('after', EXAMPLES)
     .action(action((id, options) => retry(id, options, context)));
 }
@@ -40,7 +40,7 @@ async function retry(id: string, { wait, json = false }: RetryOptions, context: 
     const status = await upload.status();
     if (stopping === undefined) {
       context.out.write(
-        json ? jsonLine(recordOf(status)) : `${printable(id)}  ${labelOf(status)}: set to work again\n`,
+        json ? jsonLine(recordOf(status)) : `${printable(id)}  ${labelOf(status)}: queued again\n`,
       );
       return EXIT.done;
     }

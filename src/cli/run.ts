@@ -2,7 +2,7 @@ import type { CliContext } from '../terminal/context.ts';
 import { reportError } from './errors.ts';
 import { createProgram } from './program.ts';
 
-/** Runs one command line; never throws. @param argv without node and the script. @returns the exit code. */
+/** Runs one command; never throws. @param argv without node and the script @returns the exit code */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   let exitCode = 0;
   try {

@@ -12,12 +12,12 @@ Examples:
   vod-upload status u65f0c1d2e3b4a5968778695a
   vod-upload status u65f0c1d2e3b4a5968778695a --json | jq -r .outcome
 
-It exits with 0 when there is such an upload, however that went, and with 2 when there is none.`;
+The exit code is 0 if the upload exists, in any state, and 2 if it does not.`;
 
 /** `vod-upload status ID` */
 export function defineStatus({ command, action, context }: Definition): void {
   command('status')
-    .description('print how far an upload is, or how it ended')
+    .description('print the state of an upload')
     .argument('<ID>', 'id of the upload, as printed by add and list')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)

@@ -11,8 +11,8 @@ Examples:
   vod-upload transcode 14508071098244931831 --screenshot --wait
   vod-upload list --state completed --json | jq -r .fileId | xargs -n 1 vod-upload transcode
 
-Any video that VOD has will do. To have one transcoded when it has been uploaded: vod-upload add --transcode-after.
-With --json it prints {id, fileId, outcome, vodTaskId}: outcome is queued or, with --wait, begun.`;
+It works with any video in VOD. To transcode a video after its upload: vod-upload add --transcode-after.
+With --json it prints {id, fileId, outcome, vodTaskId}; outcome is queued or, with --wait, begun.`;
 
 interface TranscodeCommandOptions extends TranscodeOptions {
   readonly wait?: boolean;
@@ -22,11 +22,11 @@ interface TranscodeCommandOptions extends TranscodeOptions {
 /** `vod-upload transcode FILE_ID` */
 export function defineTranscode({ command, action, context }: Definition): void {
   command('transcode')
-    .description('have VOD transcode a video that it has')
-    .argument('<FILE_ID>', "VOD's id of the video")
+    .description('have VOD transcode a stored video')
+    .argument('<FILE_ID>', 'id of the video in VOD')
     .option('--screenshot', 'have VOD take screenshots')
     .option('--watermark', 'have VOD add the watermark set up in its console')
-    .option('--wait', 'wait until VOD has begun')
+    .option('--wait', 'wait until the transcoding has begun')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(action((fileId, options) => transcode(fileId, options, context)));

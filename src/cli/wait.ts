@@ -6,30 +6,30 @@ import { createDisplay, type Display, SILENT } from '../terminal/display.ts';
 
 export interface Waiting {
   readonly upload: Pick<Upload, 'id' | 'progress' | 'status'>;
-  /** What the user calls it. */
+  /** Name shown to the user. */
   readonly label: string;
 }
 
 export interface WaitOptions {
   readonly json: boolean;
   readonly context: CliContext;
-  /** Listened for since before the uploads were enqueued, so that none of them goes unmentioned. */
+  /** Its listener is set before the uploads are enqueued, so that an interruption names all of them. */
   readonly stopSignal: Promise<NodeJS.Signals>;
-  /** The uploads are not to begin before; milliseconds. */
+  /** Delay of the uploads, in milliseconds. */
   readonly delay?: number;
-  /** What is known of an upload, whenever that changes. */
+  /** Called for every change of an upload. */
   readonly onProgress?: (progress: UploadProgress, index: number) => void;
-  /** Each upload's end, in the order of their ends. */
+  /** Called when an upload ends. */
   readonly onEnd: (status: UploadStatus, index: number) => void;
 }
 
 /**
- * Waits until all uploads have ended, and shows them meanwhile: bars or lines on standard error.
- * @throws {Interrupted} at the stop signal; the uploads go on
+ * Waits until all uploads have ended, and shows progress on standard error as bars or lines.
+ * @throws {Interrupted} at the stop signal; the workers continue the uploads
  */
 export async function waitForEnds(waiting: readonly Waiting[], options: WaitOptions): Promise<void> {
   const { json, context, stopSignal, delay = 0, onProgress = () => {}, onEnd } = options;
-  // Next to JSON on the same terminal bars would be in the way.
+  // No bars on a terminal that shows the JSON too.
   const quiet = json && (context.err.isTTY !== true || context.out.isTTY === true);
   const display = quiet
     ? SILENT
@@ -38,7 +38,7 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
         context,
       );
   const unfinished = new Set(waiting);
-  const hint = hintAtWorkers(waiting, delay, display);
+  const hint = scheduleWorkerHint(waiting, delay, display);
   let heldSince: number | undefined;
   const noteHold = (hold: Hold | undefined): void => {
     if (hold !== undefined && hold.since !== heldSince) display.note(describeHold(hold));
@@ -66,30 +66,30 @@ export async function waitForEnds(waiting: readonly Waiting[], options: WaitOpti
   }
 }
 
-/** After so long in the queue it is time to wonder about workers. */
-const PATIENCE_MS = 15_000;
-/** Timers can't be longer. */
+/** Uploads queued for this long probably have no worker. */
+const HINT_AFTER_MS = 15_000;
+/** Longest delay of a Node timer. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** Says so when none of the uploads has begun in good time. */
-function hintAtWorkers(
+/** Prints a hint when no upload has started within HINT_AFTER_MS. */
+function scheduleWorkerHint(
   waiting: readonly Waiting[],
   delay: number,
   display: Display,
 ): NodeJS.Timeout | undefined {
-  if (delay + PATIENCE_MS > TIMER_MAX_MS) return undefined;
-  const look = async (): Promise<void> => {
+  if (delay + HINT_AFTER_MS > TIMER_MAX_MS) return undefined;
+  const check = async (): Promise<void> => {
     const statuses = await Promise.all(waiting.slice(0, 10).map(({ upload }) => upload.status()));
     if (!statuses.every(({ state }) => state === 'queued')) return;
     display.note('still queued: is a worker running? `vod-upload worker` starts one');
   };
-  return setTimeout(() => void look().catch(() => {}), delay + PATIENCE_MS);
+  return setTimeout(() => void check().catch(() => {}), delay + HINT_AFTER_MS);
 }
 
 function interrupted(signal: NodeJS.Signals, unfinished: readonly Waiting[]): Interrupted {
   const lines = unfinished.map(({ upload, label }) =>
     [
-      `${printable(label)} goes on in the workers`,
+      `the workers continue ${printable(label)}`,
       `  follow it: vod-upload status ${upload.id}`,
       `  cancel it: vod-upload cancel ${upload.id}`,
     ].join('\n'),

@@ -7,17 +7,17 @@ Examples:
   vod-upload worker
   vod-upload worker --stages upload,hash                   near the disks
   vod-upload worker --stages init,part,finish,transcode    where the network is good
-  vod-upload worker --stages events    pull the events of the account, which other programs then miss
+  vod-upload worker --stages events    pull the account's events; other programs will not get them
   LOG_FORMAT=pretty LOG_LEVEL=debug vod-upload worker
 
-It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE), and SOURCE_ROOTS: the directories that videos are in.
-SIGTERM and Ctrl-C let it end what it is at, for as long as SHUTDOWN_TIMEOUT_MS allows; a second signal ends it at once.
-Nothing is lost either way.`;
+It needs VOD_SECRET_ID and VOD_SECRET_KEY (or each with _FILE), and SOURCE_ROOTS, the directories of the videos.
+After SIGTERM or Ctrl-C it finishes its running jobs within SHUTDOWN_TIMEOUT_MS; a second signal ends it at once.
+No upload is lost in either case.`;
 
 /** `vod-upload worker` */
 export function defineWorker({ command, action, context }: Definition): void {
   command('worker')
-    .description('carry out uploads until it is stopped')
+    .description('process uploads until it is stopped')
     .option(
       '--stages <list>',
       'only these stages of upload,hash,init,part,finish,transcode,webhook,events; default all but events',
@@ -29,7 +29,7 @@ export function defineWorker({ command, action, context }: Definition): void {
         const wanted = parseStages(stages);
         const { runWorker } = await import('../../workers/run.ts');
         await runWorker(config, wanted);
-        // It runs on, and exits by itself when a signal comes.
+        // The worker exits the process itself after a signal.
         return await new Promise<never>(() => {});
       }),
     );

@@ -1,21 +1,21 @@
 import { columnsOf, padded, shortened } from '../base/format.ts';
 
-/** What a line tells of an upload. */
+/** Content of the line of one upload. */
 export interface BarFacts {
   readonly label: string;
   readonly stage: string;
   /** 0 to 1. */
   readonly share: number;
-  /** Amounts, speed and time left; empty where a stage has none. */
+  /** Amounts, speed and time left; empty for stages without. */
   readonly amounts: string;
 }
 
-/** Columns of a terminal. Speed and time left are why people look, so the bar gives way first, and then the name. */
+/** Widths in columns. On a narrow terminal the bar shrinks first, then the name: speed and time left matter most. */
 const NAME = { least: 8, most: 24 } as const;
 const BAR = { least: 4, most: 20 } as const;
-/** Of the stages that have amounts, the longest; others may be longer. */
+/** The longest stage with amounts; stages without may be longer. */
 const STAGE_WIDTH = 'uploading'.length;
-/** Room for amounts that are yet to come, so that bars keep their size. */
+/** Reserved from the start, so that bars keep their size. */
 const AMOUNTS_WIDTH = '45 %  110.8 of 924.0 MiB  112.3 MiB/s  12:03 left'.length;
 
 /**
@@ -35,7 +35,7 @@ export function barLine(
   return shortened(`${padded(shortened(label, nameWidth), nameWidth)}  ${bar}${tail}`.trimEnd(), columns);
 }
 
-/** How the columns before the stage are shared out. */
+/** Divides the columns before the stage between name and bar. */
 function widths(columns: number, longest: number): { readonly nameWidth: number; readonly barWidth: number } {
   const wanted = Math.min(NAME.most, longest);
   const least = Math.min(NAME.least, wanted);
@@ -47,7 +47,7 @@ function widths(columns: number, longest: number): { readonly nameWidth: number;
   return { nameWidth: Math.max(least, Math.min(wanted, withoutBar)), barWidth: 0 };
 }
 
-/** The columns that all names take when there is room. */
+/** Columns of the longest label. */
 export function longestOf(labels: readonly string[]): number {
   return Math.max(...labels.map(columnsOf));
 }

@@ -1,30 +1,30 @@
 import { constants } from 'node:os';
 import type { Environment } from '../config/config.ts';
 
-/** Where a command writes: results to `out`, progress and errors to `err`. */
+/** Output stream of a command: `out` for results, `err` for progress and errors. */
 export type Output = NodeJS.WritableStream & {
   readonly isTTY?: boolean;
   readonly rows?: number;
   readonly columns?: number;
 };
 
-/** All that commands know of the process that they run in. */
+/** What a command uses of its process. */
 export interface CliContext {
   readonly env: Environment;
   readonly out: Output;
   readonly err: Output;
 }
 
-/** What a command ends with; 130 and 143 stand for the signals that ended it. */
+/** Exit codes; after SIGINT it is 130 and after SIGTERM 143. */
 export const EXIT = {
   done: 0,
-  /** An upload failed, or Redis or another thing that it takes was away. */
+  /** An upload failed, or Redis or another required server was unavailable. */
   failed: 1,
-  /** Wrong usage or configuration: doing the same again can't help. */
+  /** Wrong usage or configuration: running it again can't help. */
   usage: 2,
 } as const;
 
-/** A command that a signal ended, with what the user should know. */
+/** Thrown when a signal ends a command; the message is for the user. */
 export class Interrupted extends Error {
   readonly exitCode: number;
   constructor(signal: NodeJS.Signals, message: string) {

@@ -5,18 +5,18 @@ import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
 import { barLine, longestOf } from './bar-line.ts';
 import type { CliContext, Output } from './context.ts';
 
-/** Shows how uploads go on. They are told apart by their position. */
+/** Shows the progress of uploads, by index. */
 export interface Display {
   update(index: number, progress: UploadProgress): void;
-  /** A line beside the progress. */
+  /** Prints a line in addition to the progress. */
   note(text: string): void;
-  /** Leaves the terminal as it was; updates that come later are not shown. */
+  /** Restores the terminal; later updates are ignored. */
   stop(): void;
 }
 
 export const SILENT: Display = { update: () => {}, note: () => {}, stop: () => {} };
 
-/** Bars on a terminal as long as all of them fit on it, lines of text elsewhere. */
+/** Bars on a terminal if all of them fit, otherwise lines of text. */
 export function createDisplay(
   labels: readonly string[],
   { env, err }: Pick<CliContext, 'env' | 'err'>,
@@ -26,8 +26,8 @@ export function createDisplay(
   return drawsBars ? new Bars(labels, err) : new Lines(labels, err);
 }
 
-/** Of a terminal that doesn't tell. */
-const COLUMNS = 80;
+/** Used when the terminal does not report its width. */
+const DEFAULT_COLUMNS = 80;
 
 class Bars implements Display {
   readonly #bars: readonly SingleBar[];
@@ -38,14 +38,14 @@ class Bars implements Display {
   constructor(labels: readonly string[], stream: Output) {
     const longest = longestOf(labels);
     this.#all = new cliProgress.MultiBar({
-      stream: uncut(stream),
+      stream: withoutCutting(stream),
       hideCursor: true,
       format: (_: Options, { progress: share }, payload: { label: string; measure?: Measure }) => {
         const { label, measure } = payload;
         const stage = measure?.stage ?? 'queued';
         const amounts = measure === undefined ? '' : describeMeasure(measure);
-        // What is right of the cursor is cleared after each line, and in the last column that would be the last character.
-        const columns = (stream.columns || COLUMNS) - 1;
+        // cli-progress clears from the cursor to the right after each line; in the last column that deletes a character.
+        const columns = (stream.columns || DEFAULT_COLUMNS) - 1;
         return barLine({ label, stage, share, amounts }, { columns, longest });
       },
     });
@@ -71,18 +71,18 @@ class Bars implements Display {
   }
 }
 
-/** cli-progress cuts lines by the length of their strings, in which an emoji counts up to 11; these fit as they are. */
-function uncut(stream: Output): NodeJS.WritableStream {
+/** Keeps cli-progress from cutting lines: it counts UTF-16 units (an emoji has up to 11), and these lines fit already. */
+function withoutCutting(stream: Output): NodeJS.WritableStream {
   const write = (text: string): boolean => stream.write(text);
   const terminal: Partial<Output> = { isTTY: true, columns: Number.POSITIVE_INFINITY, write };
   return terminal as NodeJS.WritableStream;
 }
 
 const LABEL_WIDTH = 24;
-/** While nothing else changes, a line per upload comes at most this often. */
+/** Minimum time between two lines of an upload in the same stage. */
 const LINE_INTERVAL_MS = 5000;
 
-/** A line when the stage changes, and one now and then. */
+/** Prints a line when the stage changes, and at most one per LINE_INTERVAL_MS otherwise. */
 class Lines implements Display {
   readonly #labels: readonly string[];
   readonly #stream: Output;

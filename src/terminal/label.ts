@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { printable } from '../base/format.ts';
 
-/** What the user calls an upload: its file's name. */
+/** The file name of an upload, to show to the user. */
 export function labelOf({ source }: { readonly source: string }): string {
   return printable(basename(source));
 }

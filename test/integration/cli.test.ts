@@ -9,14 +9,14 @@ import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
 
 /*
- * The command line as users run it: each command a process, against a Redis, an emulator and a worker that run as
- * processes too, the latter two started by the command line itself.
+ * Runs every command as a process, with Redis, an emulator and a worker as processes too. The emulator and the worker
+ * are started with the command line.
  */
 
 const prefix = `{cli-${randomBytes(5).toString('hex')}}`;
 const undo: (() => Promise<unknown>)[] = [];
 let env: Record<string, string>;
-/** The working directory of all commands, and so the only root. */
+/** The working directory of all commands, and therefore the only source root. */
 let videos: string;
 let outside: string;
 let control: ControlClient;
@@ -32,10 +32,10 @@ async function run(args: readonly string[], more: Record<string, string> = {}): 
   return await start(args, more).ended;
 }
 
-/** All that a `--json` command wrote to standard output, which must be JSON lines and nothing else. */
+/** Runs a command with `--json` and parses its standard output as JSON lines. */
 async function json(args: readonly string[], more: Record<string, string> = {}) {
   const ended = await run([...args, '--json'], more);
-  // biome-ignore lint/suspicious/noExplicitAny: records are looked at field by field
+  // biome-ignore lint/suspicious/noExplicitAny: tests read single fields
   const records: any[] =
     ended.stdout === ''
       ? []
@@ -53,7 +53,7 @@ async function video(name: string, bytes = 1_500_000): Promise<string> {
 
 const withoutWorker = { QUEUE_PREFIX: `${prefix}-alone` };
 
-/** A command that gives a Redis that isn't there its 5 s, while the other tests run. */
+/** A command without Redis: it waits 5 s, while the other tests run. */
 let withoutRedis: ReturnType<typeof json>;
 
 beforeAll(async () => {
@@ -108,7 +108,7 @@ async function end(process: CliProcess): Promise<void> {
 }
 
 describe('add --wait', () => {
-  test('with --json: one line on standard output, and the video is in VOD', async () => {
+  test('with --json prints one line on standard output, and the video is in VOD', async () => {
     const file = await video('happy.mp4');
     const { exitCode, stdout, stderr, records, record } = await json([
       'add',
@@ -141,12 +141,12 @@ describe('add --wait', () => {
     expect(stored).toMatchObject({ fileSha: record.fileSha, url: record.url, tags: ['a', 'b'] });
   });
 
-  test('for people: stages on standard error, the video on standard output', async () => {
+  test('without --json prints stages on standard error and the video on standard output', async () => {
     await video('people.mp4');
     const gate = { kind: 'gate', name: 'people' } as const;
     await control.inject({ action: 'UploadPart', effect: gate, count: 3 });
     const waiting = start(['add', 'people.mp4', '--wait', '--part-size', '512k']);
-    // Else the upload could be through before the command first looks.
+    // Without the gate the upload could end before the command first reads its state.
     await waiting.wrote(/people\.mp4: uploading/);
     await control.openGate(gate.name);
     const { exitCode, stdout, stderr } = await waiting.ended;
@@ -157,7 +157,7 @@ describe('add --wait', () => {
     expect(stderr).toMatch(/people\.mp4: uploading.*\n(.*\n)*people\.mp4: completed\n$/);
   });
 
-  test('many files: an object for each, also for what VOD has already', async () => {
+  test('prints one object per file, also for files that VOD has already', async () => {
     await Promise.all([video('one.mp4'), video('two.mov')]);
     await run(['add', 'one.mp4', '--wait']);
     const { exitCode, records } = await json(['add', 'one.mp4', 'two.mov', '--wait']);
@@ -168,24 +168,24 @@ describe('add --wait', () => {
     });
   });
 
-  test('a name that was cut to fit is told', async () => {
+  test('reports a name that was shortened', async () => {
     const long = 'ä'.repeat(30);
     await video(`${long}.mp4`);
     const { exitCode, stderr, record } = await json(['add', `${long}.mp4`, '--wait']);
     expect(exitCode).toBe(0);
     expect(record.name).toBe('ä'.repeat(20));
-    expect(stderr).toContain(`in VOD its name will be "${'ä'.repeat(20)}"`);
+    expect(stderr).toContain(`its name in VOD will be "${'ä'.repeat(20)}"`);
   });
 
-  test('a type that videos do not usually have is tried, and told', async () => {
+  test('uploads a file of an unusual type, and reports it', async () => {
     await video('old.divx');
     const { exitCode, stderr, record } = await json(['add', 'old.divx', '--wait']);
     expect(exitCode).toBe(0);
     expect(record).toMatchObject({ type: 'divx', outcome: 'completed' });
-    expect(stderr).toContain('old.divx: divx is not a usual type of videos, so VOD may refuse it');
+    expect(stderr).toContain('old.divx: divx is not a usual video type, VOD may refuse it');
   });
 
-  test('a failure exits with 1 and tells its code; after it retry --wait succeeds', async () => {
+  test('exits with 1 after a failure and prints its code; retry --wait then succeeds', async () => {
     await video('refused.mp4');
     await control.inject({
       action: 'InitUpload',
@@ -213,7 +213,7 @@ describe('add --wait', () => {
     expect(again.record).toMatchObject({ id: record.id, outcome: 'completed', attempt: 2 });
   });
 
-  test('an upload that is cancelled meanwhile ends it with 1', async () => {
+  test('exits with 1 when the upload is cancelled meanwhile', async () => {
     await video('unwanted.mp4');
     await control.inject({ action: 'UploadPart', effect: { kind: 'hang', when: 'before' } });
     const waiting = start(['add', 'unwanted.mp4', '--wait', '--key', 'unwanted']);
@@ -226,14 +226,14 @@ describe('add --wait', () => {
     });
     const { exitCode, stdout, stderr } = await waiting.ended;
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-    expect(stderr).toContain(`vod-upload: unwanted.mp4 was cancelled (vod-upload retry ${record.id} takes`);
+    expect(stderr).toContain(`vod-upload: unwanted.mp4 was cancelled (vod-upload retry ${record.id} resumes`);
     expect(await json(['retry', record.id, '--wait'])).toMatchObject({
       exitCode: 0,
       record: { outcome: 'completed' },
     });
   });
 
-  test('SIGINT leaves the upload to the workers, says so, and exits with 130', async () => {
+  test('exits with 130 at SIGINT and says that the workers continue the upload', async () => {
     await video('interrupted.mp4');
     const waiting = start(['add', 'interrupted.mp4', '--wait'], withoutWorker);
     await waiting.wrote(/interrupted\.mp4: queued/);
@@ -241,14 +241,15 @@ describe('add --wait', () => {
     const { exitCode, stdout, stderr } = await waiting.ended;
     expect(exitCode).toBe(130);
     expect(stdout).toBe('');
-    const [, id = ''] = /goes on in the workers\n +follow it: vod-upload status (\S+)\n/.exec(stderr) ?? [];
+    const [, id = ''] =
+      /the workers continue interrupted\.mp4\n +follow it: vod-upload status (\S+)\n/.exec(stderr) ?? [];
     expect(stderr).toContain(`vod-upload cancel ${id}`);
     expect((await json(['status', id], withoutWorker)).record).toMatchObject({ outcome: 'queued' });
   });
 });
 
 describe('without --wait', () => {
-  test('it prints the id and how to follow it; status, list and cancel know it', async () => {
+  test('prints the id and the status command; status, list and cancel find the upload', async () => {
     await video('later.mp4');
     const added = await run(['add', 'later.mp4', '--delay', '1h']);
     expect(added.exitCode).toBe(0);
@@ -265,7 +266,7 @@ describe('without --wait', () => {
     expect((await run(['list', '--state', 'queued'])).stdout).not.toContain(id);
   });
 
-  test('a key is enqueued once; the second add finds the first', async () => {
+  test('enqueues a key once; a second add returns the first upload', async () => {
     await video('keyed.mp4');
     const add = ['add', 'keyed.mp4', '--key', 'order-42'];
     const first = await json(add);
@@ -283,12 +284,12 @@ describe('without --wait', () => {
       record: { created: false, outcome: 'completed', fileId: waited.record.fileId },
     });
     expect(cancelled).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(cancelled.stderr).toContain('it has completed already');
+    expect(cancelled.stderr).toContain('it has already completed');
     expect(retried.exitCode).toBe(2);
     expect(retried.stderr).toContain('only a failed or cancelled one');
   });
 
-  test('a file that only workers see', async () => {
+  test('enqueues a file that only workers can see', async () => {
     const unseen = join(videos, 'unseen.mp4');
     const { exitCode, record } = await json(['add', unseen, '--no-check-source'], withoutWorker);
     expect(exitCode).toBe(0);
@@ -296,7 +297,7 @@ describe('without --wait', () => {
   });
 });
 
-describe.concurrent('what is wrong is refused with 2, and nothing is enqueued', () => {
+describe.concurrent('wrong input exits with 2, and nothing is enqueued', () => {
   beforeAll(async () => {
     await Promise.all([video('ok.mp4', 10), video('right.mp4', 10), writeFile(join(outside, 'o.mp4'), 'x')]);
   });
@@ -321,7 +322,7 @@ describe.concurrent('what is wrong is refused with 2, and nothing is enqueued', 
     expect(stderr).toContain(words);
   });
 
-  test('every wrong file is named, and with --json there is an object for each file', async () => {
+  test('names every wrong file, and with --json prints an object for every file', async () => {
     const before = (await json(['list'], withoutWorker)).records.length;
     const { exitCode, stderr, records } = await json(
       ['add', 'gone.mp4', 'right.mp4', '../outside/o.mp4'],
@@ -338,7 +339,7 @@ describe.concurrent('what is wrong is refused with 2, and nothing is enqueued', 
   });
 });
 
-test('a command that finds no Redis fails and says why', async () => {
+test('a command without Redis fails and prints the reason', async () => {
   const { exitCode, record, stderr } = await withoutRedis;
   expect(exitCode).toBe(1);
   expect(record).toMatchObject({ outcome: null, error: { code: 'REDIS_UNAVAILABLE', retryable: true } });
@@ -347,7 +348,7 @@ test('a command that finds no Redis fails and says why', async () => {
   );
 });
 
-test('an emulator whose port is taken says so', async () => {
+test('an emulator reports that its port is in use', async () => {
   const [, port = ''] = /VOD_ENDPOINT=http:\/\/127\.0\.0\.1:(\d+)\//.exec(emulator.stdout) ?? [];
   const { exitCode, stderr } = await run(['emulator', '--port', port, '--data', join(videos, '..', 'vod2')]);
   expect(exitCode).toBe(1);
@@ -360,7 +361,7 @@ test('a worker without credentials and roots names the variables', async () => {
   expect(stderr).toMatch(/VOD_SECRET_ID .*\n.*VOD_SECRET_KEY .*\n.*SOURCE_ROOTS is not set: .*\/srv\/videos/);
 });
 
-test.each(['hash', 'part'])('a worker of the stage %s names the variable of its roots', async (stage) => {
+test.each(['hash', 'part'])('a worker of the stage %s without roots names their variable', async (stage) => {
   const { exitCode, stderr } = await run(['worker', '--stages', stage], {
     ...{ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' },
   });
@@ -368,7 +369,7 @@ test.each(['hash', 'part'])('a worker of the stage %s names the variable of its 
   expect(stderr).toMatch(/^vod-upload: Configuration is wrong:\n {2}- SOURCE_ROOTS is not set: .*\n$/);
 });
 
-test('a reader that has had enough is no error', async () => {
+test('a closed standard output is no error', async () => {
   const ports = ['--port', '0', '--control-port', '0'];
   const unread = start(['emulator', ...ports, '--data', join(outside, 'vod')], { LOG_LEVEL: 'silent' });
   unread.child.stdout?.destroy();

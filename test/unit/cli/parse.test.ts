@@ -65,19 +65,19 @@ describe('parseQuota', () => {
   );
 });
 
-test('parsePort takes what can be a port', () => {
+test('parsePort accepts ports only', () => {
   expect([parsePort('0'), parsePort('65535')]).toEqual([0, 65_535]);
   for (const text of ['', '-1', '65536', '80a', '1e3']) expect(() => parsePort(text)).toThrow(/0 to 65535/);
 });
 
-test('parseWholeNumber takes digits only', () => {
+test('parseWholeNumber accepts digits only', () => {
   expect(parseWholeNumber('07')).toBe(7);
   for (const text of ['', '-1', '1.5', '1e3', '0x10', '9'.repeat(16)]) {
     expect(() => parseWholeNumber(text)).toThrow(/whole number/);
   }
 });
 
-test('collect keeps the order and leaves the former list alone', () => {
+test('collect appends, without changing the previous list', () => {
   const one = collect('a');
   expect(collect('b', one)).toEqual(['a', 'b']);
   expect(one).toEqual(['a']);

@@ -55,7 +55,7 @@ test('a finished upload', () => {
   });
 });
 
-test('names steer no terminal, and are the same to programs', () => {
+test('escapes control characters without changing the parsed names', () => {
   const name = 'holiday\u202egpj.exe\u001b[2J\u009b2J\u2028';
   const hostile = { ...status, id: name, name, source: `/videos/${name}`, type: name, key: name };
   const line = jsonLine(recordOf(hostile));
@@ -65,7 +65,7 @@ test('names steer no terminal, and are the same to programs', () => {
   expect(described).toContain('holiday?gpj.exe?[2J?2J?');
 });
 
-test('one under way: its state is its outcome so far, and the progress is told', () => {
+test('a running upload has its state as outcome, and its progress', () => {
   const { result: _, finishedAt: __, ...running } = status;
   const progress = { stage: 'uploading', bytesHashed: 10, bytesSent: 4, totalBytes: 10 } as const;
   expect(recordOf({ ...running, state: 'uploading', progress })).toMatchObject({
@@ -77,14 +77,14 @@ test('one under way: its state is its outcome so far, and the progress is told',
   });
 });
 
-test('a failed one has its error', () => {
+test('a failed upload has its error', () => {
   const { result: _, ...failed } = status;
   const record = recordOf({ ...failed, state: 'failed', error: failure });
   expect(record).toMatchObject({ outcome: 'failed', fileId: null, error: failure });
   expect(hasFailed(record)).toBe(true);
 });
 
-test('one that was just enqueued', () => {
+test('an upload that was just enqueued', () => {
   const upload = new Upload({} as VodUploads, 'u2', true);
   const data = {
     schema: 1,
@@ -103,7 +103,7 @@ test('one that was just enqueued', () => {
   });
 });
 
-test('one that was not enqueued has every field all the same', () => {
+test('a file that was not enqueued has every field too', () => {
   const record = refusedRecord('/videos/c.mp4', failure);
   expect(record).toMatchObject({ id: null, outcome: null, source: '/videos/c.mp4', error: failure });
   const fields = [
@@ -120,7 +120,7 @@ test('one that was not enqueued has every field all the same', () => {
   expect(hasFailed(record)).toBe(true);
 });
 
-test('a record is one line, whatever is in it', () => {
+test('a record is one line, even with a line break in a name', () => {
   const line = jsonLine(refusedRecord('/videos/a\nb.mp4', failure));
   expect(line.indexOf('\n')).toBe(line.length - 1);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeSample } from '../../../src/demo/sample.ts';
 
-test('the sample is of the size asked for, its boxes add up, and it is the same every time', async () => {
+test('the sample has the given size and valid boxes, and is the same every time', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'vod-sample-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const [one, two] = [join(dir, 'one.mp4'), join(dir, 'two.mp4')];

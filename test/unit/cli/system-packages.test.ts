@@ -6,7 +6,7 @@ function machine(facts: { programs?: string[]; root?: boolean; variables?: Recor
   return { isRoot: root, hasProgram: (name: string) => programs.includes(name), variables };
 }
 
-describe('nothing is to be done', () => {
+describe('does nothing', () => {
   test.each([
     ['a redis-server', { programs: ['redis-server'] }],
     ['a valkey-server', { programs: ['valkey-server'] }],
@@ -15,7 +15,7 @@ describe('nothing is to be done', () => {
     expect(decide(['redis'], machine({ root: true, ...facts }))).toEqual({ kind: 'nothing' });
   });
 
-  test('when nothing is asked for', () => expect(decide([], machine({}))).toEqual({ kind: 'nothing' }));
+  test('without packages', () => expect(decide([], machine({}))).toEqual({ kind: 'nothing' }));
 });
 
 test('root with apt-get installs', () => {
@@ -29,7 +29,7 @@ test.each([
   ['root without apt-get', { root: true }, '  apt-get install -y redis-server'],
   ['a user with apt-get', { programs: ['apt-get'] }, '  sudo apt-get install -y redis-server'],
   ['an empty REDIS_URL', { variables: { REDIS_URL: '' } }, '  sudo apt-get install -y redis-server'],
-])('%s is told the commands', (_, facts, command) => {
+])('prints the commands for %s', (_, facts, command) => {
   const decision = decide(['redis'], machine(facts));
   const text = decision.kind === 'tell' ? decision.text : '';
   expect(text).toContain(`${command} `);
@@ -38,20 +38,20 @@ test.each([
   expect(text).toContain('REDIS_URL');
 });
 
-test('a user is told of everything that is missing at once', () => {
+test('names all missing packages at once', () => {
   const decision = decide(['redis', 'prometheus', 'chromium'], machine({ programs: ['redis-server'] }));
   const text = decision.kind === 'tell' ? decision.text : '';
   expect(text).toContain('sudo apt-get install -y prometheus chromium ');
   expect(text).not.toContain('REDIS_URL');
 });
 
-test('nobody is told to install on macOS what is for Linux only', () => {
+test('prints no macOS command for a Linux-only package', () => {
   const decision = decide(['redis', 'buildah'], machine({}));
   const text = decision.kind === 'tell' ? decision.text : '';
   expect(text).toContain('sudo apt-get install -y redis-server buildah ');
   expect(text).not.toContain('brew');
 });
 
-test.each(['nix', 'constructor'])('a package that is not in the table, %s, is refused', (name) => {
+test.each(['nix', 'constructor'])('refuses an unknown package: %s', (name) => {
   expect(() => decide([name], machine({}))).toThrow(/there are: redis/);
 });

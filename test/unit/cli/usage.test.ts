@@ -13,7 +13,7 @@ import { memoryContext } from './memory-output.ts';
 const COMMANDS = createProgram(memoryContext(), () => {}).commands.map((command) => command.name());
 
 describe('help', () => {
-  test('there are the commands that there should be', () => {
+  test('lists all commands', () => {
     expect(COMMANDS).toEqual([
       'add',
       'status',
@@ -28,7 +28,7 @@ describe('help', () => {
     ]);
   });
 
-  test.each(COMMANDS)('%s --help has examples of itself', async (name) => {
+  test.each(COMMANDS)('%s --help has examples of the command', async (name) => {
     const context = memoryContext();
     expect(await runCli([name, '--help'], context)).toBe(0);
     expect(context.out.text).toContain(`Usage: vod-upload ${name}`);
@@ -43,7 +43,7 @@ describe('help', () => {
     for (const kind of FAULT_KINDS) expect(context.out.text).toMatch(new RegExp(`\\b${kind}\\b`));
   });
 
-  test('the examples hold options that there are', () => {
+  test('examples only use existing options', () => {
     const program = createProgram(memoryContext(), () => {});
     for (const command of program.commands) {
       let help = '';
@@ -61,14 +61,14 @@ describe('help', () => {
 
   test.each([
     [{}, `SOURCE_ROOTS is not set: files must be inside the working directory, ${process.cwd()}, `],
-    [{ SOURCE_ROOTS: '/srv/a:/srv/b' }, 'SOURCE_ROOTS=/srv/a:/srv/b: files must be inside of that'],
-  ])('add --help says where files may be: %j', async (env, words) => {
+    [{ SOURCE_ROOTS: '/srv/a:/srv/b' }, 'SOURCE_ROOTS=/srv/a:/srv/b: files must be inside these directories'],
+  ])('add --help says in which directories files may be: %j', async (env, words) => {
     const context = memoryContext(env);
     await runCli(['add', '--help'], context);
     expect(context.out.text).toContain(words);
   });
 
-  test('the program itself: help, version, and what is wrong without a command', async () => {
+  test('prints help, the version, and an error without a command', async () => {
     const context = memoryContext();
     expect(await runCli(['--help'], context)).toBe(0);
     for (const name of COMMANDS) expect(context.out.text).toContain(`\n  ${name}`);
@@ -82,7 +82,7 @@ describe('help', () => {
   });
 });
 
-describe('wrong usage exits with 2 and says what is wrong on standard error', () => {
+describe('wrong usage exits with 2 and prints the reason on standard error', () => {
   test.each([
     [['bogus'], "unknown command 'bogus'"],
     [['add'], "missing required argument 'FILE'"],
@@ -112,7 +112,7 @@ describe('wrong usage exits with 2 and says what is wrong on standard error', ()
     [['\u001b[2J'], "unknown command '?[2J'"],
     [['add', 'a.mp4', '--part-size', '\u001b[31m'], "argument '?[31m' is invalid"],
     [['worker', '--stages', '\u001b[2J'], 'there is no stage'],
-  ])('what was typed never steers the terminal: %j', async (argv, words) => {
+  ])('escapes control characters of arguments: %j', async (argv, words) => {
     const context = memoryContext({ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' });
     expect(await runCli(argv, context)).toBe(2);
     expect(context.err.text).toContain(words);
@@ -120,7 +120,7 @@ describe('wrong usage exits with 2 and says what is wrong on standard error', ()
     expect(context.err.text).toMatch(/^vod-upload: .*\n/);
   });
 
-  test('a configuration that is wrong is named with all its problems', async () => {
+  test('reports all problems of the configuration', async () => {
     const context = memoryContext({ REDIS_URL: 'x', LOG_LEVEL: 'loud' });
     expect(await runCli(['list'], context)).toBe(2);
     expect(context.err.text).toMatch(/REDIS_URL.*\n.*LOG_LEVEL/);
@@ -141,7 +141,7 @@ describe('reportError', () => {
     [new Interrupted('SIGTERM', 'x'), 143],
   ])('%s: %i', (error, exitCode) => expect(reportError(error, memoryContext())).toBe(exitCode));
 
-  test('no stack, but a way to it', () => {
+  test('prints no stack unless LOG_LEVEL is debug', () => {
     const quiet = memoryContext();
     reportError(new TypeError('boom'), quiet);
     expect(quiet.err.text).toBe('vod-upload: unexpected error: boom (LOG_LEVEL=debug shows where)\n');
@@ -150,7 +150,7 @@ describe('reportError', () => {
     expect(debug.err.text).toMatch(/boom\n(.|\n)*usage\.test\.ts/);
   });
 
-  test('a message never steers the terminal', () => {
+  test('escapes control characters of messages', () => {
     const context = memoryContext();
     reportError(new UploaderError('X', 'a\u001b[2Jb'), context);
     expect(context.err.text).toBe('vod-upload: a?[2Jb\n');

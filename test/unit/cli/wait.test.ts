@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers());
 
 const never = new Promise<never>(() => {});
 
-/** An upload that stays in this state until it is let go, and has completed then. */
+/** An upload that stays in this state until `complete` is called. */
 function uploadIn(state: UploadState, id = 'u1') {
   const end = Promise.withResolvers<void>();
   let now = state;
@@ -23,12 +23,12 @@ function uploadIn(state: UploadState, id = 'u1') {
     },
     status: async () => ({ id, state: now }) as UploadStatus,
   };
-  return { waiting: { upload, label: `${id}.mp4` }, letGo: () => end.resolve() };
+  return { waiting: { upload, label: `${id}.mp4` }, complete: () => end.resolve() };
 }
 
-test('after a while in the queue it asks whether a worker runs, once', async () => {
+test('asks once whether a worker is running when an upload stays queued', async () => {
   const context = memoryContext();
-  const { waiting, letGo } = uploadIn('queued');
+  const { waiting, complete } = uploadIn('queued');
   const ended = vi.fn();
   const all = waitForEnds([waiting], { json: false, context, stopSignal: never, onEnd: ended });
   await vi.advanceTimersByTimeAsync(14_000);
@@ -36,39 +36,39 @@ test('after a while in the queue it asks whether a worker runs, once', async () 
   await vi.advanceTimersByTimeAsync(60_000);
   expect(context.err.text.match(/is a worker running/g)).toHaveLength(1);
   expect(ended).not.toHaveBeenCalled();
-  letGo();
+  complete();
   await all;
   expect(ended).toHaveBeenCalledExactlyOnceWith({ id: 'u1', state: 'completed' }, 0);
   expect(vi.getTimerCount()).toBe(0);
 });
 
 test.each([
-  ['one that has begun', 'uploading', 0],
-  ['one that is to wait', 'queued', 3_600_000],
-  ['one that is to wait longer than any timer', 'queued', 2 ** 31],
-] as const)('it does not wonder about %s', async (_, state, delay) => {
+  ['an upload that has started', 'uploading', 0],
+  ['a delayed upload', 'queued', 3_600_000],
+  ['an upload delayed longer than the longest timer', 'queued', 2 ** 31],
+] as const)('does not ask about %s', async (_, state, delay) => {
   const context = memoryContext();
-  const { waiting, letGo } = uploadIn(state);
+  const { waiting, complete } = uploadIn(state);
   const all = waitForEnds([waiting], {
     ...{ json: false, context, stopSignal: never, delay, onEnd: () => {} },
   });
   await vi.advanceTimersByTimeAsync(60_000);
   expect(context.err.text).not.toContain('worker');
-  letGo();
+  complete();
   await all;
 });
 
-test('with JSON nothing but JSON is written', async () => {
+test('prints nothing with JSON', async () => {
   const context = memoryContext();
-  const { waiting, letGo } = uploadIn('queued');
+  const { waiting, complete } = uploadIn('queued');
   const all = waitForEnds([waiting], { json: true, context, stopSignal: never, onEnd: () => {} });
   await vi.advanceTimersByTimeAsync(60_000);
-  letGo();
+  complete();
   await all;
   expect(context.out.text + context.err.text).toBe('');
 });
 
-test('an interruption names those that have not ended', async () => {
+test('an interruption names the uploads that have not ended', async () => {
   const context = memoryContext();
   const [one, two] = [uploadIn('uploading', 'one'), uploadIn('uploading', 'two')];
   const { promise: stopSignal, resolve: interrupt } = Promise.withResolvers<NodeJS.Signals>();
@@ -76,12 +76,12 @@ test('an interruption names those that have not ended', async () => {
   const interrupted = expect(all).rejects.toSatisfy((error: Interrupted) => {
     expect(error).toBeInstanceOf(Interrupted);
     expect(error.exitCode).toBe(130);
-    expect(error.message).toContain('two.mp4 goes on in the workers');
+    expect(error.message).toContain('the workers continue two.mp4');
     expect(error.message).toContain('vod-upload status two');
     expect(error.message).not.toContain('one');
     return true;
   });
-  one.letGo();
+  one.complete();
   await vi.advanceTimersByTimeAsync(1);
   interrupt('SIGINT');
   await interrupted;

@@ -12,7 +12,7 @@ function at(stage: UploadState, mib: number): UploadProgress {
   return { stage, bytesHashed: mib * MIB, bytesSent: mib * MIB, totalBytes: 4 * MIB };
 }
 
-test('without a terminal: a line for each stage, not for each report', () => {
+test('without a terminal, prints a line per stage, not per update', () => {
   const err = new MemoryOutput();
   const display = createDisplay(['a.mp4', 'b.mp4'], { env: {}, err });
   for (let mib = 0; mib <= 4; mib++) display.update(0, at('uploading', mib));
@@ -23,7 +23,7 @@ test('without a terminal: a line for each stage, not for each report', () => {
   expect(err.text).toBe('a.mp4: uploading  0 %  0.0 of 4.0 MiB\nb.mp4: queued\na.mp4: completed\n');
 });
 
-test('a stage that takes long gets a line now and then', () => {
+test('prints lines at intervals during a long stage', () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const err = new MemoryOutput();
@@ -39,7 +39,7 @@ test('a stage that takes long gets a line now and then', () => {
   ]);
 });
 
-test('on a terminal: a bar for each upload', () => {
+test('on a terminal, shows a bar per upload', () => {
   const err = new MemoryOutput({ rows: 24 });
   const display = createDisplay(['a.mp4', 'b.mp4'], { env: {}, err });
   display.update(0, at('uploading', 1));
@@ -47,7 +47,7 @@ test('on a terminal: a bar for each upload', () => {
   display.stop();
   expect(err.text).toContain(`a.mp4  [${'='.repeat(5)}${'-'.repeat(15)}] uploading  25 %  1.0 of 4.0 MiB`);
   expect(err.text).toContain(`b.mp4  [${'='.repeat(20)}] completed`);
-  // Cursor and line wrapping are on again.
+  // Cursor and line wrapping are restored.
   expect(err.text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(err.text.lastIndexOf('\u001b[?25l'));
   expect(err.text.lastIndexOf('\u001b[?7h')).toBeGreaterThan(err.text.lastIndexOf('\u001b[?7l'));
 });
@@ -63,9 +63,9 @@ test.each([
   expect(err.text).toBe('a.mp4: queued\n');
 });
 
-/** The lines of the bars as they are when the display stops. */
+/** The bars' lines at the moment when the display stops. */
 function lastLines(err: MemoryOutput, count: number): string[] {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what steers the terminal is no text
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: removes the terminal's control sequences
   const text = err.text.replace(/\u001b\[[?\d;]*[A-Za-z]/g, '\r');
   return text
     .split(/[\r\n]+/)
@@ -102,7 +102,7 @@ test.each([66, 80, 100, 132])(
   },
 );
 
-test('no line is wider than the terminal, however narrow that is', () => {
+test('no line is wider than a terminal of any width', () => {
   const stages = fc.constantFrom<UploadState>('queued', 'initializing', 'uploading', 'completed');
   const labels = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 });
   const amounts = fc.constantFrom('', '100 %  1023.9 of 1023.9 MiB  1023.9 MiB/s  10:03:07 left');
