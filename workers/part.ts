@@ -52,7 +52,7 @@ export function partProcessor(deps: {
       ended(signal.aborted ? 'aborted' : 'failed');
       const fewer = leave(isStrain(error) ? 'strained' : 'other');
       // What it was sent among was too much: that it failed says nothing of the part.
-      const spared = fewer && starts < MOST_STRAINED_STARTS && error instanceof VodError && error.strained;
+      const spared = fewer && starts < MOST_STRAINED_STARTS && error instanceof VodError && error.congested;
       throw spared ? new Strained(error) : error;
     } finally {
       metrics.partsInFlight.dec();

@@ -139,14 +139,14 @@ export class Breaker implements CircuitBreaker {
   recordFailure(jobId: string, error: VodError): boolean {
     const failure = systemicFailure(error);
     if (failure === undefined) return false;
-    const { strained } = error;
-    // A strained line is overloaded and still moves data: no outage.
-    if (!strained) {
+    const { congested } = error;
+    // A congested network still moves data: no outage.
+    if (!congested) {
       this.#circuit.requestFailed(failure);
       this.#probeIfOpen();
     }
     if (this.isOpen || this.isHeld) return true;
-    return this.#interruptedJobs.record(jobId, { now: now(), answeredAt: this.#answeredAt, strained });
+    return this.#interruptedJobs.record(jobId, { now: now(), answeredAt: this.#answeredAt, congested });
   }
 
   stop(): void {

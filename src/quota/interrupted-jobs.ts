@@ -13,17 +13,17 @@ export class InterruptedJobs {
   /**
    * Records a failure. All times are of one monotonic clock, in ms.
    * @param failure.answeredAt when VOD last answered this process
-   * @param failure.strained whether it timed out while the line still moved data
+   * @param failure.congested see VodError.congested
    * @returns whether the job keeps its attempt
    */
   record(
     jobId: string,
-    failure: { readonly now: number; readonly answeredAt: number; readonly strained: boolean },
+    failure: { readonly now: number; readonly answeredAt: number; readonly congested: boolean },
   ): boolean {
-    const { now, answeredAt, strained } = failure;
+    const { now, answeredAt, congested } = failure;
     const before = this.#failedAt.get(jobId);
     if (this.#failedAt.size > MAX_JOBS) this.#failedAt.clear();
     this.#failedAt.set(jobId, now);
-    return before === undefined || (!strained && answeredAt < before);
+    return before === undefined || (!congested && answeredAt < before);
   }
 }

@@ -1,6 +1,6 @@
 import { createSlots } from '../base/slots.ts';
 import { parseEndpoint } from './http/endpoint.ts';
-import { createExchange } from './http/exchange.ts';
+import { createHttpClient } from './http/http-client.ts';
 import { createThrottle } from './http/throttle.ts';
 import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './http/timeouts.ts';
 import { transportError } from './wire/classify.ts';
@@ -84,7 +84,7 @@ export function createCalls(options: VodClientOptions): Calls {
   const { region = 'gz', signatureMethod = 'HmacSHA1', clock = Date.now, connections = 64 } = options;
   const { maxBytesPerSecond: cap } = options;
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const exchange = createExchange({
+  const http = createHttpClient({
     connections,
     timeouts: cap === undefined ? timeouts : cappedTimeouts(timeouts, { bytesPerSecond: cap, connections }),
     throttle: cap === undefined ? undefined : createThrottle(cap),
@@ -138,12 +138,12 @@ export function createCalls(options: VodClientOptions): Calls {
     const { url, redact } = signed(call, await credentialsFor(action));
     const startedAt = performance.now();
     try {
-      const { text, dateMs } = await exchange.send({
+      const { text, dateMs } = await http.send({
         action,
         url,
+        body,
         redact,
         signal,
-        ...(body === undefined ? {} : { body }),
       });
       const result = call.parse(text, redact, dateMs === undefined ? undefined : clock() - dateMs);
       observe(call, startedAt);
@@ -168,5 +168,5 @@ export function createCalls(options: VodClientOptions): Calls {
     }
   }
 
-  return { run, close: () => exchange.close() };
+  return { run, close: () => http.close() };
 }

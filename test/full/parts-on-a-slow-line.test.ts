@@ -40,7 +40,7 @@ describe('a line on which all parts at a time take longer than one alone may', (
 
 describe('parts that time out while the line moves', () => {
   const tooMuch = () =>
-    transportError('UploadPart', { code: 'TIMEOUT', outcomeUnknown: true, strained: true });
+    transportError('UploadPart', { code: 'TIMEOUT', outcomeUnknown: true, congested: true });
 
   it('are sent fewer at a time, are no outage, and spend no attempt', async () => {
     const failures = new Map<number, number>();

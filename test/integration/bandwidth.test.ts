@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { PIECE_BYTES } from '../../src/vod/http/pieces.ts';
+import { PIECE_BYTES } from '../../src/vod/http/body-pieces.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';

@@ -1,14 +1,14 @@
 import { UploaderError } from '../../base/errors.ts';
 
 function invalid(rule: string): UploaderError {
-  // The endpoint itself is not quoted: what is wrong with it may be the password in it.
+  // The message does not quote the endpoint, which may contain a password.
   return new UploaderError(
     'INVALID_ENDPOINT',
     `The VOD endpoint ${rule}, like https://vod2.qcloud.com/v2/index.php.`,
   );
 }
 
-/** The endpoint as a URL of its own. Throws UploaderError (INVALID_ENDPOINT) that names the rule. */
+/** Parses an endpoint. Throws UploaderError (INVALID_ENDPOINT) that names the rule. */
 export function parseEndpoint(endpoint: string | URL): URL {
   const url = URL.parse(String(endpoint));
   if (url === null) throw invalid('must be an absolute URL');

@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Resolves when so many bytes may be sent. Rejects when `signal` aborts first. */
+/** Resolves when this many bytes may be sent. Rejects when `signal` aborts first. */
 export type Throttle = (bytes: number, signal?: AbortSignal) => Promise<void>;
 
-/** A late timer is made up for when it was no later than this; what was left unused before is lost. */
-const MOST_CREDIT_MS = 50;
+/** Unused time up to this is credited, which makes up for late timers; any more is lost. */
+const MAX_CREDIT_MS = 50;
 
-/** Bytes over time, whoever sends them: each has its moment after all that came before. Pure but for what it remembers. */
+/** Spreads bytes over time at a fixed rate, in the order of the calls. Time is passed in. */
 export class ByteSchedule {
   readonly #bytesPerSecond: number;
   #freeAtMs = Number.NEGATIVE_INFINITY;
@@ -15,19 +15,19 @@ export class ByteSchedule {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** @returns how long to wait from now until these bytes may be sent, in ms; they are counted as sent then */
+  /** @returns how long to wait before sending these bytes, in ms; they count as sent */
   delayMs(bytes: number, nowMs: number): number {
-    const atMs = Math.max(this.#freeAtMs, nowMs - MOST_CREDIT_MS);
+    const atMs = Math.max(this.#freeAtMs, nowMs - MAX_CREDIT_MS);
     this.#freeAtMs = atMs + (bytes * 1000) / this.#bytesPerSecond;
     return Math.max(0, atMs - nowMs);
   }
 }
 
-/** Where time comes from. */
+/** A clock, replaceable in tests. */
 export interface Time {
-  /** Milliseconds that never go back. */
+  /** Monotonic, in ms. */
   now(): number;
-  /** Resolves when so many milliseconds have passed. Rejects when `signal` aborts first. */
+  /** Resolves after `ms`. Rejects when `signal` aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -36,12 +36,12 @@ const REAL_TIME: Time = {
   sleep: (ms, signal) => setTimeout(ms, undefined, signal && { signal }),
 };
 
-/** One for all that share the cap: first come, first served, piece by piece. */
+/** A throttle for all bodies that share a cap: first come, first served, piece by piece. */
 export function createThrottle(bytesPerSecond: number, { now, sleep }: Time = REAL_TIME): Throttle {
   const schedule = new ByteSchedule(bytesPerSecond);
   return async (bytes, signal) => {
     const ms = schedule.delayMs(bytes, now());
-    // Timers know whole milliseconds, and the credit evens it out.
+    // Timers have whole milliseconds; the credit makes up for the rest.
     if (ms >= 1) await sleep(ms, signal);
   };
 }

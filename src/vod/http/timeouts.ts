@@ -2,19 +2,19 @@ import type { Delays } from 'got';
 
 /** How long each phase of a request may take. */
 export interface VodTimeouts {
-  /** To resolve the host's name, and again to connect, in ms. */
+  /** To resolve the host name, and again to connect, in ms. */
   readonly connectMs: number;
   /** From connected to the end of the TLS handshake, in ms. */
   readonly secureConnectMs: number;
   /** To send a request without a body, in ms. */
   readonly sendMs: number;
-  /** For a piece of a body to be taken, besides the time that it takes at `minBytesPerSecond`, in ms. */
+  /** For the connection to accept a piece of a body, in addition to its time at `minBytesPerSecond`, in ms. */
   readonly stallMs: number;
-  /** From the request sent to the reply's first byte, besides the time that its body takes, and again to its last, in ms. */
+  /** From the sent request to the first byte of the reply, in addition to the time for the body; and again to the last, in ms. */
   readonly responseMs: number;
-  /** However fast other bodies are, one may still be on its way as if at this speed, in bytes per second. */
+  /** A sent body gets at least the time that it takes at this speed, even if other bodies are faster; bytes per second. */
   readonly usualBytesPerSecond: number;
-  /** What a body gets of the slowest line, in bytes per second. */
+  /** The slowest connection that is supported, in bytes per second. */
   readonly minBytesPerSecond: number;
 }
 
@@ -28,7 +28,7 @@ export const DEFAULT_TIMEOUTS: VodTimeouts = {
   minBytesPerSecond: 4 * 1024,
 };
 
-/** The time-outs of a request without a body, and those of one with a body that do not depend on it. */
+/** Fixed time-outs by phase: all those of a request without a body; of one with a body those that do not depend on it. */
 export function phaseTimeouts(timeouts: VodTimeouts, hasBody: boolean): Delays {
   const { connectMs, secureConnectMs, sendMs, responseMs } = timeouts;
   return {
@@ -36,51 +36,51 @@ export function phaseTimeouts(timeouts: VodTimeouts, hasBody: boolean): Delays {
     connect: connectMs,
     secureConnect: secureConnectMs,
     read: responseMs,
-    // Runs from the connection on, so it has the handshake in it.
+    // Starts with the connection, so it includes the handshake.
     ...(!hasBody && { send: secureConnectMs + sendMs, response: responseMs }),
   };
 }
 
-/** Until there is a connection: what no phase sees, such as a proxy that never opens its tunnel, ends then. */
+/** Until there is a connection. Covers what no phase covers, such as a proxy that never opens its tunnel. */
 export function connectionMs({ connectMs, secureConnectMs, sendMs }: VodTimeouts): number {
   return 2 * connectMs + secureConnectMs + sendMs;
 }
 
-/** For all of a request without a body. */
+/** For a whole request without a body. */
 export function requestMs(timeouts: VodTimeouts): number {
   return connectionMs(timeouts) + 2 * timeouts.responseMs;
 }
 
-/** For a piece of a body until the connection has taken it. */
+/** Until the connection has accepted a piece of a body. */
 export function pieceMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
   return stallMs + Math.ceil((bytes * 1000) / minBytesPerSecond);
 }
 
-/** A body on its way may have to wait for so many others, which took the line before it. */
+/** Up to this many other bodies may be in the buffers before a body. */
 const BODIES_BEFORE = 8;
 
 /**
- * From a body that the connection has taken to the reply's first byte. Operating systems and proxies hold a whole part,
- * and nobody sees it leave: how long that may take is judged by the bodies before it.
- * @param slowestMs how long the slowest of those took; undefined: there was none
+ * From the end of a body to the first byte of the reply. Operating systems and proxies can buffer a whole part, so the
+ * time until it arrives is estimated from the bodies before it.
+ * @param slowestMs the time of the slowest of those; undefined: there was none
  */
 export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number | undefined): number {
   const { responseMs, usualBytesPerSecond, minBytesPerSecond } = timeouts;
   const usualMs = (bytes * 1000) / usualBytesPerSecond;
   const longestMs = (bytes * 1000) / minBytesPerSecond;
-  const known = slowestMs === undefined ? longestMs : Math.max(usualMs, BODIES_BEFORE * slowestMs);
-  return responseMs + Math.ceil(Math.min(known, longestMs));
+  const estimateMs = slowestMs === undefined ? longestMs : Math.max(usualMs, BODIES_BEFORE * slowestMs);
+  return responseMs + Math.ceil(Math.min(estimateMs, longestMs));
 }
 
-/** A body that gets on piece by piece may be so much slower than the slowest line. */
-const SLOWER = 4;
+/** A body whose pieces progress may be slower than `minBytesPerSecond` by this factor. */
+const SLOWER_FACTOR = 4;
 
-/** For all of a body, however it gets on, so that no request goes on for ever. */
+/** For a whole body, whatever its progress, so that every request ends. */
 export function bodyMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
-  return stallMs + Math.ceil((SLOWER * bytes * 1000) / minBytesPerSecond);
+  return stallMs + Math.ceil((SLOWER_FACTOR * bytes * 1000) / minBytesPerSecond);
 }
 
-/** Time-outs under a cap: all connections share it, and each may have no more than an even share. */
+/** Time-outs under a bandwidth cap, of which each connection may get no more than an even share. */
 export function cappedTimeouts(
   timeouts: VodTimeouts,
   cap: { readonly bytesPerSecond: number; readonly connections: number },

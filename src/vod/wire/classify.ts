@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { formatSpan } from '../../base/format.ts';
 import { API_CODE_MEANINGS, CODE_MEANINGS, type CodeMeaning, codeMeaning, QUOTA_HOLD_MS } from './codes.ts';
 import type { VodAction } from './protocol.ts';
@@ -61,8 +62,8 @@ export interface TransportFailure {
   readonly code: TransportCode;
   /** Whether the request can have reached the service. */
   readonly outcomeUnknown: boolean;
-  /** Of a time-out: whether the line moved meanwhile. */
-  readonly strained?: boolean;
+  /** See {@link VodError.congested}. */
+  readonly congested?: boolean;
   /** What happened, more exactly than the code; redacted. */
   readonly detail?: string;
   /** What the header Retry-After asks for, in ms. */
@@ -71,14 +72,14 @@ export interface TransportFailure {
   readonly cause?: unknown;
 }
 
-const STRAIN_ADVICE =
-  'If it persists, the line takes less at a time: lower PART_CONCURRENCY, or let it be a range such as 1-8.';
+const CONGESTION_ADVICE =
+  'If it persists, the network is congested: lower PART_CONCURRENCY, or set it to a range such as 1-8.';
 
 /** The error for a call without an answer, classified by the table of transport failures. */
 export function transportError(action: VodAction, failure: TransportFailure): VodTransportError {
   const { kind = 'retryable', reason, trouble, what, advice: usual } = transportMeaning(failure.code);
   const { retryAfterMs } = failure;
-  const advice = failure.strained ? STRAIN_ADVICE : usual;
+  const advice = failure.congested ? CONGESTION_ADVICE : usual;
   const detail = failure.detail ?? what;
   const message = `${action} got no answer (${failure.code}): ${cleanText(detail, SERVICE_MESSAGE_MAX_LENGTH)}.`;
   return new VodTransportError(advice === undefined ? message : `${message} ${advice}`, {
@@ -90,8 +91,7 @@ export function transportError(action: VodAction, failure: TransportFailure): Vo
     holdMs: kind === 'quota' ? (retryAfterMs ?? QUOTA_HOLD_MS) : undefined,
     retryAfterMs,
     outcomeUnknown: failure.outcomeUnknown,
-    ...(failure.strained !== undefined && { strained: failure.strained }),
-    ...('cause' in failure ? { cause: failure.cause } : {}),
+    ...defined({ congested: failure.congested, cause: failure.cause }),
   });
 }
 

@@ -36,7 +36,7 @@ export interface VodErrorFields {
   readonly holdMs?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly outcomeUnknown?: boolean;
-  readonly strained?: boolean;
+  readonly congested?: boolean;
   readonly cause?: unknown;
 }
 
@@ -55,8 +55,8 @@ export class VodError extends UploaderError {
   readonly retryAfterMs: number | undefined;
   /** No answer came and the request may have been sent: it may have taken effect. */
   readonly outcomeUnknown: boolean;
-  /** It timed out while the line moved, for other requests or for itself: too much at a time, and no outage. */
-  readonly strained: boolean;
+  /** It timed out while other requests, or its own body, made progress: too many requests at a time, not an outage. */
+  readonly congested: boolean;
 
   constructor(message: string, fields: VodErrorFields) {
     super(fields.code, message, {
@@ -71,7 +71,7 @@ export class VodError extends UploaderError {
     this.holdMs = fields.holdMs;
     this.retryAfterMs = fields.retryAfterMs;
     this.outcomeUnknown = fields.outcomeUnknown ?? false;
-    this.strained = fields.strained ?? false;
+    this.congested = fields.congested ?? false;
   }
 }
 

@@ -266,7 +266,7 @@ describe('time-outs', () => {
   test('waiting for the reply', async () => {
     const server = await slowServer(() => 60);
     const error = await timedOut(server.endpoint, { responseMs: 50 });
-    expect(error.strained).toBe(false);
+    expect(error.congested).toBe(false);
     expect(error.message).toContain('waiting for the reply took too long');
     expect(error.outcomeUnknown).toBe(true);
     expect(server.seen).toHaveLength(1);
@@ -287,8 +287,10 @@ describe('time-outs', () => {
     await client.initUpload(INIT);
     vi.advanceTimersByTime(300_000);
     const error = await waiting;
-    expect(error).toMatchObject({ ...RETRYABLE, code: 'TIMEOUT', strained: true });
-    expect(error.message).toMatch(/waiting for the reply took too long, while the line moved; .*PART_CONC/);
+    expect(error).toMatchObject({ ...RETRYABLE, code: 'TIMEOUT', congested: true });
+    expect(error.message).toMatch(
+      /waiting for the reply took too long, although data was moving; .*PART_CONC/,
+    );
   });
 
   test('reading the reply', async () => {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
-import { createExchange } from '../../../src/vod/http/exchange.ts';
+import { createHttpClient } from '../../../src/vod/http/http-client.ts';
 import { DEFAULT_TIMEOUTS } from '../../../src/vod/http/timeouts.ts';
 import { cleanText, createRedactor } from '../../../src/vod/wire/text.ts';
 import { codePoint } from '../code-point.ts';
@@ -104,10 +104,12 @@ test.each<[string, (abort: AbortController) => string | Promise<string>, object]
 });
 
 test("the message and the cause of a failure go through the request's redactor", async () => {
-  const exchange = createExchange({ connections: 1, timeouts: DEFAULT_TIMEOUTS, maxReplyBytes: 1000 });
+  const client = createHttpClient({ connections: 1, timeouts: DEFAULT_TIMEOUTS, maxReplyBytes: 1000 });
   const redact = (text: string) => text.replaceAll('127.0.0.1', '***');
   const url = new URL('http://127.0.0.1:1/');
-  const error = await failure(exchange.send({ action: 'InitUpload', url, redact }));
+  const error = await failure(
+    client.send({ action: 'InitUpload', url, body: undefined, signal: undefined, redact }),
+  );
   expect(error.message).toContain('***:1');
   expect(error.cause).toMatchObject({ message: 'connect ECONNREFUSED ***:1', code: 'ECONNREFUSED' });
   expect(everything(error)).not.toContain('127.0.0.1');

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inThrottledPieces, PIECE_BYTES } from '../../../../src/vod/http/pieces.ts';
+import { bodyPieces, PIECE_BYTES } from '../../../../src/vod/http/body-pieces.ts';
 import { ByteSchedule, createThrottle, type Time } from '../../../../src/vod/http/throttle.ts';
 import { bodyMs, cappedTimeouts, DEFAULT_TIMEOUTS } from '../../../../src/vod/http/timeouts.ts';
 
 const MIB = 2 ** 20;
 
-const UNWATCHED = { given: () => {}, taken: () => {}, sent: () => {} };
+const NO_PROGRESS = { pieceStarted: () => {}, pieceSent: () => {}, bodySent: () => {} };
 
 describe('a schedule of bytes', () => {
   it('never lets through more than the cap, a credit of 50 ms and one piece, whenever it is asked', () => {
@@ -70,9 +70,8 @@ describe('bodies that share a cap', () => {
     const time = simulatedTime();
     const throttle = createThrottle(MIB, time);
     const sent: { readonly atMs: number; readonly bytes: number }[] = [];
-    const { signal } = new AbortController();
     const bodies = Array.from({ length: 8 }, async () => {
-      for await (const { length } of inThrottledPieces(new Uint8Array(MIB), { throttle, signal }, UNWATCHED))
+      for await (const { length } of bodyPieces(new Uint8Array(MIB), PIECE_BYTES, NO_PROGRESS, throttle))
         sent.push({ atMs: time.now(), bytes: length });
     });
     await time.run();

@@ -4,7 +4,15 @@ import { retryAfterMs } from '../../base/retry-after.ts';
 import type { Redact } from '../wire/text.ts';
 import { classifyNodeCode, type TransportCode } from '../wire/transport.ts';
 
-/** The code that Node gave; got's own wrapper of an error can have another. */
+/** Why a request got no usable reply. */
+export interface HttpFailure {
+  readonly code: TransportCode;
+  /** For people; not redacted. */
+  readonly detail: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The code of the innermost error: got wraps Node's errors and may give them another code. */
 function nodeCodeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   return (
@@ -12,7 +20,7 @@ function nodeCodeOf(error: unknown): string | undefined {
   );
 }
 
-/** An error of got without what it carries along: its options hold the signed URL. */
+/** Name, message and code of an error of got, without its options, which contain the signed URL. */
 export function cleanCause(error: unknown, redact: Redact): Error | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = nodeCodeOf(error);
@@ -21,7 +29,7 @@ export function cleanCause(error: unknown, redact: Redact): Error | undefined {
   return Object.assign(cause, code === undefined ? {} : { code });
 }
 
-/** Got's name of the phase that timed out, for people. */
+/** Got's names of the phases that can time out, in words. */
 const PHASES: Readonly<Record<string, string>> = {
   lookup: 'resolving the host name',
   connect: 'connecting',
@@ -31,25 +39,14 @@ const PHASES: Readonly<Record<string, string>> = {
   read: 'reading the reply',
 };
 
-/** How far a request came, as far as its failure depends on it. */
-export interface Progress {
-  /** Whether the request can have left this machine. */
-  sent: boolean;
-  tooLarge: boolean;
-  /** What has taken too long, for people, when a time of ours is over. */
-  overdue: string | undefined;
-}
-
-export function failureOf(
-  error: unknown,
-  progress: Progress,
-  aborted: boolean,
-): { code: TransportCode; detail: string } {
-  if (progress.tooLarge) return { code: 'REPLY_TOO_LARGE', detail: 'the reply is larger than allowed' };
-  if (progress.overdue !== undefined) {
-    return { code: 'TIMEOUT', detail: `${progress.overdue} took too long` };
-  }
-  if (aborted) return { code: 'ABORTED', detail: 'aborted by the caller' };
+/**
+ * @param error what got threw
+ * @param stop aborted by this client only, always with an {@link HttpFailure} as reason
+ * @param caller the caller's signal
+ */
+export function failureOf(error: unknown, stop: AbortSignal, caller: AbortSignal | undefined): HttpFailure {
+  if (stop.aborted) return stop.reason as HttpFailure;
+  if (caller?.aborted) return { code: 'ABORTED', detail: 'aborted by the caller' };
   if (error instanceof TimeoutError) {
     return { code: 'TIMEOUT', detail: `${PHASES[error.event] ?? error.event} took too long` };
   }
@@ -58,14 +55,15 @@ export function failureOf(
   return { code, detail: nodeCode === undefined ? what : `${what} (${nodeCode})` };
 }
 
-/** Whoever answers by HTTP may ask for no longer pause. */
-const LONGEST_RETRY_AFTER_MS = 300_000;
+/** The longest Retry-After that counts. */
+const MAX_RETRY_AFTER_MS = 300_000;
 
+/** The failure for a status that is not 2xx. */
 export function statusFailure(
   status: number,
   headers: Pick<IncomingHttpHeaders, 'location' | 'date' | 'retry-after'>,
   nowMs: number,
-): { code: TransportCode; detail: string; retryAfterMs?: number | undefined } {
+): HttpFailure {
   const { location } = headers;
   if (status >= 300 && status < 400 && location !== undefined) {
     // Without its query: a redirect often repeats the signed one.
@@ -78,6 +76,6 @@ export function statusFailure(
   return {
     code: `HTTP_${status}`,
     detail: `HTTP ${status} instead of a reply`,
-    retryAfterMs: retryAfterMs(headers, { nowMs, mostMs: LONGEST_RETRY_AFTER_MS }),
+    retryAfterMs: retryAfterMs(headers, { nowMs, mostMs: MAX_RETRY_AFTER_MS }),
   };
 }

@@ -1,0 +1,161 @@
+import http from 'node:http';
+import https from 'node:https';
+import got, { type Response } from 'got';
+import { defined } from '../../base/defined.ts';
+import { httpDateMs } from '../../base/retry-after.ts';
+import { transportError } from '../wire/classify.ts';
+import type { VodAction } from '../wire/protocol.ts';
+import type { Redact } from '../wire/text.ts';
+import { bodyPieces, LARGE_PIECE_BYTES, PIECE_BYTES } from './body-pieces.ts';
+import { cleanCause, failureOf, type HttpFailure, statusFailure } from './http-failure.ts';
+import { RequestDeadline } from './request-deadline.ts';
+import type { Throttle } from './throttle.ts';
+import { phaseTimeouts, type VodTimeouts } from './timeouts.ts';
+import { TransferStats } from './transfer-stats.ts';
+
+interface HttpRequest {
+  readonly action: VodAction;
+  /** With the signed query. */
+  readonly url: URL;
+  /** Sent by POST, without a copy; undefined: GET. */
+  readonly body: Uint8Array | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** For all texts of this request that end up in an error. */
+  readonly redact: Redact;
+}
+
+interface HttpReply {
+  readonly text: string;
+  /** The header Date, in ms since 1970; whole seconds. */
+  readonly dateMs: number | undefined;
+}
+
+/** Sends each request once and returns the text of the reply. Knows HTTP, but no codes of the service. */
+interface HttpClient {
+  /** Throws VodTransportError only. */
+  send(request: HttpRequest): Promise<HttpReply>;
+  /** Closes idle sockets; requests in flight continue. */
+  close(): void;
+}
+
+export interface HttpClientOptions {
+  readonly connections: number;
+  readonly timeouts: VodTimeouts;
+  readonly maxReplyBytes: number;
+  /** Awaited before each piece of a body. */
+  readonly throttle?: Throttle | undefined;
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** Shorter than what usual servers and balancers allow: they might close an idle socket just as a request is sent. */
+const IDLE_SOCKET_MS = 15_000;
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { timeouts, throttle, maxReplyBytes } = options;
+  const agents = createAgents(options);
+  const stats = new TransferStats();
+  const client = got.extend({
+    agent: agents,
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    responseType: 'text',
+    headers: { 'user-agent': 'vod-upload-worker', accept: 'application/json' },
+  });
+
+  /** Aborts `stop` with an {@link HttpFailure} when the reply is too large. */
+  async function receive(
+    { url, body, signal: caller }: HttpRequest,
+    deadline: RequestDeadline,
+    stop: AbortController,
+  ): Promise<Response<string>> {
+    const signal = caller === undefined ? stop.signal : AbortSignal.any([stop.signal, caller]);
+    const pending = client<string>(url, {
+      timeout: phaseTimeouts(timeouts, body !== undefined),
+      signal,
+      ...(body !== undefined && {
+        method: 'POST',
+        body: bodyPieces(
+          body,
+          throttle === undefined && stats.isFast ? LARGE_PIECE_BYTES : PIECE_BYTES,
+          deadline,
+          throttle && ((bytes) => throttle(bytes, signal)),
+        ),
+        headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.byteLength) },
+      }),
+    });
+    pending.on('request', (request: http.ClientRequest) => {
+      request.once('socket', (socket) => {
+        const event = url.protocol === 'https:' ? 'secureConnect' : 'connect';
+        // A kept socket is connected already.
+        if (socket.connecting) socket.once(event, () => deadline.connected());
+        else deadline.connected();
+      });
+      request.once('response', () => deadline.replyStarted());
+    });
+    // Got has no limit of its own. `transferred` counts decompressed bytes.
+    pending.on('downloadProgress', ({ transferred, total = 0 }) => {
+      if (Math.max(transferred, total) <= maxReplyBytes) return;
+      stop.abort({
+        code: 'REPLY_TOO_LARGE',
+        detail: 'the reply is larger than allowed',
+      } satisfies HttpFailure);
+    });
+    return await pending;
+  }
+
+  return {
+    async send(request) {
+      const { action, url, body, redact, signal: caller } = request;
+      const stop = new AbortController();
+      const deadline = new RequestDeadline({
+        ...{ timeouts, bodyBytes: body?.byteLength, stats },
+        // Got can't end a request that has no socket yet, as when a proxy opens no tunnel; an abort can.
+        onTimeout: (step) =>
+          stop.abort({ code: 'TIMEOUT', detail: `${step} took too long` } satisfies HttpFailure),
+      });
+      const errorOf = ({ code, detail, retryAfterMs }: HttpFailure, cause?: Error) => {
+        const congested = code === 'TIMEOUT' && deadline.congested;
+        const where = `${congested ? ', although data was moving' : ''}; endpoint ${url.host}`;
+        return transportError(action, {
+          ...{ code, retryAfterMs, congested, outcomeUnknown: deadline.isConnected },
+          detail: redact(`${detail}${where}`),
+          ...defined({ cause }),
+        });
+      };
+      let reply: Response<string>;
+      try {
+        reply = await receive(request, deadline, stop);
+      } catch (error) {
+        throw errorOf(failureOf(error, stop.signal, caller), cleanCause(error, redact));
+      } finally {
+        deadline.end();
+      }
+      const { statusCode, headers } = reply;
+      if (statusCode < 200 || statusCode > 299) throw errorOf(statusFailure(statusCode, headers, Date.now()));
+      deadline.replied();
+      return { text: reply.body, dateMs: httpDateMs(headers.date) };
+    },
+    close() {
+      for (const agent of [agents.http, agents.https]) {
+        // Sockets in use are then closed after their request. `agent.destroy()` would end those requests.
+        Object.assign(agent, { keepAlive: false });
+        for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+      }
+    },
+  };
+}
+
+function createAgents({ connections, proxyEnv }: HttpClientOptions): {
+  http: http.Agent;
+  https: https.Agent;
+} {
+  const options = {
+    keepAlive: true,
+    maxSockets: connections,
+    maxFreeSockets: connections,
+    timeout: IDLE_SOCKET_MS,
+    ...defined({ proxyEnv: proxyEnv && { ...proxyEnv } }),
+  };
+  return { http: new http.Agent(options), https: new https.Agent(options) };
+}
