@@ -1,18 +1,21 @@
 /**
- * vod-upload-worker: the producer's side. Enqueue uploads here; workers (`vod-upload worker`) carry them out.
+ * vod-upload-worker: the producer API. Enqueue uploads here; workers (`vod-upload worker`) process them.
  *
  * Glossary:
- * - upload: one file on its way into VOD; a job that outlives every process.
- * - part: a byte range of a file, identified by its offset; one job, one request.
- * - attempt: the try of an upload from its start to its end; a retry after a failure is the next.
- * - event: what VOD tells of a video by itself, such as that it has been transcoded.
+ * - upload: the transfer of one file to VOD; a BullMQ job, which survives restarts of every process.
+ * - part: a byte range of a file, identified by its offset; sent with one job and one request.
+ * - attempt: one try of an upload, from start to end; a retry after a failure is the next attempt.
+ * - event: a notification from VOD about a video, such as the end of its transcoding.
  */
 
 export { UploaderError } from './base/errors.ts';
 export { KeyConflictError } from './client/key-conflict.ts';
+export type { ListOptions } from './client/list-options.ts';
 export type { TranscodeOptions, Transcoding } from './client/transcodings.ts';
+export type { Upload } from './client/upload.ts';
 export { InvalidUploadError, type UploadOptions } from './client/upload-options.ts';
-export { type ListOptions, type Upload, VodUploads, type VodUploadsOptions } from './client/vod-uploads.ts';
+export { VodUploads } from './client/vod-uploads.ts';
+export type { VodUploadsOptions } from './client/vod-uploads-options.ts';
 export { ConfigError } from './config/config.ts';
 export type { ReceivedEvent } from './events/vod-event-log.ts';
 export { EventsMissedError } from './notify/missed-events.ts';

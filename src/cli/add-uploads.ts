@@ -1,7 +1,7 @@
 import { UploaderError } from '../base/errors.ts';
 import { printable } from '../base/format.ts';
 import { describeConflict } from '../client/key-conflict.ts';
-import type { UploadJob } from '../client/upload-options.ts';
+import type { UploadJob } from '../client/upload-job.ts';
 import { type Config, loadConfig } from '../config/config.ts';
 import type { Upload, UploadProgress, UploadStatus, VodUploads } from '../index.ts';
 import { firstStopSignal, type StopSignal } from '../process/stop-signals.ts';

@@ -1,4 +1,4 @@
-import type { UploadJob } from '../client/upload-options.ts';
+import type { UploadJob } from '../client/upload-job.ts';
 import type { UploadOptions } from '../index.ts';
 
 /** Result of checking one file: its job, or the error. */
@@ -15,7 +15,7 @@ export async function checkAll(
   roots: readonly string[] | undefined,
   allowPrivateWebhooks: boolean,
 ): Promise<Checked[]> {
-  const { toUploadJob } = await import('../client/upload-options.ts');
+  const { toUploadJob } = await import('../client/upload-job.ts');
   const check = async (options: UploadOptions): Promise<Checked> => {
     try {
       return { ok: true, job: await toUploadJob(options, roots, allowPrivateWebhooks) };

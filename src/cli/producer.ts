@@ -11,7 +11,8 @@ export async function withProducer<T>(
   sourceRoots?: readonly string[],
 ): Promise<T> {
   // Loaded only by commands that use Redis, because loading takes a while.
-  const { VodUploads, connectionOptions } = await import('../client/vod-uploads.ts');
+  const { VodUploads } = await import('../client/vod-uploads.ts');
+  const { connectionOptions } = await import('../client/vod-uploads-options.ts');
   const uploads = new VodUploads({
     ...connectionOptions(config.redis),
     prefix: config.queuePrefix,

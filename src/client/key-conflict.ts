@@ -3,7 +3,7 @@ import { UploaderError } from '../base/errors.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import type { FileVersion } from '../source/source.ts';
 
-/** What an upload was asked for: by the names of the options of `add`, what is compared of each. */
+/** For each option of `add` that is compared: how to read its value from job data. */
 const COMPARED: Readonly<Record<string, (data: UploadData) => unknown>> = {
   name: ({ video }) => video.name,
   type: ({ video }) => video.type,
@@ -20,35 +20,41 @@ const COMPARED: Readonly<Record<string, (data: UploadData) => unknown>> = {
 };
 
 /**
- * What differs between an upload that was there already and one that was asked for with its key: names of options, and
- * `file` when the file has been written since.
- * @param version of the file now; undefined when nobody has looked
+ * How an existing upload differs from a new request with the same key: names of options, and `file` when the file was
+ * modified since.
+ * @param version the file's current version; undefined if it was not checked
  */
-export function differences(there: UploadData, asked: UploadData, version?: FileVersion): string[] {
-  const options = Object.entries(COMPARED).filter(([, of]) => !isDeepStrictEqual(of(there), of(asked)));
-  const names = options.map(([name]) => name);
-  return version !== undefined && isOtherFile(there, version) ? ['file', ...names] : names;
+export function differingOptions(
+  existing: UploadData,
+  requested: UploadData,
+  version?: FileVersion,
+): string[] {
+  const names = Object.entries(COMPARED)
+    .filter(([, read]) => !isDeepStrictEqual(read(existing), read(requested)))
+    .map(([name]) => name);
+  return version !== undefined && isModified(existing, version) ? ['file', ...names] : names;
 }
 
-function isOtherFile({ hashed, size }: UploadData, now: FileVersion): boolean {
-  if (hashed === undefined) return size !== undefined && size !== now.size;
-  return hashed.version.size !== now.size || hashed.version.mtimeNs !== now.mtimeNs;
+function isModified({ hashed, size }: UploadData, current: FileVersion): boolean {
+  if (hashed === undefined) return size !== undefined && size !== current.size;
+  return hashed.version.size !== current.size || hashed.version.mtimeNs !== current.mtimeNs;
 }
 
-/** What to say of an upload that is not what was asked for. */
+/** Text for warnings and errors about a key conflict. */
 export function describeConflict(key: string, differs: readonly string[]): string {
-  const what = differs.join(', ').replace(/\bfile\b/, 'the file itself');
-  return `key ${JSON.stringify(key)} was added before, and differs in: ${what}`;
+  const list = differs.join(', ').replace(/\bfile\b/, 'the file itself');
+  return `key ${JSON.stringify(key)} was added before, and differs in: ${list}`;
 }
 
-/** An `add` with `onConflict: 'error'` has found an upload that differs from what it asks for. */
+/** Thrown by `add` with `onConflict: 'error'` when the existing upload with this key differs from the requested one. */
 export class KeyConflictError extends UploaderError {
+  /** Id of the existing upload. */
   readonly uploadId: string;
-  /** Names of options, and `file`. */
+  /** Names of options, and `file` when the file was modified. */
   readonly differs: readonly string[];
 
   constructor(uploadId: string, key: string, differs: readonly string[]) {
-    super('KEY_CONFLICT', `${describeConflict(key, differs)}. It stays as it is, as upload ${uploadId}`);
+    super('KEY_CONFLICT', `${describeConflict(key, differs)}. The existing upload ${uploadId} is unchanged`);
     this.uploadId = uploadId;
     this.differs = differs;
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { parseFailure } from '../queue/failure.ts';
 import { TRANSCODE_JOB_OPTIONS } from '../queue/jobs/options.ts';
@@ -11,65 +12,67 @@ import { fileIdSchema } from '../vod/wire/file-id.ts';
 import { InvalidUploadError } from './upload-options.ts';
 
 export interface TranscodeOptions {
-  /** Whether VOD is to take screenshots, add the watermark set up in its console. */
+  /** Whether VOD also takes screenshots. Default: false. */
   readonly screenshot?: boolean;
+  /** Whether VOD adds the watermark that is configured in its console. Default: false. */
   readonly watermark?: boolean;
 }
 
-/** How often {@link Transcoding.begun} looks. */
-const LOOK_MS = 200;
+/** How often {@link Transcoding.begun} reads the job. */
+const POLL_MS = 200;
 
-/** A request to transcode a video that VOD has, whoever uploaded it. */
+/** Handle of a request to transcode a video in VOD. */
 export class Transcoding {
-  /** Of the job in the queue `vod-transcode`. */
+  /** Id of the job in the queue `vod-transcode`. */
   readonly id: string;
   readonly fileId: string;
-  readonly #find: (id: string) => Promise<Job | undefined>;
+  readonly #getJob: (id: string) => Promise<Job | undefined>;
 
   /** @internal */
-  constructor(id: string, fileId: string, find: (id: string) => Promise<Job | undefined>) {
+  constructor(id: string, fileId: string, getJob: (id: string) => Promise<Job | undefined>) {
     this.id = id;
     this.fileId = fileId;
-    this.#find = find;
+    this.#getJob = getJob;
   }
 
   /**
-   * Waits until VOD has begun, however long that is; goes on waiting while Redis is away. VOD tells the end by its event
-   * TranscodeComplete, which has this `vodTaskId`.
-   * @throws {UploaderError} when VOD refuses, with its code; `NOT_FOUND` when Redis keeps the request no longer
+   * Waits until VOD has started transcoding, with no time limit, and also while Redis is unavailable. VOD reports the end
+   * with the event TranscodeComplete, which contains this `vodTaskId`.
+   * @throws {UploaderError} with VOD's code when VOD refuses; `NOT_FOUND` when Redis no longer keeps the request
    */
   async begun(): Promise<{ readonly vodTaskId?: string }> {
     for (;;) {
-      const job = await this.#look();
+      const job = await this.#read();
       if (job?.finishedOn != null) {
         if (job.failedReason) {
           const { code, message, retryable } = parseFailure(job.failedReason);
           throw new UploaderError(code, message, { retryable });
         }
         const { vodTaskId } = parseTranscodeValue(job.returnvalue);
-        return vodTaskId === undefined ? {} : { vodTaskId };
+        return defined({ vodTaskId });
       }
-      await setTimeout(LOOK_MS);
+      await setTimeout(POLL_MS);
     }
   }
 
-  async #look(): Promise<Job | undefined> {
+  /** @returns undefined while Redis is unavailable */
+  async #read(): Promise<Job | undefined> {
     let job: Job | undefined;
     try {
-      job = await this.#find(this.id);
+      job = await this.#getJob(this.id);
     } catch (error) {
       if (error instanceof RedisUnavailableError) return undefined;
       throw error;
     }
     if (job !== undefined) return job;
-    throw new UploaderError('NOT_FOUND', `there is no request ${this.id}, or no longer`);
+    throw new UploaderError('NOT_FOUND', `there is no request ${this.id}, or Redis no longer keeps it`);
   }
 }
 
-/** @throws {InvalidUploadError} when that is no id of a file. */
+/** @throws {InvalidUploadError} when `fileId` is not a VOD fileId */
 export function checkFileId(fileId: string): void {
   if (fileIdSchema.safeParse(fileId).success) return;
-  throw new InvalidUploadError(['fileId must be the digits that VOD calls the video by, as a text']);
+  throw new InvalidUploadError(["fileId must be the video's id in VOD, a string of digits"]);
 }
 
 /** @returns the id of the job */
@@ -82,8 +85,7 @@ export async function addTranscoding(
   const data: TranscodeData = {
     schema: SCHEMA_VERSION,
     fileId,
-    ...(screenshot !== undefined && { screenshot }),
-    ...(watermark !== undefined && { watermark }),
+    ...defined({ screenshot, watermark }),
   };
   await queue.add('transcode', data, { ...TRANSCODE_JOB_OPTIONS, jobId: id });
   return id;

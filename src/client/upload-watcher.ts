@@ -1,61 +1,58 @@
 import { QueueEvents } from 'bullmq';
+import { newestEventId } from '../notify/bullmq-event-reader.ts';
 import { QUEUES } from '../queue/names.ts';
-import { type RedisClient, type RedisTarget, workerConnection } from '../redis/connection.ts';
+import { type RedisClient, workerConnection } from '../redis/connection.ts';
+import type { ProducerConnection } from './producer-connection.ts';
 
-/** Without an event an upload is looked at this often: events are hints, and some are lost when Redis is away. */
+/** How often an upload is polled without an event. Events can be lost while Redis is unavailable, so polling is needed. */
 const POLL_MS = 2000;
-/** All that are followed together are looked at so often a second, at most. */
-const POLLS_PER_SECOND = 50;
+/** Limit for all followed uploads together. */
+const MAX_POLLS_PER_SECOND = 50;
 
-/** How long to wait for an event of an upload before it is looked at without one, when so many are followed; ms. */
+/** How often each upload is polled without an event, in ms, when this many are followed. */
 export function pollIntervalMs(followed: number): number {
-  return Math.max(POLL_MS, (followed * 1000) / POLLS_PER_SECOND);
+  return Math.max(POLL_MS, (followed * 1000) / MAX_POLLS_PER_SECOND);
 }
 
-/** What somebody waits for: any change, or the end. */
+/** What a caller waits for: any change of an upload, or only its end. */
 export type WatchFor = 'change' | 'end';
 
-type Listener = (what: WatchFor) => void;
+type Listener = (event: WatchFor) => void;
 
-/** Where events are read from when the newest that there is can't be told: those that come. */
-const NEW_ONES = '$';
+/** Stream position for events from now on. */
+const NEW_EVENTS = '$';
 
-/** Tells when an upload may have changed. One connection, opened when somebody first listens. */
+/**
+ * Watches BullMQ's events for changes of uploads, for callers that wait for an upload in this process. Opens one
+ * connection, at the first call of {@link changes}.
+ */
 export class UploadWatcher {
-  readonly #target: RedisTarget;
-  readonly #prefix: string;
-  readonly #newest: () => Promise<string>;
+  readonly #producer: ProducerConnection;
   readonly #listeners = new Map<string, Set<Listener>>();
   #opened: Promise<void> | undefined;
   #isClosed = false;
   #close: (() => Promise<void>) | undefined;
 
-  /** @param options.newest the id of the newest event of uploads */
-  constructor(
-    target: RedisTarget,
-    options: { readonly prefix: string; readonly newest: () => Promise<string> },
-  ) {
-    this.#target = target;
-    this.#prefix = options.prefix;
-    this.#newest = options.newest;
+  constructor(producer: ProducerConnection) {
+    this.#producer = producer;
   }
 
   /**
-   * Yields at once, and then whenever the upload may have changed, or might have without an event; see
-   * {@link pollIntervalMs}. Changes while the consumer was busy are told as one. Who awaits the end is not told of what comes before it.
+   * Yields at once, and then whenever the upload may have changed, or {@link pollIntervalMs} has passed. Several changes
+   * while the consumer is busy yield once. With `end`, changes before the upload's end do not yield.
    */
   async *changes(uploadId: string, watchFor: WatchFor): AsyncGenerator<void, void, undefined> {
     let changed = true;
     let wakeUp = (): void => {};
-    const listener: Listener = (what) => {
-      if (watchFor === 'end' && what !== 'end') return;
+    const listener: Listener = (event) => {
+      if (watchFor === 'end' && event !== 'end') return;
       changed = true;
       wakeUp();
     };
     const listeners = this.#listeners.get(uploadId) ?? new Set();
     this.#listeners.set(uploadId, listeners.add(listener));
     try {
-      // Before the first look, so that nothing comes between that and the first event.
+      // Opened before the first yield: no change between the caller's first read and the first event is missed.
       this.#opened ??= this.#open();
       await this.#opened;
       for (;;) {
@@ -63,7 +60,7 @@ export class UploadWatcher {
         yield;
         if (changed) continue;
         await new Promise<void>((resolve) => {
-          // Not all of them at the same moment.
+          // Jitter spreads the polls of many uploads.
           const timer = setTimeout(resolve, pollIntervalMs(this.#listeners.size) * (0.5 + Math.random()));
           wakeUp = () => {
             clearTimeout(timer);
@@ -83,32 +80,43 @@ export class UploadWatcher {
   }
 
   async #open(): Promise<void> {
-    const lastEventId = await this.#newest().catch(() => NEW_ONES);
+    const { queues, redis, target, prefix } = this.#producer;
+    const lastEventId = await this.#producer
+      .run(() => newestEventId(redis, queues.upload))
+      .catch(() => NEW_EVENTS);
     if (this.#isClosed) return;
-    const connection = workerConnection(this.#target, () => {});
-    // BullMQ reads the events on a copy of its own, and to close it waits for that one's Redis, for ever if need be.
-    const copies: RedisClient[] = [];
-    const duplicate: (...args: never[]) => RedisClient = connection.duplicate.bind(connection);
-    Object.assign(connection, {
-      duplicate: (...args: never[]) => {
-        const copy = duplicate(...args);
-        copies.push(copy);
-        return copy;
-      },
-    });
-    const events = new QueueEvents(QUEUES.upload, { connection, prefix: this.#prefix, lastEventId });
+    const connection = workerConnection(target, () => {});
+    const copies = recordDuplicates(connection);
+    const events = new QueueEvents(QUEUES.upload, { connection, prefix, lastEventId });
     events.on('error', () => {});
-    const tell =
-      (what: WatchFor) =>
+    const notify =
+      (event: WatchFor) =>
       ({ jobId }: { jobId: string }): void => {
-        for (const listener of this.#listeners.get(jobId) ?? []) listener(what);
+        for (const listener of this.#listeners.get(jobId) ?? []) listener(event);
       };
-    for (const event of ['active', 'progress', 'waiting'] as const) events.on(event, tell('change'));
-    for (const event of ['completed', 'failed'] as const) events.on(event, tell('end'));
+    for (const name of ['active', 'progress', 'waiting'] as const) events.on(name, notify('change'));
+    for (const name of ['completed', 'failed'] as const) events.on(name, notify('end'));
     this.#close = async () => {
       const closed = events.close().catch(() => {});
       if (copies.every(({ status }) => status === 'ready')) await closed;
-      for (const one of [connection, ...copies]) one.disconnect();
+      for (const each of [connection, ...copies]) each.disconnect();
     };
   }
+}
+
+/**
+ * Records the copies that BullMQ makes of a connection. QueueEvents reads from a copy, and its `close` waits without
+ * limit for that copy to be connected: only by disconnecting the copies can a caller close it while Redis is unavailable.
+ */
+function recordDuplicates(connection: RedisClient): readonly RedisClient[] {
+  const copies: RedisClient[] = [];
+  const duplicate: (...args: never[]) => RedisClient = connection.duplicate.bind(connection);
+  Object.assign(connection, {
+    duplicate: (...args: never[]) => {
+      const copy = duplicate(...args);
+      copies.push(copy);
+      return copy;
+    },
+  });
+  return copies;
 }

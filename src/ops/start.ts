@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import { connectionOptions, VodUploads } from '../client/vod-uploads.ts';
+import { VodUploads } from '../client/vod-uploads.ts';
+import { connectionOptions } from '../client/vod-uploads-options.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import type { Logger } from '../process/log.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';

@@ -66,7 +66,7 @@ describe('a second add with the same key', () => {
     const third = await run('--tag', 'new', '--conflict', 'error');
     expect(third.exitCode).toBe(2);
     expect(third.err).toMatch(
-      /^vod-upload: key "k" was added before, and differs in: tags\. It stays as it is, as upload k/,
+      /^vod-upload: key "k" was added before, and differs in: tags\. The existing upload k/,
     );
     expect(JSON.parse(third.out)).toMatchObject({
       id: null,

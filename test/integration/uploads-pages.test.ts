@@ -135,7 +135,7 @@ describe('a request that can’t be', () => {
     const uploads = new VodUploads({
       connection: `redis://127.0.0.1:${proxy.port}`,
       prefix: world().prefix,
-      patienceMs: 1,
+      connectTimeoutMs: 1,
     });
     onTestFinished(async () => {
       await uploads.close();

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { describeStatus } from '../../../src/cli/describe-status.ts';
 import { hasFailed, jsonLine, pendingRecord, recordOf, refusedRecord } from '../../../src/cli/record.ts';
-import { Upload, type VodUploads } from '../../../src/client/vod-uploads.ts';
+import { Upload } from '../../../src/client/upload.ts';
+import type { UploadReader } from '../../../src/client/upload-reader.ts';
 import type { UploadStatus } from '../../../src/index.ts';
 
 const fileSha = '0123456789abcdef0123456789abcdef01234567';
@@ -85,7 +86,7 @@ test('a failed upload has its error', () => {
 });
 
 test('an upload that was just enqueued', () => {
-  const upload = new Upload({} as VodUploads, 'u2', true);
+  const upload = new Upload({} as UploadReader, { id: 'u2', created: true, differs: [] });
   const data = {
     schema: 1,
     source: '/videos/b.mp4',

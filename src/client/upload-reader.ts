@@ -1,0 +1,76 @@
+import type { Job } from 'bullmq';
+import { UploaderError } from '../base/errors.ts';
+import { type ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
+import { holdKey, parseHold } from '../quota/hold.ts';
+import { RedisUnavailableError } from '../redis/connection.ts';
+import { readDetails, type UploadDetails } from '../status/details.ts';
+import { isTerminal, statusOf, type UploadStatus } from '../status/status.ts';
+import type { ProducerConnection } from './producer-connection.ts';
+import { UploadWatcher, type WatchFor } from './upload-watcher.ts';
+
+/** Reads single uploads by their ids. Every method throws an {@link UploaderError} `NOT_FOUND` for an unknown id. */
+export class UploadReader {
+  readonly #connection: ProducerConnection;
+  readonly #events: VodEventLog;
+  readonly #watcher: UploadWatcher;
+
+  constructor(connection: ProducerConnection) {
+    this.#connection = connection;
+    this.#events = new VodEventLog(connection.queues.upload, connection.redis);
+    this.#watcher = new UploadWatcher(connection);
+  }
+
+  async find(id: string): Promise<{ job: Job; status: UploadStatus }> {
+    const { queues, redis, prefix } = this.#connection;
+    return await this.#connection.run(async () => {
+      // The state is read first: a job that is completed or failed by then has its result.
+      const state = await queues.upload.getJobState(id);
+      // getJob would also accept the names of some of the queue's own keys.
+      const job = state === 'unknown' ? undefined : await queues.upload.getJob(id);
+      if (job === undefined) {
+        const message = `there is no upload ${id}; finished uploads are kept for a limited time`;
+        throw new UploaderError('NOT_FOUND', message);
+      }
+      const hold = parseHold(await redis.get(holdKey(prefix)));
+      return { job, status: statusOf(job, state, hold) };
+    });
+  }
+
+  async status(id: string): Promise<UploadStatus> {
+    return (await this.find(id)).status;
+  }
+
+  /** The events that VOD has sent about the upload's video. */
+  async events(id: string): Promise<ReceivedEvent[]> {
+    await this.find(id);
+    return await this.#connection.run(() => this.#events.read(id));
+  }
+
+  async details(id: string): Promise<UploadDetails> {
+    const { job, status } = await this.find(id);
+    const { queues, redis } = this.#connection;
+    return await this.#connection.run(() => readDetails(queues, redis, job, status));
+  }
+
+  /**
+   * Yields the upload's status whenever it may have changed, up to and including its end. Waits while Redis is
+   * unavailable: the upload is unaffected or continues afterwards.
+   */
+  async *follow(id: string, watchFor: WatchFor): AsyncGenerator<UploadStatus, void, undefined> {
+    for await (const _ of this.#watcher.changes(id, watchFor)) {
+      let status: UploadStatus;
+      try {
+        status = await this.status(id);
+      } catch (error) {
+        if (error instanceof RedisUnavailableError) continue;
+        throw error;
+      }
+      yield status;
+      if (isTerminal(status.state)) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close();
+  }
+}
