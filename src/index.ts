@@ -16,7 +16,7 @@ export type { Upload } from './client/upload.ts';
 export { InvalidUploadError, type UploadOptions } from './client/upload-options.ts';
 export { VodUploads } from './client/vod-uploads.ts';
 export type { VodUploadsOptions } from './client/vod-uploads-options.ts';
-export { ConfigError } from './config/config.ts';
+export { ConfigError } from './config/config-error.ts';
 export type { ReceivedEvent } from './events/vod-event-log.ts';
 export { EventsMissedError } from './notify/missed-events.ts';
 export type {
@@ -30,7 +30,7 @@ export type { Failure } from './queue/failure.ts';
 export type { UploadResult } from './queue/jobs/upload-result.ts';
 export type { WebhookPayload } from './queue/jobs/webhook-payload.ts';
 export type { Hold } from './quota/hold.ts';
-export { RedisUnavailableError } from './redis/connection.ts';
+export { RedisUnavailableError } from './redis/errors.ts';
 export type { RedisCluster, RedisLocation, RedisSentinels } from './redis/location.ts';
 export { SourceError } from './source/errors.ts';
 export {

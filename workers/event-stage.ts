@@ -7,7 +7,7 @@ import { type ConsumerSettings, logWorkerError, workerOptions } from '../src/que
 import { QUEUES } from '../src/queue/names.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { steadyRate } from '../src/quota/limits.ts';
-import type { RedisClient } from '../src/redis/connection.ts';
+import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { type Backoff, keepJobs } from './consume.ts';

@@ -7,7 +7,7 @@ import { failureOf, formatFailure } from '../src/queue/failure.ts';
 import { type EventValue, type JoinedUpload, parseEventData } from '../src/queue/jobs/event.ts';
 import { NewerJobError } from '../src/queue/jobs/schema.ts';
 import type { Leave } from '../src/queue/leave.ts';
-import { isRedisError } from '../src/redis/connection.ts';
+import { isRedisError } from '../src/redis/errors.ts';
 import { fileIdsOf, parseEvent } from '../src/vod/wire/events.ts';
 
 /** How soon an event is looked at again that Redis did not let join. */

@@ -7,7 +7,7 @@ import type { Disk } from '../src/source/disk.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import { tooManyParts } from '../src/upload/plan.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
@@ -20,7 +20,7 @@ export function hashProcessor(deps: {
   readonly hasher: Hasher;
   readonly cache: HashCache;
   readonly progress: ProgressWriter;
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
 }): (data: HashData, attempt: Attempt) => Promise<Hashed> {
   return async (data, { signal }) => {
     const source = await deps.disk.open(data.source, { roots: deps.roots, signal });

@@ -11,7 +11,7 @@ import type { PartData } from '../src/queue/jobs/part.ts';
 import type { UploadData } from '../src/queue/jobs/upload.ts';
 import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
 import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
 import { documentedCodeLabel } from '../src/vod/wire/classify.ts';
 import { parseEvent, type VodEvent } from '../src/vod/wire/events.ts';
@@ -32,11 +32,11 @@ type Next = 'retried' | 'failed' | Parameters<ConsumerSettings['onSpared']>[2];
  */
 export class Observer {
   readonly #log: Logger;
-  readonly #metrics: Metrics;
+  readonly #metrics: WorkerMetrics;
   readonly #history: History;
   readonly #lastRowMs = new Map<string, number>();
 
-  constructor(deps: { readonly log: Logger; readonly metrics: Metrics; readonly history: History }) {
+  constructor(deps: { readonly log: Logger; readonly metrics: WorkerMetrics; readonly history: History }) {
     this.#log = deps.log;
     this.#metrics = deps.metrics;
     this.#history = deps.history;
@@ -207,7 +207,7 @@ const AND_THEN: Readonly<Record<Next, string>> = {
   left: 'left to other workers',
 };
 
-export function vodObserver(metrics: Metrics): NonNullable<VodClientOptions['onRequest']> {
+export function vodObserver(metrics: WorkerMetrics): NonNullable<VodClientOptions['onRequest']> {
   return ({ action, result, code, durationMs, retryable }) => {
     metrics.apiRequests.observe({ action, result }, durationMs / 1000);
     if (result === 'ok') return;

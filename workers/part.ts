@@ -4,7 +4,7 @@ import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/q
 import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
 import type { FileSource } from '../src/source/source.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
@@ -26,7 +26,7 @@ export function partProcessor(deps: {
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly marks: Marks;
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
 }): (data: PartData, attempt: Attempt) => Promise<PartValue> {
   const { files, slots, metrics } = deps;
   // One buffer per job at work, made when it is first needed and used again for every part after.

@@ -1,7 +1,7 @@
 import './heap.ts';
 import type { Config } from '../src/config/config.ts';
 import { exitProcess } from '../src/process/exit.ts';
-import { createLogger, logConsole } from '../src/process/log.ts';
+import { createLogger, redirectConsole } from '../src/process/log.ts';
 import { onStopSignals } from '../src/process/stop-signals.ts';
 import type { Stage } from '../src/queue/names.ts';
 import { startTracing, type Tracing } from '../src/telemetry/tracing.ts';
@@ -13,7 +13,7 @@ import { startWorker } from './start.ts';
  */
 export async function runWorker(config: Config, stages: readonly Stage[]): Promise<void> {
   const log = createLogger(config);
-  logConsole(log);
+  redirectConsole(log);
   for (const warning of config.warnings) log.warn({ warning }, 'a setting can not be followed');
   let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;

@@ -1,4 +1,4 @@
-import { within } from '../src/base/within.ts';
+import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Logger } from '../src/process/log.ts';
 
 /** After the hand-back, workers get this long to tell Redis. */
@@ -17,9 +17,10 @@ export async function closeGracefully(options: {
 }): Promise<boolean> {
   const { workers, consumers, timeoutMs, log } = options;
   const closing = Promise.allSettled(workers.map((worker) => worker.close()));
-  if (await within(closing, timeoutMs)) return true;
+  if (await fulfilledWithin(closing, timeoutMs)) return true;
   log.warn({ timeoutMs }, 'drain deadline passed; handing jobs back');
   for (const consumer of consumers) consumer.handBack();
-  if (!(await within(closing, HAND_BACK_MS))) log.error('workers did not close; their locks will run out');
+  if (!(await fulfilledWithin(closing, HAND_BACK_MS)))
+    log.error('workers did not close; their locks will run out');
   return false;
 }

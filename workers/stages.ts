@@ -32,12 +32,12 @@ import type { Queues } from '../src/queue/queues.ts';
 import { keepTrace, telemetry } from '../src/queue/tracing.ts';
 import { workerName } from '../src/queue/worker-name.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
-import type { RedisClient } from '../src/redis/connection.ts';
+import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
 import type { Disk } from '../src/source/disk.ts';
 import { OpenFiles } from '../src/source/open-files.ts';
 import type { RootWatch } from '../src/source/root-watch.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -85,7 +85,7 @@ export interface StageDependencies {
   readonly disk: Disk;
   /** Of the directories that sources may be in. */
   readonly roots: RootWatch;
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }
 

@@ -1,6 +1,7 @@
+import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import { VERSION } from '../src/base/version.ts';
-import { within } from '../src/base/within.ts';
-import { type Config, ConfigError, requireCredentials, requireOfWorker } from '../src/config/config.ts';
+import { type Config, requireCredentials, requireWorkerSettings } from '../src/config/config.ts';
+import { ConfigError } from '../src/config/config-error.ts';
 import { createCredentialsReader } from '../src/config/credentials.ts';
 import { createWebhookSender } from '../src/notify/webhook/send.ts';
 import { parseSecret } from '../src/notify/webhook/signature.ts';
@@ -13,18 +14,15 @@ import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { Retention } from '../src/queue/retention.ts';
 import { telemetry } from '../src/queue/tracing.ts';
 import { checkRedis } from '../src/redis/check.ts';
-import {
-  type RedisClient,
-  reportingConnection,
-  untilReady,
-  workerConnection,
-} from '../src/redis/connection.ts';
-import { showLocation } from '../src/redis/location.ts';
+import type { RedisClient } from '../src/redis/client.ts';
+import { monitoredConnection, workerConnection } from '../src/redis/connection.ts';
+import { maskedLocation } from '../src/redis/location.ts';
 import { Refusals } from '../src/redis/refusals.ts';
+import { waitUntilReady } from '../src/redis/wait-until-ready.ts';
 import { Disk } from '../src/source/disk.ts';
 import { RootWatch } from '../src/source/root-watch.ts';
 import { resolveRoots } from '../src/source/roots.ts';
-import { createMetrics, type Metrics } from '../src/telemetry/metrics.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { closeGracefully, HAND_BACK_MS } from './shutdown.ts';
 import { type RunningStages, startStages } from './stages.ts';
@@ -52,20 +50,20 @@ export async function startWorker(
 ): Promise<RunningWorker> {
   const { log } = options;
   const refusals = new Refusals(given.redis, { log });
-  const config = { ...given, redis: { ...given.redis, onRefusal: refusals.met } };
+  const config = { ...given, redis: { ...given.redis, onRefusal: refusals.record } };
   const stages = new Set(options.stages);
   requireProxySupport(config);
   const readsSources = SOURCE_STAGES.some((stage) => stages.has(stage));
-  requireOfWorker(config, { callsVod: callsVod(stages), readsSources });
+  requireWorkerSettings(config, { callsVod: callsVod(stages), readsSources });
   const credentials = callsVod(stages)
     ? createCredentialsReader(config, { log })
     : () => requireCredentials(config);
   const disk = new Disk({ timeoutMs: config.sourceReadTimeoutMs });
   const directories = readsSources ? await resolveRoots(config.sourceRoots, process.cwd()) : [];
   const roots = new RootWatch(disk, directories);
-  const metrics = createMetrics(config.revision);
+  const metrics = createWorkerMetrics(config.revision);
   let hosts: VodHosts | undefined;
-  const redis = reportingConnection(config.redis, {
+  const redis = monitoredConnection(config.redis, {
     log,
     onChange: (connected) => {
       metrics.redisConnected.set(connected ? 1 : 0);
@@ -88,8 +86,9 @@ export async function startWorker(
   });
 
   try {
-    await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
-    await checkRedis(redis, { ...config, required: config.requireDurableRedis, log });
+    await waitUntilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    const { location } = config.redis;
+    await checkRedis(redis, { ...config, location, required: config.requireDurableRedis, log });
   } catch (error) {
     redis.disconnect();
     await status.close();
@@ -129,7 +128,7 @@ export async function startWorker(
 
   phase = 'working';
   const { endpoint } = config.vod;
-  const redisUrl = showLocation(config.redis.location);
+  const redisUrl = maskedLocation(config.redis.location);
   log.info(
     { version: VERSION, stages: [...stages], redisUrl, endpoint, roots: directories, statusUrl: status.url },
     'worker is ready',
@@ -138,7 +137,7 @@ export async function startWorker(
     async close() {
       phase = 'draining';
       const pullers = puller === undefined ? [] : [puller];
-      const relayClosed = relay && within(relay.close(), HAND_BACK_MS);
+      const relayClosed = relay && fulfilledWithin(relay.close(), HAND_BACK_MS);
       const drained = await closeGracefully({
         workers: [...workers, ...pullers],
         consumers: [...consumers, ...pullers],
@@ -170,7 +169,7 @@ function startRetention({ keep }: Config, queues: Queues, log: Logger): Retentio
 /** A worker all of whose directories are gone would only fail to find files: it leaves them to others until one is back. */
 async function followRoots(
   roots: RootWatch,
-  { readers, metrics, log }: Pick<RunningStages, 'readers'> & { metrics: Metrics; log: Logger },
+  { readers, metrics, log }: Pick<RunningStages, 'readers'> & { metrics: WorkerMetrics; log: Logger },
 ): Promise<void> {
   await roots.start((root, isGone) => {
     metrics.sourceRootsGone.set(roots.gone.length);

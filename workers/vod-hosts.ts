@@ -1,4 +1,4 @@
-import { within } from '../src/base/within.ts';
+import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Config } from '../src/config/config.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { Stage } from '../src/queue/names.ts';
@@ -6,8 +6,8 @@ import type { Queues } from '../src/queue/queues.ts';
 import { Accounts } from '../src/quota/accounts.ts';
 import { Breaker, type BreakerState } from '../src/quota/breaker.ts';
 import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
-import type { RedisClient } from '../src/redis/connection.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { RedisClient } from '../src/redis/client.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
@@ -54,7 +54,7 @@ export async function openVodHosts(deps: {
   readonly credentials: () => VodCredentials | Promise<VodCredentials>;
   readonly redis: RedisClient;
   readonly queues: Queues;
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }): Promise<VodHosts> {
   const { config, stages, credentials, redis, queues, metrics, log } = deps;
@@ -146,7 +146,7 @@ export async function openVodHosts(deps: {
       apiClient.close();
       breaker.stop();
       apiBreaker.stop();
-      if (accounts !== undefined) await within(accounts.close(), FAREWELL_MS);
+      if (accounts !== undefined) await fulfilledWithin(accounts.close(), FAREWELL_MS);
     },
   };
 }

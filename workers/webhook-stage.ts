@@ -7,8 +7,8 @@ import { WebhookRelay } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { parseWebhookData } from '../src/queue/jobs/webhook.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import type { RedisClient } from '../src/redis/connection.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { RedisClient } from '../src/redis/client.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { type Consume, keepJobs } from './consume.ts';
 import { webhookProcessor } from './webhook.ts';
 
@@ -23,7 +23,7 @@ export function startWebhooks(
     readonly redis: RedisClient;
     readonly queues: Queues;
     readonly webhooks: WebhookSender;
-    readonly metrics: Metrics;
+    readonly metrics: WorkerMetrics;
     readonly log: Logger;
   },
 ): WebhookRelay | undefined {
@@ -53,7 +53,7 @@ export function startWebhooks(
   });
 }
 
-function countDeliveries(worker: Worker, metrics: Metrics): void {
+function countDeliveries(worker: Worker, metrics: WorkerMetrics): void {
   worker.on('completed', () => metrics.webhookDeliveries.inc({ outcome: 'delivered' }));
   worker.on('failed', (job) => {
     metrics.webhookDeliveries.inc({ outcome: job?.finishedOn === undefined ? 'failed' : 'dead' });

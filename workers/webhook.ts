@@ -6,8 +6,8 @@ import type { Logger } from '../src/process/log.ts';
 import { type Attempt, NotYet } from '../src/queue/consumer.ts';
 import type { WebhookData } from '../src/queue/jobs/webhook.ts';
 import type { Queues } from '../src/queue/queues.ts';
-import type { RedisClient } from '../src/redis/connection.ts';
-import type { Metrics } from '../src/telemetry/metrics.ts';
+import type { RedisClient } from '../src/redis/client.ts';
+import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 
 /** A webhook that waits for the one before it looks again after a quarter of the time that it has waited. */
 const LOOK_AGAIN = { share: 0.25, leastMs: 100, mostMs: 60_000 };
@@ -19,7 +19,7 @@ export function webhookProcessor(deps: {
   readonly sender: WebhookSender;
   /** Those of WEBHOOK_URL. */
   readonly urls: readonly string[];
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }): (data: WebhookData, attempt: Attempt) => Promise<void> {
   const { queues, redis, sender, metrics, log } = deps;

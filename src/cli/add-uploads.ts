@@ -1,5 +1,5 @@
 import { UploaderError } from '../base/errors.ts';
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { describeConflict } from '../client/key-conflict.ts';
 import type { UploadJob } from '../client/upload-job.ts';
 import { type Config, loadConfig } from '../config/config.ts';

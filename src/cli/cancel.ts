@@ -1,4 +1,4 @@
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { loadConfig } from '../config/config.ts';
 import type { UploadStatus } from '../index.ts';
 import { EXIT } from '../terminal/context.ts';

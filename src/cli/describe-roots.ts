@@ -1,4 +1,4 @@
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 
 /**
  * Says in which directories files may be.

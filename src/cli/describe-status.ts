@@ -1,4 +1,5 @@
-import { fields, formatBytes, formatDuration, formatTime } from '../base/format.ts';
+import { formatFields } from '../base/columns.ts';
+import { formatBytes, formatDuration, formatTime } from '../base/format.ts';
 import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../quota/hold.ts';
 import { describeMeasure, measureOf } from '../upload/pace.ts';
@@ -9,7 +10,7 @@ export function describeStatus(status: UploadStatus, events: readonly ReceivedEv
     status;
   const amounts = describeMeasure(measureOf(progress));
   const outcome = result?.outcome === 'instant' ? `${state}; VOD had the file already` : state;
-  return fields([
+  return formatFields([
     ['id', id],
     ['state', amounts === '' ? outcome : `${outcome}  ${amounts}`],
     ['source', source],

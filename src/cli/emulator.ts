@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { formatFields } from '../base/columns.ts';
 import { defined } from '../base/defined.ts';
-import { fields } from '../base/format.ts';
 import { loadConfig } from '../config/config.ts';
 import type { QuotaLimits } from '../emulator/protocol/quota.ts';
 import { SIGNATURE_CODES, type SignatureCode } from '../emulator/protocol/signature.ts';
@@ -135,7 +135,7 @@ function describe({ url, controlUrl }: Emulator, dataDir: string, options: Emula
   };
   if (json) return `${JSON.stringify({ url, controlUrl, dataDir, variables })}\n`;
   const assignments = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
-  const addresses = fields([
+  const addresses = formatFields([
     ['API', url],
     ['control', `${controlUrl}  (GET /stats, POST /faults, POST /gates, POST /events, PUT /quota)`],
     ['data', dataDir],

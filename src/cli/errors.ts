@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { UploaderError } from '../base/errors.ts';
-import { printable, printableLines } from '../base/format.ts';
+import { printable, printableLines } from '../base/printable.ts';
 import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 
 /** Codes of errors that only the user can fix; errors of files (`SOURCE_…`) are added below. */

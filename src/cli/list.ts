@@ -1,4 +1,6 @@
-import { columnsOf, formatBytes, formatTime, padded, printable, shortened } from '../base/format.ts';
+import { displayWidth, padded, truncated } from '../base/columns.ts';
+import { formatBytes, formatTime } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { loadConfig } from '../config/config.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
 import { EXIT } from '../terminal/context.ts';
@@ -51,11 +53,11 @@ function table(found: readonly UploadStatus[]): string {
     doneOf(status),
     status.progress.totalBytes > 0 ? formatBytes(status.progress.totalBytes) : '',
     formatTime(status.createdAt),
-    shortened(labelOf(status), NAME_WIDTH),
+    truncated(labelOf(status), NAME_WIDTH),
   ]);
   const lines = [['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows];
   const widths = [0, 1, 2, 3, 4].map((column) =>
-    Math.max(...lines.map((line) => columnsOf(line[column] ?? ''))),
+    Math.max(...lines.map((line) => displayWidth(line[column] ?? ''))),
   );
   return lines
     .map((line) => `${line.map((text, column) => padded(text, widths[column] ?? 0)).join('  ')}\n`)

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/config.ts';
-import { createLogger, logConsole } from '../process/log.ts';
+import { createLogger, redirectConsole } from '../process/log.ts';
 import { firstStopSignal } from '../process/stop-signals.ts';
 import { type CliContext, EXIT } from '../terminal/context.ts';
 import type { Definition } from './definition.ts';
@@ -30,7 +30,7 @@ export function defineOps({ command, action, context }: Definition): void {
 async function runOps({ env }: CliContext): Promise<number> {
   const config = loadConfig(env);
   const log = createLogger(config);
-  logConsole(log);
+  redirectConsole(log);
   const { startOps } = await import('../ops/start.ts');
   const { received: stopping } = firstStopSignal();
   // A signal also ends the wait for an unavailable Redis.

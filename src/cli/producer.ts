@@ -1,4 +1,4 @@
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import type { Config } from '../config/config.ts';
 import type { VodUploads } from '../index.ts';
 import { startTracing } from '../telemetry/tracing.ts';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { printableLines } from '../base/format.ts';
+import { printableLines } from '../base/printable.ts';
 import { VERSION } from '../base/version.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { defineAdd } from './add.ts';

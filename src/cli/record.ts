@@ -1,5 +1,5 @@
 import { defined } from '../base/defined.ts';
-import { printableJson } from '../base/format.ts';
+import { printableJson } from '../base/printable.ts';
 import type { Failure, ReceivedEvent, Upload, UploadProgress, UploadState, UploadStatus } from '../index.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 

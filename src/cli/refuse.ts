@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { failureOf } from '../queue/failure.ts';
 import { type CliContext, EXIT } from '../terminal/context.ts';
 import type { Checked } from './check.ts';

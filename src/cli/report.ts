@@ -1,4 +1,6 @@
-import { fields, formatBytes, formatDuration, printable } from '../base/format.ts';
+import { formatFields } from '../base/columns.ts';
+import { formatBytes, formatDuration } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { labelOf } from '../terminal/label.ts';
 import { hasFailed, jsonLine, type UploadRecord } from './record.ts';
@@ -42,7 +44,7 @@ function describeVideo(record: UploadRecord): string {
       ? `${formatBytes(fileSize ?? 0)}; VOD had it already, nothing was sent; it keeps its name and tags in VOD`
       : `sent ${formatBytes(bytesSent ?? 0)} in ${partsSent} part${partsSent === 1 ? '' : 's'}` +
         (partsSkipped ? `; VOD had ${partsSkipped} parts already` : '');
-  const video = fields(
+  const video = formatFields(
     [
       ['fileId', record.fileId ?? undefined],
       ['url', record.url ?? undefined],

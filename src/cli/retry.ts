@@ -1,4 +1,4 @@
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { loadConfig } from '../config/config.ts';
 import type { UploadProgress, UploadStatus } from '../index.ts';
 import { firstStopSignal } from '../process/stop-signals.ts';

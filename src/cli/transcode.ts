@@ -1,4 +1,4 @@
-import { printable, printableJson } from '../base/format.ts';
+import { printable, printableJson } from '../base/printable.ts';
 import { loadConfig } from '../config/config.ts';
 import type { TranscodeOptions } from '../index.ts';
 import { type CliContext, EXIT } from '../terminal/context.ts';

@@ -1,4 +1,4 @@
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import type { Hold, Upload, UploadProgress, UploadStatus } from '../index.ts';
 import { describeHold } from '../quota/hold.ts';
 import { type CliContext, Interrupted } from '../terminal/context.ts';

@@ -1,14 +1,11 @@
 import { defined } from '../base/defined.ts';
 import { closeQueues, openQueues, type Queues } from '../queue/queues.ts';
 import { telemetry } from '../queue/tracing.ts';
-import {
-  isRedisError,
-  producerConnection,
-  type RedisClient,
-  type RedisTarget,
-  RedisUnavailableError,
-  untilReady,
-} from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { producerConnection } from '../redis/connection.ts';
+import { isRedisError, RedisUnavailableError } from '../redis/errors.ts';
+import type { RedisTarget } from '../redis/target.ts';
+import { waitUntilReady } from '../redis/wait-until-ready.ts';
 import { toRedisTarget, type VodUploadsOptions } from './vod-uploads-options.ts';
 
 /** A producer's connection to Redis, and the queues opened on it. */
@@ -31,7 +28,7 @@ export class ProducerConnection {
   /** Runs commands once Redis is connected. @throws {RedisUnavailableError} when it does not connect or a command fails */
   async run<T>(commands: () => Promise<T>): Promise<T> {
     const { location } = this.target;
-    await untilReady(this.redis, location, defined({ timeoutMs: this.#timeoutMs }));
+    await waitUntilReady(this.redis, location, defined({ timeoutMs: this.#timeoutMs }));
     try {
       return await commands();
     } catch (error) {

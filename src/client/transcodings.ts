@@ -7,7 +7,7 @@ import { parseFailure } from '../queue/failure.ts';
 import { TRANSCODE_JOB_OPTIONS } from '../queue/jobs/options.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { parseTranscodeValue, type TranscodeData } from '../queue/jobs/transcode.ts';
-import { RedisUnavailableError } from '../redis/connection.ts';
+import { RedisUnavailableError } from '../redis/errors.ts';
 import { fileIdSchema } from '../vod/wire/file-id.ts';
 import { InvalidUploadError } from './upload-options.ts';
 

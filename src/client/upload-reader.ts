@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import { type ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
 import { holdKey, parseHold } from '../quota/hold.ts';
-import { RedisUnavailableError } from '../redis/connection.ts';
+import { RedisUnavailableError } from '../redis/errors.ts';
 import { readDetails, type UploadDetails } from '../status/details.ts';
 import { isTerminal, statusOf, type UploadStatus } from '../status/status.ts';
 import type { ProducerConnection } from './producer-connection.ts';

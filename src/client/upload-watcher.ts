@@ -1,7 +1,8 @@
 import { QueueEvents } from 'bullmq';
 import { newestEventId } from '../notify/bullmq-event-reader.ts';
 import { QUEUES } from '../queue/names.ts';
-import { type RedisClient, workerConnection } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { workerConnection } from '../redis/connection.ts';
 import type { ProducerConnection } from './producer-connection.ts';
 
 /** How often an upload is polled without an event. Events can be lost while Redis is unavailable, so polling is needed. */

@@ -1,7 +1,7 @@
 import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
-import type { RedisTarget } from '../redis/connection.ts';
 import { locationProblem, type RedisLocation } from '../redis/location.ts';
+import type { RedisTarget } from '../redis/target.ts';
 
 export interface VodUploadsOptions {
   /**

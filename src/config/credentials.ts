@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { within } from '../base/within.ts';
-import { operationBegins } from '../process/exit.ts';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
+import { trackFileOperation } from '../process/exit.ts';
 import type { Logger } from '../process/log.ts';
 import type { VodCredentials } from '../vod/wire/params.ts';
 import { type Config, requireCredentials } from './config.ts';
@@ -44,7 +44,7 @@ export function createCredentialsReader(
   // One call at a time, so that a disk that hangs holds one of the few threads that look-ups of host names need as well.
   const lookAtAll = async (): Promise<void> => {
     isLooking = true;
-    const returned = operationBegins();
+    const returned = trackFileOperation();
     const seen: Seen[] = [];
     for (const file of files) seen.push(await lookAt(file, log));
     returned();
@@ -55,7 +55,7 @@ export function createCredentialsReader(
   };
 
   const checkAll = async (): Promise<void> => {
-    if (await within(lookAtAll(), CHECK_TIMEOUT_MS)) return;
+    if (await fulfilledWithin(lookAtAll(), CHECK_TIMEOUT_MS)) return;
     const paths = files.map(({ path }) => path);
     log.warn({ paths }, 'the disk of the credentials files hangs; their last values stay');
   };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fields } from '../base/format.ts';
+import { formatFields } from '../base/columns.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { startPrometheus } from './prometheus.ts';
 import type { Rig, Undo } from './rig.ts';
@@ -31,7 +31,7 @@ export async function keepUp(options: {
     signal,
   });
   if (prometheus !== undefined) undo.push(() => prometheus.stop());
-  const places = fields([
+  const places = formatFields([
     ['uploads', `${url}/uploads`],
     ['dashboard', `${url}/dashboard`],
     ['metrics', `${rig.workerUrl}/metrics  (worker)`],

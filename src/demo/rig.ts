@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
 import { type Child, startChild } from './child.ts';
 import { startRedisServer } from './redis-server.ts';
 

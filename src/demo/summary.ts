@@ -1,4 +1,5 @@
-import { fields, formatBytes, formatDuration } from '../base/format.ts';
+import { formatFields } from '../base/columns.ts';
+import { formatBytes, formatDuration } from '../base/format.ts';
 import type { UploadResult } from '../index.ts';
 import { labelOf } from '../terminal/label.ts';
 import type { Outcome } from './upload-twice.ts';
@@ -8,7 +9,7 @@ export function summary(facts: Outcome & { readonly source: string; readonly tot
   const { first, second, ours, theirs, requests, totalMs } = facts;
   const { InitUpload, UploadPart, FinishUpload } = requests;
   const verdict = ours === theirs ? 'the same' : 'NOT THE SAME';
-  const rows = fields([
+  const rows = formatFields([
     ['1st upload', describe(first)],
     ['2nd upload', describe(second)],
     ['fileId', first.fileId],

@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import { EVENT_WAYS, type EventWay } from '../queue/jobs/event.ts';
 import { jsonOr } from '../queue/stored-job.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { parseEvent, type VodEvent } from '../vod/wire/events.ts';
 
 /** An event of VOD's that is about an upload's video. */

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** Of a file that is uploaded again and again, so many uploads are known, the latest. */
 const MOST_UPLOADS = 100;

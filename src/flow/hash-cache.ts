@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Hashed } from '../queue/jobs/hash.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import type { FileVersion } from '../source/source.ts';
 
 /** Hashing less than this is quicker than asking Redis is worth its memory. */

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import { abortChannel } from '../queue/names.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /**
  * Marks on an upload's job in Redis, beside BullMQ's own fields, that every replica sees at once. Each names the

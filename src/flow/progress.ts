@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { PartData } from '../queue/jobs/part.ts';
 import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { Pace, type Report } from '../upload/pace.ts';
 
 /** Progress of one upload is written at most this often by one process. */

@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import { wake } from '../queue/wake.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** After a success others of the same content need not go one by one any more: VOD has it. */
 const DONE_MS = 60_000;

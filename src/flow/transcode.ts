@@ -2,7 +2,8 @@ import type { Queue } from 'bullmq';
 import type { ReceivedEvent } from '../events/vod-event-log.ts';
 import type { TranscodeValue } from '../queue/jobs/transcode.ts';
 import { wake } from '../queue/wake.ts';
-import { isRedisError, type RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { isRedisError } from '../redis/errors.ts';
 
 /** How a transcoding ended, as TranscodeComplete tells it. */
 export interface TranscodeEnd {

@@ -7,7 +7,7 @@ import type { Pauses } from '../queue/pauses.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { WorkerName } from '../queue/worker-name.ts';
 import type { Breaker } from '../quota/breaker.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { isUnseen, SourceError, UNSEEN_CODES, type UnseenCode } from '../source/errors.ts';
 import type { RootWatch } from '../source/root-watch.ts';
 

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import type { Lease } from '../redis/lease.ts';
 
 /** So many entries are read at a time. */

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
-import type { RedisClient } from '../redis/connection.ts';
-import { readFields } from '../redis/fields.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { readHashFields } from '../redis/hash-fields.ts';
 import { EVENT_FIELDS, type EventFields, toEndEvent, type UploadEndEvent } from './subscriber-events.ts';
 
 /** BullMQ writes ends down by the workers' clocks, and its stream by that of Redis. */
@@ -61,7 +61,7 @@ export async function* readMissedEnds(
   const ends = found.flat().sort((a, b) => a.atMs - b.atMs);
   const keys = ends.map(({ id }) => uploads.toKey(id));
   let index = 0;
-  for await (const values of readFields(redis, keys, [...EVENT_FIELDS, 'returnvalue', 'failedReason'])) {
+  for await (const values of readHashFields(redis, keys, [...EVENT_FIELDS, 'returnvalue', 'failedReason'])) {
     const { id: uploadId, atMs, event } = ends[index++] as (typeof ends)[number];
     const fields: EventFields = values.slice(0, EVENT_FIELDS.length);
     const value = values[EVENT_FIELDS.length + (event === 'completed' ? 0 : 1)];

@@ -2,16 +2,13 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import { backoffDelayMs } from '../queue/backoff.ts';
-import {
-  isRedisError,
-  type RedisClient,
-  type RedisTarget,
-  RedisUnavailableError,
-  untilReady,
-  workerConnection,
-} from '../redis/connection.ts';
-import { readFields } from '../redis/fields.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { workerConnection } from '../redis/connection.ts';
+import { isRedisError, RedisUnavailableError } from '../redis/errors.ts';
+import { readHashFields } from '../redis/hash-fields.ts';
 import { Lease } from '../redis/lease.ts';
+import type { RedisTarget } from '../redis/target.ts';
+import { waitUntilReady } from '../redis/wait-until-ready.ts';
 import {
   BullmqEventReader,
   entryMs,
@@ -114,10 +111,10 @@ export class Subscription {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#isClosed; ) {
       try {
-        await this.#untilReady();
+        await this.#waitUntilReady();
         if (this.#isClosed) return;
         await this.#stream.begin();
-        if (await this.#lease.take()) await this.#follow();
+        if (await this.#lease.acquire()) await this.#follow();
         else await this.#pause(STANDBY_MS);
         failures = 0;
       } catch (error) {
@@ -129,10 +126,10 @@ export class Subscription {
     }
   }
 
-  async #untilReady(): Promise<void> {
+  async #waitUntilReady(): Promise<void> {
     if (this.#redis.status === 'ready') return;
     const closed = new AbortController();
-    const ready = untilReady(this.#redis, this.#target.location);
+    const ready = waitUntilReady(this.#redis, this.#target.location);
     try {
       await Promise.race([ready, once(this.#closed.signal, 'abort', { signal: closed.signal })]);
     } finally {
@@ -151,7 +148,7 @@ export class Subscription {
       if (read.unbroken && read.entries.length === 0) {
         await this.#stream.news(this.#blocking, read.cursor);
         await this.#pause(GATHER_MS);
-        if (!(await this.#lease.take())) return;
+        if (!(await this.#lease.acquire())) return;
       }
     }
   }
@@ -199,7 +196,7 @@ export class Subscription {
     const ids = [...new Set(told.map(({ fields }) => fields.jobId ?? ''))];
     const keys = ids.map((id) => this.#uploads.toKey(id));
     const found = new Map<string, EventFields>();
-    for await (const values of readFields(this.#redis, keys, EVENT_FIELDS)) {
+    for await (const values of readHashFields(this.#redis, keys, EVENT_FIELDS)) {
       found.set(ids[found.size] as string, values);
     }
     return found;

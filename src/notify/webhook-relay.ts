@@ -8,12 +8,9 @@ import { storedUrl } from '../queue/jobs/video-url.ts';
 import { type WebhookData, webhookJobId } from '../queue/jobs/webhook.ts';
 import type { SentPayload } from '../queue/jobs/webhook-payload.ts';
 import type { Queues } from '../queue/queues.ts';
-import {
-  isRedisError,
-  type RedisClient,
-  type RedisTarget,
-  RedisUnavailableError,
-} from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { isRedisError, RedisUnavailableError } from '../redis/errors.ts';
+import type { RedisTarget } from '../redis/target.ts';
 import { BullmqEventReader } from './bullmq-event-reader.ts';
 import { endEventId, type UploadEndEvent } from './subscriber-events.ts';
 import { Subscription } from './subscription.ts';

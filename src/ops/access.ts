@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { every } from 'hono/combine';
 import { secureHeaders } from 'hono/secure-headers';
 import { auth } from 'hono/utils/basic-auth';
-import type { OpsUser } from '../config/config.ts';
+import type { OpsUser } from '../config/ops.ts';
 import type { Logger } from '../process/log.ts';
 import { createLogin } from './login.ts';
 import { isLoopbackHost, isOwnLoad, isSameOrigin } from './origin.ts';

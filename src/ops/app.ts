@@ -2,7 +2,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { getPath } from 'hono/utils/url';
 import type { VodUploads } from '../client/vod-uploads.ts';
-import type { OpsUser } from '../config/config.ts';
+import type { OpsUser } from '../config/ops.ts';
 import type { Logger } from '../process/log.ts';
 import type { Queues } from '../queue/queues.ts';
 import { access } from './access.ts';

@@ -4,10 +4,10 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { every } from 'hono/combine';
 import { UploaderError } from '../base/errors.ts';
-import { within } from '../base/within.ts';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import { enqueueVodEvents } from '../events/vod-event-queue.ts';
 import type { Logger } from '../process/log.ts';
-import type { OpsMetrics } from '../telemetry/metrics.ts';
+import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
 import { parseEvent } from '../vod/wire/events.ts';
 import { parseJson } from '../vod/wire/parse.ts';
 import { Allowance } from './allowance.ts';
@@ -75,7 +75,9 @@ export function createEventCallback(options: EventCallbackOptions): MiddlewareHa
       }
       if (
         !ready() ||
-        !(await within(enqueueVodEvents(queue, 'callback', [content]), TIMEOUT_MS).catch(() => false))
+        !(await fulfilledWithin(enqueueVodEvents(queue, 'callback', [content]), TIMEOUT_MS).catch(
+          () => false,
+        ))
       ) {
         metrics.eventCallbacks.inc({ result: 'failed' });
         log.warn('event callback could not be queued: redis did not take it');

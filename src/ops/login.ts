@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { MiddlewareHandler } from 'hono';
 import { auth } from 'hono/utils/basic-auth';
-import type { OpsUser } from '../config/config.ts';
+import type { OpsUser } from '../config/ops.ts';
 import type { Logger } from '../process/log.ts';
 
 /** A wrong password is told after this time, so that trying them out takes long. */

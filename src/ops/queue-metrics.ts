@@ -1,15 +1,15 @@
 import type { Queue } from 'bullmq';
-import { within } from '../base/within.ts';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../process/log.ts';
 import { countWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
-import { infoFields } from '../redis/check.ts';
-import { askOwner, type RedisClient } from '../redis/connection.ts';
-import { unlessRefused } from '../redis/refused-command.ts';
+import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
+import { infoFields } from '../redis/info.ts';
+import { optionalReply } from '../redis/optional-commands.ts';
 import { oldestDueMs } from '../status/oldest-due.ts';
-import type { OpsMetrics } from '../telemetry/metrics.ts';
+import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
 
 export interface QueueSources {
   readonly queues: Queues;
@@ -42,10 +42,10 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
     try {
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
-        unlessRefused(askOwner(redis, queues.upload.toKey('meta'), ['info'])),
+        optionalReply(callOnKeyNode(redis, queues.upload.toKey('meta'), ['info'])),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
-      if (!(await within(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
+      if (!(await fulfilledWithin(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
       const [info, ...found] = await asked;
       forget();
       for (const { queue, jobs, oldestMs, paused, rateLimited, workers } of found) {

@@ -2,14 +2,16 @@ import { createServer } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { VodUploads } from '../client/vod-uploads.ts';
 import { connectionOptions } from '../client/vod-uploads-options.ts';
-import { type Config, ConfigError } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 import type { Logger } from '../process/log.ts';
 import { closeQueues, openQueues } from '../queue/queues.ts';
-import { tellRefusedCommands } from '../redis/check.ts';
-import { reportingConnection, untilReady } from '../redis/connection.ts';
-import { showLocation } from '../redis/location.ts';
+import { monitoredConnection } from '../redis/connection.ts';
+import { maskedLocation } from '../redis/location.ts';
+import { warnOfRefusedCommands } from '../redis/optional-commands.ts';
 import { Refusals } from '../redis/refusals.ts';
-import { createOpsMetrics } from '../telemetry/metrics.ts';
+import { waitUntilReady } from '../redis/wait-until-ready.ts';
+import { createOpsMetrics } from '../telemetry/ops-metrics.ts';
 import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
@@ -33,8 +35,8 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   requireUsers(config);
   const metrics = createOpsMetrics(config.revision);
   const refusals = new Refusals(config.redis, { log });
-  const target = { ...config.redis, onRefusal: refusals.met };
-  const redis = reportingConnection(target, {
+  const target = { ...config.redis, onRefusal: refusals.record };
+  const redis = monitoredConnection(target, {
     log,
     onChange: (connected) => metrics.redisConnected.set(connected ? 1 : 0),
   });
@@ -77,9 +79,9 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   try {
     const place = { host, port, portVariable: 'OPS_PORT', hostVariable: 'OPS_HOST' };
     const url = `${await listen(server, place)}${basePath}`;
-    await untilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
-    await tellRefusedCommands(redis, { queuePrefix: config.queuePrefix, log });
-    const redisUrl = showLocation(config.redis.location);
+    await waitUntilReady(redis, config.redis.location, { timeoutMs: Number.POSITIVE_INFINITY });
+    await warnOfRefusedCommands(redis, { queuePrefix: config.queuePrefix, log });
+    const redisUrl = maskedLocation(config.redis.location);
     const names = users.map(({ name }) => name);
     log.info({ url, redisUrl, users: names, readOnly, eventCallback: path !== undefined }, 'ops is ready');
     return { url, close };

@@ -1,12 +1,12 @@
 import { getDefaultAutoSelectFamilyAttemptTimeout, setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 
 /**
- * A host's addresses are tried one after the other, and each but the last has this long to connect, in ms. Node's own
- * 250 are less than a far host takes, and when its other addresses lead nowhere it is never reached.
+ * Node tries the addresses of a host one after the other; each but the last gets this long to connect. Node's default of
+ * 250 ms is less than a distant host needs: with another address that is unreachable, such a host is never reached.
  */
 export const ATTEMPT_TIMEOUT_MS = 2500;
 
-/** For all connections of this process. A program's own affair: a library does it for its own connections only. */
+/** Sets it for all connections of this process. Only for programs: a library sets it for its own connections. */
 export function setAttemptTimeout(): void {
   setDefaultAutoSelectFamilyAttemptTimeout(
     Math.max(getDefaultAutoSelectFamilyAttemptTimeout(), ATTEMPT_TIMEOUT_MS),

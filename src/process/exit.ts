@@ -1,31 +1,31 @@
-/** Operations on files that have not returned. None of them can be ended from outside. */
-const unreturned = new Set<object>();
+/** File operations in progress. They can't be cancelled. */
+const pendingOperations = new Set<object>();
 
 /**
- * Follows an operation on a file, which a disk that hangs keeps for as long as it hangs.
- * @returns to be called when the operation has returned
+ * Tracks a file operation, which does not return while its disk hangs.
+ * @returns a function to call when the operation has returned
  */
-export function operationBegins(): () => void {
+export function trackFileOperation(): () => void {
   const operation = {};
-  unreturned.add(operation);
-  return () => unreturned.delete(operation);
+  pendingOperations.add(operation);
+  return () => pendingOperations.delete(operation);
 }
 
-const lastActs: (() => void)[] = [];
+const exitCallbacks: (() => void)[] = [];
 
-/** Has something done as the last thing before this process ends, unless a signal or a crash ends it. */
-export function atExit(act: () => void): void {
-  lastActs.push(act);
-  process.once('exit', act);
+/** Calls `callback` last before this process exits, unless a signal or a crash ends it. */
+export function atExit(callback: () => void): void {
+  exitCallbacks.push(callback);
+  process.once('exit', callback);
 }
 
 /**
- * Ends this process, now. `process.exit` would first wait for each thread that is in a system call, and so for ever when
- * a disk hangs. A new program in this process's place ends all threads at once; this one does nothing but exit.
+ * Exits at once. `process.exit` would first wait for each thread that is in a system call: forever when a disk hangs.
+ * Replacing this process by another program (execve) ends all threads; the new program only exits.
  */
 export function exitProcess(code: number): never {
-  if (unreturned.size > 0 && process.platform !== 'win32') {
-    for (const act of lastActs) act();
+  if (pendingOperations.size > 0 && process.platform !== 'win32') {
+    for (const callback of exitCallbacks) callback();
     process.execve?.(process.execPath, [process.execPath, '-e', `process.exit(${code})`], {});
   }
   process.exit(code);

@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import { printableJson, printableLines } from '../base/format.ts';
-import { standardErrorLines } from './standard-error.ts';
+import { printableJson, printableLines } from '../base/printable.ts';
+import { standardErrorWriter } from './standard-error.ts';
 
 export type { Logger } from 'pino';
 
@@ -60,7 +60,7 @@ export function createLogger(options: LogOptions): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { streamWrite: (line: string) => steady(redactUrls(redactFields(line, hidden))) },
   };
-  const lines = standardErrorLines((dropped) =>
+  const lines = standardErrorWriter((dropped) =>
     log.warn({ lines: dropped }, 'log lines were dropped: nobody read them'),
   );
   const toText = readable
@@ -77,7 +77,7 @@ const TOLD_ALREADY = /^IMPORTANT! Eviction policy is/;
  * What libraries print with `console` becomes lines of the log, so that every line of a worker is one.
  * BullMQ and ioredis do so at times.
  */
-export function logConsole(log: Logger): void {
+export function redirectConsole(log: Logger): void {
   const print =
     (level: 'debug' | 'warn') =>
     (...words: unknown[]): void => {

@@ -5,47 +5,47 @@ import { LineWriter } from './line-writer.ts';
 
 const STANDARD_ERROR = 2;
 
-/** A process that ends waits so long for a reader of what it has still to say. */
-const FLUSH_MS = 1000;
+/** How long a process waits at its exit for the reader of its last lines. */
+const FLUSH_TIMEOUT_MS = 1000;
 
-let lines: LineWriter | undefined;
-let tell: (dropped: number) => void = () => {};
+let writer: LineWriter | undefined;
+let reportDropped: (dropped: number) => void = () => {};
 
 /**
- * The lines of this process's standard error. Whoever does not read them never stops the process.
- * @param onDropped told of lines that were dropped, when others are written again
+ * The writer of this process's standard error, which never blocks the process.
+ * @param onDropped called after lines were dropped, when lines are written again; replaces the one of an earlier call
  */
-export function standardErrorLines(onDropped: (lines: number) => void): LineWriter {
-  tell = onDropped;
-  if (lines !== undefined) return lines;
+export function standardErrorWriter(onDropped: (lines: number) => void): LineWriter {
+  reportDropped = onDropped;
+  if (writer !== undefined) return writer;
   const descriptor = openNonBlocking();
   const opened = new LineWriter({
     write: (bytes) => writeSync(descriptor, bytes),
-    onDropped: (dropped) => tell(dropped),
+    onDropped: (dropped) => reportDropped(dropped),
   });
-  lines = opened;
-  atExit(() => opened.flushSync(FLUSH_MS));
+  writer = opened;
+  atExit(() => opened.flushSync(FLUSH_TIMEOUT_MS));
   return opened;
 }
 
-/** Lines of this process that nobody read, and that were dropped. */
-export function droppedLines(): number {
-  return lines?.dropped ?? 0;
+/** How many lines of this process were dropped because nobody read them. */
+export function droppedLineCount(): number {
+  return writer?.dropped ?? 0;
 }
 
 /**
- * Whether writes wait is a property of what is open, which other processes may share, and turn back when they end. So a
- * pipe and a terminal are opened once more. Files never wait for a reader.
+ * O_NONBLOCK belongs to the open file description, which other processes may share and reset when they exit. So a pipe or
+ * a terminal is opened again. Writes to files never wait for a reader.
  */
 function openNonBlocking(): number {
-  // Node then makes pipes and sockets non-blocking, also for what it prints by itself.
+  // This access makes Node set pipes and sockets to non-blocking, also for its own output.
   void process.stderr;
   if (!fstatSync(STANDARD_ERROR).isFIFO() && !isatty(STANDARD_ERROR)) return STANDARD_ERROR;
   try {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
     return openSync('/proc/self/fd/2', O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
-    // There is no such place, or it is somebody else's.
+    // There is no /proc, or another user owns the pipe or terminal.
     return STANDARD_ERROR;
   }
 }

@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
-import { unlessRefused } from '../redis/refused-command.ts';
+import { optionalReply } from '../redis/optional-commands.ts';
 
 /** Workers that are connected for a queue; undefined when Redis does not tell (CLIENT LIST). */
 export async function countWorkers(queue: Queue): Promise<number | undefined> {
-  return await unlessRefused(queue.getWorkersCount());
+  return await optionalReply(queue.getWorkersCount());
 }
 
 /**
@@ -11,7 +11,7 @@ export async function countWorkers(queue: Queue): Promise<number | undefined> {
  * undefined when Redis does not tell.
  */
 export async function namesOfWorkers(queue: Queue): Promise<(string | undefined)[] | undefined> {
-  const clients = await unlessRefused(queue.getWorkers());
+  const clients = await optionalReply(queue.getWorkers());
   // Where Redis tells no names BullMQ makes one up, and without this.
   if (clients === undefined || clients.some(({ rawname }) => rawname === undefined)) return undefined;
   return clients.map(({ rawname = '' }) => rawname.split(':w:')[1]);

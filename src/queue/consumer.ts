@@ -8,7 +8,8 @@ import {
   Worker,
 } from 'bullmq';
 import type { Logger } from '../process/log.ts';
-import { isRedisAway, isRedisError, type RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { isConnectionError, isRedisError } from '../redis/errors.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
 import { delay } from './delay.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
@@ -256,5 +257,5 @@ export function workerOptions(settings: ConsumerSettings) {
 
 /** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
 export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
-  log[isRedisAway(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+  log[isConnectionError(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
 }

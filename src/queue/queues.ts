@@ -1,6 +1,6 @@
 import { Queue, type Telemetry } from 'bullmq';
 import { Cluster } from 'ioredis';
-import { askOwner, type RedisClient } from '../redis/connection.ts';
+import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
 import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;
@@ -27,7 +27,7 @@ export function openQueues(
     // BullMQ asks all nodes of a cluster who is connected, and fails when one is away; workers wait where the queues are.
     if (connection instanceof Cluster) {
       queue.getBackend().getClientList = async () => [
-        String(await askOwner(connection, queue.toKey('meta'), ['client', 'list'])),
+        String(await callOnKeyNode(connection, queue.toKey('meta'), ['client', 'list'])),
       ];
     }
     return queue;

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import type { FieldValues } from '../redis/fields.ts';
+import type { FieldValues } from '../redis/hash-fields.ts';
 
 /** All that a job in Redis tells of its upload. */
 export type StoredJob = Pick<

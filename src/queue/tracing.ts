@@ -2,7 +2,7 @@ import type * as otel from '@opentelemetry/api';
 import { type Context, context, propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { type Job, type Queue, SpanKind, type Telemetry, TelemetryAttributes } from 'bullmq';
 import { VERSION } from '../base/version.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
 
 /*

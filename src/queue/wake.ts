@@ -1,5 +1,5 @@
 import type { Job, Queue } from 'bullmq';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /**
  * Moves an upload from `waiting-children` to the head of `wait`, so that it looks again at what is true; BullMQ does

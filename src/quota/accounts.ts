@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import type { Logger } from '../process/log.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** How often a process registers its account and reads those of the others. */
 const REGISTER_INTERVAL_MS = 60_000;

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import type { Logger } from '../process/log.ts';
 import type { CircuitBreaker } from '../queue/consumer.ts';
 import type { Pauses } from '../queue/pauses.ts';

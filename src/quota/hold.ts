@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
-import { printable } from '../base/format.ts';
+import { printable } from '../base/printable.ts';
 import { TROUBLES, type Trouble, type VodError } from '../vod/wire/vod-error.ts';
 
 /** Why all queues that call VOD are held, or why one process takes none of their jobs. */

@@ -1,6 +1,6 @@
 import type { Stage } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { type ProbeIntervals, probeIntervalMs } from './circuit.ts';
 import type { Hold } from './hold.ts';
 import { type RateWindow, rateWindow, setLimit } from './limits.ts';

@@ -1,22 +1,23 @@
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis';
+import { defined } from '../base/defined.ts';
 import { ATTEMPT_TIMEOUT_MS } from '../process/attempt-timeout.ts';
-import type { Login } from './login.ts';
-import { type Refusal, refusalIn } from './refusals.ts';
+import type { RedisCredentials } from './credentials.ts';
+import { parseRefusal, type Refusal } from './refusals.ts';
 
 type Stream = AbstractConnector['stream'];
 type ErrorEmitter = Parameters<SentinelConnector['connect']>[0];
 
-/** What connections need beside their options, also those that are made as copies of others. */
+/** What a connection needs beside the ioredis options. Duplicates of a connection have it too, through their connector. */
 export interface Access {
-  readonly login?: Login;
+  readonly credentials?: RedisCredentials;
   readonly onRefusal?: ((refusal: Refusal) => void) | undefined;
 }
 
 /**
- * Connects to one server as ioredis does by itself, but gives each of the host's addresses more time, and logs in as
- * {@link Access.login} says by then.
+ * Connects to one server as ioredis does, but with more time for each address of the host and with the current
+ * credentials.
  */
 export function serverConnector(access: Access): new (options: unknown) => AbstractConnector {
   return class extends AbstractConnector {
@@ -25,7 +26,7 @@ export function serverConnector(access: Access): new (options: unknown) => Abstr
     constructor(options: unknown) {
       const own = options as RedisOptions;
       super(own.disconnectTimeout ?? 2000);
-      access.login?.bind(own);
+      access.credentials?.bind(own);
       this.#options = own;
     }
 
@@ -35,12 +36,12 @@ export function serverConnector(access: Access): new (options: unknown) => Abstr
       if (!this.connecting) throw new Error('Connection is closed.');
       const { host, port = 6379, family, tls } = this.#options;
       const target = {
-        ...{ port, autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS },
-        ...(host !== undefined && { host }),
-        ...(family !== undefined && { family }),
+        ...defined({ host, family }),
+        port,
+        autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
       };
       this.stream = tls === undefined ? connect(target) : connectTls({ ...target, ...tls });
-      // An error may come before the client listens, which then asks for it here.
+      // An error may come before ioredis listens; it then looks here.
       this.stream.once('error', (error) => {
         this.firstError = error;
       });
@@ -50,18 +51,18 @@ export function serverConnector(access: Access): new (options: unknown) => Abstr
   };
 }
 
-/** The same for the server that sentinels name. */
+/** Connects to the server that sentinels name, with the current credentials. */
 export function sentinelConnector(access: Access): new (options: unknown) => AbstractConnector {
   return class extends SentinelConnector {
     constructor(options: unknown) {
       super(options as RedisOptions);
-      access.login?.bind(options as RedisOptions);
+      access.credentials?.bind(options as RedisOptions);
     }
 
     override async connect(emit: ErrorEmitter): Promise<Stream> {
       const stream = await super.connect((type, error) => {
-        // No sentinel helps; it goes on to ask them from within.
-        void access.login?.refresh();
+        // No sentinel answered. ioredis asks them again inside this call, so the files are read here.
+        void access.credentials?.refresh();
         emit(type, error);
       });
       watch(stream, access);
@@ -70,22 +71,23 @@ export function sentinelConnector(access: Access): new (options: unknown) => Abs
   };
 }
 
+/** Reports a refusal in the first reply, and reads the credential files again when the connection closes. */
 function watch(stream: Stream, access: Access): void {
-  // One write: the second one to a server that has closed the connection fails before its reason is read.
+  // One write for all first commands: if Redis has closed the connection, a second write fails before the reason is read.
   stream.once('connect', () => {
     stream.cork();
     process.nextTick(() => stream.uncork());
   });
-  // The first reply is to the login, or in place of it.
-  stream.once('data', (chunk: Buffer) => {
-    const refusal = refusalIn(chunk.toString('latin1', 0, 300));
+  // The first reply answers the login, or comes instead of an answer.
+  stream.once('data', (bytes: Buffer) => {
+    const refusal = parseRefusal(bytes.toString('latin1', 0, 300));
     if (refusal === undefined) return;
     access.onRefusal?.(refusal);
-    // The client waits for replies to all that it has sent, which don't come, and would tell only that it was cut off.
+    // ioredis would wait for replies to all that it has sent, and then report only that the connection was closed.
     if (refusal.kind === 'full') {
       stream.destroy(Object.assign(new Error(refusal.reply), { name: 'ReplyError' }));
     }
   });
-  // Well before the next attempt.
-  stream.once('close', () => void access.login?.refresh());
+  // The files are read well before the next connection attempt.
+  stream.once('close', () => void access.credentials?.refresh());
 }

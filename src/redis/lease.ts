@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { RedisClient } from './connection.ts';
+import type { RedisClient } from './client.ts';
 
-/** Long enough for a slow machine and a short fail-over; whoever dies is followed after this time. */
+/** Long enough for a slow machine and a short failover; another process can take over a crashed one's lease after it. */
 const LEASE_MS = 8000;
 const RENEW_MS = 2000;
 
-/** Takes what is free, and renews what is one's own. */
-const TAKE = `
+/** Acquires a free lease, or renews one's own. */
+const ACQUIRE = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -17,8 +17,8 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 /**
- * One of several processes does something, and another takes over when it is gone. A process that was frozen may still
- * believe to be the one: what must not be done twice checks {@link Lease.token} in the script that does it.
+ * Lets one of several processes do something; another can take over when it is gone. A process that was suspended may
+ * still believe that it holds the lease, so a script whose effect must not happen twice checks {@link Lease.token}.
  */
 export class Lease {
   readonly key: string;
@@ -32,17 +32,17 @@ export class Lease {
     this.key = key;
   }
 
-  /** @returns whether this process is the one, which it then stays until {@link release}, as long as Redis is told */
-  async take(): Promise<boolean> {
-    const taken = (await this.#redis.eval(TAKE, 1, this.key, this.token, LEASE_MS)) === 1;
+  /** @returns whether this process holds the lease; it is then renewed until {@link release} */
+  async acquire(): Promise<boolean> {
+    const acquired = (await this.#redis.eval(ACQUIRE, 1, this.key, this.token, LEASE_MS)) === 1;
     clearInterval(this.#renewal);
-    // A renewal that was on its way while it was released must not be followed by others.
-    if (taken && !this.#released)
-      this.#renewal = setInterval(() => void this.take().catch(() => {}), RENEW_MS).unref();
-    return taken;
+    // A renewal that was in flight during release() must not start another timer.
+    if (acquired && !this.#released)
+      this.#renewal = setInterval(() => void this.acquire().catch(() => {}), RENEW_MS).unref();
+    return acquired;
   }
 
-  /** For good. */
+  /** Releases the lease for good. */
   async release(): Promise<void> {
     this.#released = true;
     clearInterval(this.#renewal);

@@ -1,44 +1,47 @@
-import { redisUrlProblem, withoutPassword } from './url.ts';
+import { maskedUrl, redisUrlProblem } from './url.ts';
 
 /**
- * Where Redis is: the URL of one server, `redis://[user:password@]host[:port][/db]` or `rediss://` for TLS; or a cluster;
- * or the server that sentinels name.
+ * The address of Redis: the URL of one server, `redis://[user:password@]host[:port][/db]` or `rediss://` for TLS; a
+ * cluster; or the server that sentinels name.
  */
 export type RedisLocation = string | RedisCluster | RedisSentinels;
 
 /** A Redis Cluster. */
 export interface RedisCluster {
   /**
-   * Some of its nodes, which tell of the others: `redis://[user:password@]host[:port],host[:port],…`, or `rediss://` for
-   * TLS. User, password and TLS are those of all nodes; the port is 6379 unless given; `redis://` alone may be left out.
+   * Some of its nodes, from which the client learns the others: `redis://[user:password@]host[:port],host[:port],…`, or
+   * `rediss://` for TLS. User, password and TLS are the same for all nodes; the default port is 6379; the prefix
+   * `redis://` may be left out.
    */
   readonly cluster: string;
 }
 
-/** A primary and its replicas, watched by Redis Sentinel. */
+/** A primary and its replicas, monitored by Redis Sentinel. */
 export interface RedisSentinels {
   /**
-   * The sentinels, and how to log in to the servers that they watch:
-   * `redis://[user:password@]host[:port],host[:port],…[/db]`, or `rediss://` for TLS with both. User, password and
-   * database are those of the servers; the port is 26379 unless given; `redis://` alone may be left out.
+   * The sentinels, with the credentials and database of the servers that they monitor:
+   * `redis://[user:password@]host[:port],host[:port],…[/db]`, or `rediss://` for TLS to both. The default port is 26379;
+   * the prefix `redis://` may be left out.
    */
   readonly sentinels: string;
-  /** The name that the sentinels have for the primary; default `mymaster`. */
+  /** The sentinels' name for the primary; default `mymaster`. */
   readonly master?: string;
-  /** Where the sentinels themselves want a password, and a user. */
+  /** Password and user of the sentinels themselves, if they require them. */
   readonly sentinelPassword?: string;
   readonly sentinelUsername?: string;
 }
 
 export const DEFAULT_MASTER = 'mymaster';
+const CLUSTER_PORT = 6379;
+const SENTINEL_PORT = 26_379;
 
-/** The variable that a location comes from. */
-export function variableOf(location: RedisLocation): string {
+/** The environment variable that sets a location of this kind. */
+export function locationVariable(location: RedisLocation): string {
   if (typeof location === 'string') return 'REDIS_URL';
   return 'cluster' in location ? 'REDIS_CLUSTER_NODES' : 'REDIS_SENTINELS';
 }
 
-/** What is wrong with a location, or undefined. Never repeats it: it may hold a password. */
+/** What is wrong with a location, or undefined. Never contains the location, which may hold a password. */
 export function locationProblem(location: RedisLocation): string | undefined {
   if (typeof location === 'string') return redisUrlProblem(location);
   if ('cluster' in location) return listProblem(location.cluster, '');
@@ -49,38 +52,45 @@ export function locationProblem(location: RedisLocation): string | undefined {
 export function masterProblem(master: string): string | undefined {
   return /^[\w.-]+$/.test(master)
     ? undefined
-    : 'must be the name that the sentinels have for the primary, such as mymaster';
+    : "must be the sentinels' name for the primary, such as mymaster";
 }
 
-/** One URL for each host of the location; what stands before and after the hosts is the same in all of them. */
-export function urlsOf(location: RedisLocation): URL[] {
-  return urlTextsOf(location).map((text) => new URL(text));
+/** One URL per host of the location; scheme, user, password and database are the same in all. */
+export function locationUrls(location: RedisLocation): URL[] {
+  if (typeof location === 'string') return [new URL(location)];
+  return hostUrls('cluster' in location ? location.cluster : location.sentinels).map((url) => new URL(url));
 }
 
-/** A location that may be shown. */
-export function showLocation(location: RedisLocation): string {
-  if (locationProblem(location) !== undefined) return '(not a location of Redis)';
-  const [first, ...others] = urlsOf(location) as [URL, ...URL[]];
+/** The hosts of a location, without the brackets of IPv6 addresses. */
+export function locationHosts(location: RedisCluster | RedisSentinels): { host: string; port: number }[] {
+  const defaultPort = 'cluster' in location ? CLUSTER_PORT : SENTINEL_PORT;
+  return locationUrls(location).map(({ hostname, port }) => ({
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port || defaultPort),
+  }));
+}
+
+/** The location for logs and messages, with user and password masked. */
+export function maskedLocation(location: RedisLocation): string {
+  if (locationProblem(location) !== undefined) return '(invalid Redis location)';
+  const [first, ...others] = locationUrls(location) as [URL, ...URL[]];
   const { pathname } = first;
   first.pathname = '';
-  const hosts = [withoutPassword(first.href), ...others.map(({ host }) => host)].join(',') + pathname;
+  const hosts = [maskedUrl(first.href), ...others.map(({ host }) => host)].join(',') + pathname;
   if (typeof location === 'string') return hosts;
   return 'cluster' in location
     ? `cluster ${hosts}`
     : `${location.master ?? DEFAULT_MASTER} of sentinels ${hosts}`;
 }
 
-function urlTextsOf(location: RedisLocation): string[] {
-  if (typeof location === 'string') return [location];
-  const list = 'cluster' in location ? location.cluster : location.sentinels;
+function hostUrls(list: string): string[] {
   const [, scheme = 'redis://', user = '', hosts = '', rest = ''] =
     /^(rediss?:\/\/)?(.*@)?([^/]*)(.*)$/s.exec(list) ?? [];
   return hosts.split(',').map((host) => `${scheme}${user}${host.trim()}${rest}`);
 }
 
 function listProblem(list: string, database: '' | '[/db]'): string | undefined {
-  const location = database === '' ? { cluster: list } : { sentinels: list };
-  const wrong = urlTextsOf(location).some(
+  const wrong = hostUrls(list).some(
     (url) => redisUrlProblem(url) !== undefined || (database === '' && /^\/./.test(new URL(url).pathname)),
   );
   if (!wrong) return undefined;

@@ -1,12 +1,12 @@
 import type { Logger } from '../process/log.ts';
-import { type RedisLocation, showLocation, variableOf } from './location.ts';
-import type { LoginFiles } from './login.ts';
+import type { CredentialFiles } from './credentials.ts';
+import { locationVariable, maskedLocation, type RedisLocation } from './location.ts';
 
-/** A reply by which Redis, or a sentinel, does not let somebody in. */
+/** A reply with which Redis or a sentinel refuses a connection. */
 export interface Refusal {
-  /** What is wrong: user or password, or that it has as many connections as it takes. */
+  /** `login`: wrong user or password; `full`: `maxclients` is reached. */
   readonly kind: 'login' | 'full';
-  /** As it was said: `WRONGPASS invalid username-password pair or user is disabled.` */
+  /** The reply: `WRONGPASS invalid username-password pair or user is disabled.` */
   readonly reply: string;
 }
 
@@ -14,7 +14,7 @@ const LOGIN = /^-?((WRONGPASS|NOAUTH|ERR invalid password)[^\r\n]{0,200})/;
 const FULL = /^-?(ERR max number of clients[^\r\n]{0,200})/;
 
 /** @param text the first bytes of a reply, or the message of an error */
-export function refusalIn(text: string): Refusal | undefined {
+export function parseRefusal(text: string): Refusal | undefined {
   for (const [kind, pattern] of [
     ['login', LOGIN],
     ['full', FULL],
@@ -25,7 +25,7 @@ export function refusalIn(text: string): Refusal | undefined {
   return undefined;
 }
 
-/** What is told of refusals, and what to do. */
+/** What Redis does, by kind of refusal; for messages after the word "Redis". */
 export const REFUSED = {
   login: 'refuses these credentials',
   full: 'takes no more connections',
@@ -34,21 +34,21 @@ export const REFUSED = {
 export const FULL_ADVICE =
   'Raise its maxclients (CONFIG SET maxclients, and in redis.conf), or run fewer processes that use it.';
 
-/** While it goes on, each kind of refusal is told so often. */
-const TELL_EVERY_MS = 60_000;
-/** All who are refused come again within seconds, so without one in this time nobody is refused any more. */
-const OVER_AFTER_MS = 10_000;
+/** Each kind of refusal is logged at most once in this time. */
+const LOG_INTERVAL_MS = 60_000;
+/** A refused connection is tried again within seconds, so after this time without a refusal the cause is gone. */
+const EXPIRY_MS = 10_000;
 
-/** The refusals that this process's connections to Redis meet: a line of the log a minute, and a reason not to be ready. */
+/** The refusals of this process's Redis connections: logged once a minute, and a reason for `/readyz` to fail. */
 export class Refusals {
-  readonly #target: LoginFiles & { readonly location: RedisLocation };
+  readonly #target: CredentialFiles & { readonly location: RedisLocation };
   readonly #log: Logger;
   readonly #now: () => number;
-  readonly #toldMs = new Map<Refusal['kind'], number>();
+  readonly #loggedAtMs = new Map<Refusal['kind'], number>();
   #last: { readonly refusal: Refusal; readonly atMs: number } | undefined;
 
   constructor(
-    target: LoginFiles & { readonly location: RedisLocation },
+    target: CredentialFiles & { readonly location: RedisLocation },
     options: { readonly log: Logger; readonly now?: () => number },
   ) {
     this.#target = target;
@@ -56,19 +56,19 @@ export class Refusals {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  readonly met = (refusal: Refusal): void => {
+  readonly record = (refusal: Refusal): void => {
     const { kind, reply } = refusal;
     const atMs = this.#now();
     this.#last = { refusal, atMs };
-    if (atMs - (this.#toldMs.get(kind) ?? Number.NEGATIVE_INFINITY) < TELL_EVERY_MS) return;
-    this.#toldMs.set(kind, atMs);
-    const redisUrl = showLocation(this.#target.location);
+    if (atMs - (this.#loggedAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) return;
+    this.#loggedAtMs.set(kind, atMs);
+    const redisUrl = maskedLocation(this.#target.location);
     this.#log.warn({ redisUrl, reply, fix: this.#fix(kind) }, `redis ${REFUSED[kind]}`);
   };
 
-  /** What Redis refuses, and what to do, in words; undefined when it refuses nothing. */
+  /** Why this process is not ready, with what to do; undefined when Redis refuses nothing. */
   get unready(): string | undefined {
-    if (this.#last === undefined || this.#now() - this.#last.atMs >= OVER_AFTER_MS) return undefined;
+    if (this.#last === undefined || this.#now() - this.#last.atMs >= EXPIRY_MS) return undefined;
     const { kind, reply } = this.#last.refusal;
     return `Redis ${REFUSED[kind]} (${reply}). ${this.#fix(kind)}`;
   }
@@ -76,18 +76,19 @@ export class Refusals {
   #fix(kind: Refusal['kind']): string {
     if (kind === 'full') return FULL_ADVICE;
     const { location, locationFile, sentinelPasswordFile } = this.#target;
-    const variable = variableOf(location);
-    const hasSentinelPassword =
-      sentinelPasswordFile !== undefined || (typeof location === 'object' && 'sentinelPassword' in location);
-    const and = hasSentinelPassword ? ` or ${nameOf('REDIS_SENTINEL_PASSWORD', sentinelPasswordFile)}` : '';
-    const again =
-      locationFile === undefined && sentinelPasswordFile === undefined
-        ? 'and start it anew'
-        : 'which is read again by itself';
-    return `Put the right user and password into ${nameOf(variable, locationFile)}${and}, ${again}.`;
+    const places = [placeOf(locationVariable(location), locationFile)];
+    if (
+      sentinelPasswordFile !== undefined ||
+      (typeof location === 'object' && 'sentinelPassword' in location)
+    ) {
+      places.push(placeOf('REDIS_SENTINEL_PASSWORD', sentinelPasswordFile));
+    }
+    const isReadAgain = locationFile !== undefined || sentinelPasswordFile !== undefined;
+    const next = isReadAgain ? 'which is read again automatically' : 'and restart this process';
+    return `Put the right user and password into ${places.join(' or ')}, ${next}.`;
   }
 }
 
-function nameOf(variable: string, file: string | undefined): string {
+function placeOf(variable: string, file: string | undefined): string {
   return file === undefined ? variable : `the file of ${variable}_FILE`;
 }

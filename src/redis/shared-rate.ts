@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { createSlots } from '../base/slots.ts';
-import type { RedisClient } from './connection.ts';
+import type { RedisClient } from './client.ts';
 
 /**
- * KEYS[1]: until when, in µs of Redis's clock, what was let through takes at the rate. ARGV: amount, amount per second.
- * Returns 0 and counts the amount when that is over; else, and without counting, how long it lasts, in µs.
+ * KEYS[1]: when the amounts taken so far are over at this rate, in µs of Redis's clock. ARGV: amount, amount per second.
+ * Returns 0 and takes the amount when that time has passed; otherwise takes nothing and returns the µs to wait.
  */
 const TAKE = `
 local time = redis.call('TIME')
@@ -16,19 +16,19 @@ redis.call('SET', KEYS[1], string.format('%.0f', now + took), 'PX', math.ceil(to
 return 0`;
 
 /**
- * A cap on what all replicas together do: bytes that they send, requests that they make. Each begins so long after the
- * one before that this one's amount takes that long at the rate. What one waits for is never owed to it, so one that is
- * aborted while it waits costs the others nothing.
+ * A rate limit that all replicas share, for bytes sent or requests made. After an amount is taken, the next caller waits
+ * as long as that amount takes at the rate. Waiting reserves nothing, so a caller that aborts while it waits costs the
+ * others nothing.
  */
 export class SharedRate {
   readonly #redis: RedisClient;
   readonly #key: string;
   readonly #perSecond: number;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Only the first in line asks Redis, so that waiting costs a command or two each. */
-  readonly #line = createSlots(1);
+  /** Only the first caller in this process asks Redis, so that each costs one or two commands. */
+  readonly #turn = createSlots(1);
 
-  /** @param key in Redis, the same on all replicas */
+  /** @param key Redis key, the same on all replicas */
   constructor(
     redis: RedisClient,
     key: string,
@@ -41,9 +41,9 @@ export class SharedRate {
     this.#sleep = sleep;
   }
 
-  /** Resolves when so much may be done. Rejects when `signal` aborts first: then it doesn't count. */
+  /** Resolves when the amount is taken. Rejects when `signal` aborts first; nothing is taken then. */
   async take(amount: number, signal: AbortSignal): Promise<void> {
-    const leave = await this.#line.acquire(signal);
+    const release = await this.#turn.acquire(signal);
     try {
       for (;;) {
         const us = await this.#redis.eval(TAKE, 1, this.#key, amount, this.#perSecond);
@@ -51,7 +51,7 @@ export class SharedRate {
         await this.#sleep(Math.ceil(Number(us) / 1000), signal);
       }
     } finally {
-      leave();
+      release();
     }
   }
 }

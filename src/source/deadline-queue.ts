@@ -1,4 +1,4 @@
-import { operationBegins } from '../process/exit.ts';
+import { trackFileOperation } from '../process/exit.ts';
 import { SourceError } from './errors.ts';
 import { type Mount, mountOf } from './mounts.ts';
 
@@ -152,7 +152,7 @@ export class DeadlineQueue {
   }
 
   async #start(run: Run): Promise<void> {
-    const returned = operationBegins();
+    const returned = trackFileOperation();
     this.#atWork.add(run);
     run.timer = setTimeout(() => this.#overdue(run), this.#limits.timeoutMs).unref();
     try {

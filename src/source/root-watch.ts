@@ -1,4 +1,4 @@
-import { within } from '../base/within.ts';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import type { Disk } from './disk.ts';
 import type { DirectoryLook } from './file-operations.ts';
 
@@ -69,7 +69,7 @@ export class RootWatch {
 
   /** Looks at all of them as they are now. Never rejects, and takes no longer than a second. */
   async look(): Promise<void> {
-    await within(Promise.all(this.#roots.map((root) => this.#lookAfresh(root))), WAIT_MS);
+    await fulfilledWithin(Promise.all(this.#roots.map((root) => this.#lookAfresh(root))), WAIT_MS);
   }
 
   async #lookAfresh(root: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { within } from '../base/within.ts';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import { DeadlineQueue, type FileOperation } from './deadline-queue.ts';
 import type { Kind, Operations, Request } from './disk-thread.ts';
 import { Thread } from './thread.ts';
@@ -88,7 +88,7 @@ export class ThreadPool {
   /** Ends the threads; what is asked for and not done fails with HASHER_CLOSED. May be called again. */
   async close(): Promise<void> {
     this.#queue.close(() => new ThreadError('HASHER_CLOSED', 'The threads that read files were closed'));
-    await within(Promise.all(Array.from(this.#threads, (thread) => thread.close())), CLOSE_MS);
+    await fulfilledWithin(Promise.all(Array.from(this.#threads, (thread) => thread.close())), CLOSE_MS);
   }
 
   /** The thread to give a request to: an idle one, or a new one, or else the one that has the fewest. */

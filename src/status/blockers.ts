@@ -2,7 +2,7 @@ import { countWorkers } from '../queue/connected-workers.ts';
 import { STAGES, type Stage, USUAL_STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { type Hold, holdKey, parseHold } from '../quota/hold.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** What keeps all uploads from going on, whatever is the matter with each of them. */
 export interface Blockers {

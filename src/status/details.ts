@@ -3,7 +3,7 @@ import { type HistoryEntry, readHistory } from '../flow/history.ts';
 import { NewerJobError } from '../queue/jobs/schema.ts';
 import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
 import type { Queues } from '../queue/queues.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import type { PartState } from './part-states.ts';
 import { readPartStates } from './read-part-states.ts';
 import { isTerminal, type UploadStatus } from './status.ts';

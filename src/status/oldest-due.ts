@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import { PART_INDICES_PER_LEVEL, PRIORITY } from '../queue/jobs/priority.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** BullMQ sorts prioritized jobs by priority × 2^32 plus a counter that rises with each job added. */
 const COUNTER_RANGE = 2 ** 32;

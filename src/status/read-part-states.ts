@@ -5,7 +5,7 @@ import type { UploadData } from '../queue/jobs/upload.ts';
 import { childId, type Run, runName } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { jsonOr } from '../queue/stored-job.ts';
-import type { RedisClient } from '../redis/connection.ts';
+import type { RedisClient } from '../redis/client.ts';
 import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import { type PartState, partStates } from './part-states.ts';
 import type { UploadStatus } from './status.ts';

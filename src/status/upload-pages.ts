@@ -1,8 +1,8 @@
 import type { Queue } from 'bullmq';
 import { parseFailure } from '../queue/failure.ts';
 import { JOB_FIELDS, storedJob } from '../queue/stored-job.ts';
-import type { RedisClient } from '../redis/connection.ts';
-import { readFields } from '../redis/fields.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { readHashFields } from '../redis/hash-fields.ts';
 import { SEARCHED_FIELDS, searchFor } from './search.ts';
 import { statusOf, UPLOAD_STATES, type UploadState, type UploadStatus } from './status.ts';
 import { readUploadRows, sortByActivity, type UploadRow } from './upload-rows.ts';
@@ -102,7 +102,7 @@ export class UploadPages {
 
   #fields(entries: readonly UploadRow[], fields: readonly string[]) {
     const keys = entries.map(({ id }) => this.#queue.toKey(id));
-    return readFields(this.#redis, keys, fields);
+    return readHashFields(this.#redis, keys, fields);
   }
 }
 

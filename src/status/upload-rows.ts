@@ -1,8 +1,8 @@
 import type { JobState, Queue } from 'bullmq';
 import { parseFailure } from '../queue/failure.ts';
 import { jsonOr } from '../queue/stored-job.ts';
-import type { RedisClient } from '../redis/connection.ts';
-import { readFields } from '../redis/fields.ts';
+import type { RedisClient } from '../redis/client.ts';
+import { readHashFields } from '../redis/hash-fields.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 
 /** Where an upload is: all that is known of it without reading the whole job. */
@@ -63,7 +63,7 @@ async function running(
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: UploadRow[] = [];
   const fields = ['timestamp', 'progress', 'atm', 'finishedOn'];
-  for await (const [timestamp, progress, ended, finishedOn] of readFields(redis, keys, fields)) {
+  for await (const [timestamp, progress, ended, finishedOn] of readHashFields(redis, keys, fields)) {
     const [id = ''] = found[entries.length] ?? [];
     const attempt = attemptOf({
       attemptsMade: Number(ended ?? 0),
@@ -80,7 +80,7 @@ async function running(
 async function ended(queue: Queue, redis: RedisClient, found: Found): Promise<UploadRow[]> {
   const keys = found.map(([id]) => queue.toKey(id));
   const entries: UploadRow[] = [];
-  for await (const [reason] of readFields(redis, keys, ['failedReason'])) {
+  for await (const [reason] of readHashFields(redis, keys, ['failedReason'])) {
     const [id = '', endedMs = 0] = found[entries.length] ?? [];
     const state = stateOf('failed', parseFailure(reason ?? ''), undefined);
     entries.push({ id, jobState: 'failed', state, atMs: endedMs });

@@ -1,22 +1,37 @@
 import { hostname } from 'node:os';
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace';
+import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import { VERSION } from '../base/version.ts';
-import { within } from '../base/within.ts';
-import type { TracingSettings } from './tracing-settings.ts';
 
-/** What a dead collector may delay the end of a process by. */
-export const STOP_MS = 3000;
+export const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+export interface TracingSettings {
+  /** Which traces are kept; `parentbased_` follows the decision of the trace's first process. */
+  readonly sampler: (typeof SAMPLERS)[number];
+  /** The share of traces that a `traceidratio` sampler keeps, from 0 to 1. */
+  readonly ratio: number;
+}
+
+/** How long an unreachable collector may delay the exit of a process. */
+export const FLUSH_TIMEOUT_MS = 3000;
 
 export interface Tracing {
-  /** Sends the spans that are left, for a few seconds at most. Never rejects. */
+  /** Sends the remaining spans, for at most {@link FLUSH_TIMEOUT_MS}. Never rejects. */
   stop(): Promise<void>;
 }
 
 /**
- * Sets up an OpenTelemetry SDK for this process, which sends spans to a collector by OTLP; a process that has one
- * already keeps it. Nothing of it is loaded while tracing is off.
+ * Sets up an OpenTelemetry SDK for this process, which sends spans to a collector by OTLP, unless the process has one
+ * already. While tracing is off, no OpenTelemetry package is loaded.
  * @param settings undefined = off
- * @param onFailure told once when spans can't be sent, and again only after some could
+ * @param onFailure called when spans can't be sent; once, until sending has worked again
  */
 export async function startTracing(
   settings: TracingSettings | undefined,
@@ -48,7 +63,7 @@ export async function startTracing(
       }),
     shutdown: () => otlp.shutdown(),
   };
-  // Not what the SDK finds out about a process by itself: command lines hold what a trace must not.
+  // Not the SDK's own process attributes: command lines may hold secrets.
   const own = {
     'service.name': 'vod-upload-worker',
     'service.version': VERSION,
@@ -72,9 +87,10 @@ export async function startTracing(
 
   return {
     async stop() {
-      // What fails here the exporter has told.
+      // The exporter has reported its failures.
       const shutDown = provider.shutdown().catch(() => {});
-      if (!(await within(shutDown, STOP_MS))) failed(`no collector took the last spans within ${STOP_MS} ms`);
+      if (!(await fulfilledWithin(shutDown, FLUSH_TIMEOUT_MS)))
+        failed(`no collector took the last spans within ${FLUSH_TIMEOUT_MS} ms`);
     },
   };
 }
@@ -91,7 +107,7 @@ function samplerOf(
   return sampler.startsWith('parentbased_') ? new sdk.ParentBasedSampler({ root }) : root;
 }
 
-/** Not the error itself: nobody knows what an HTTP client puts into it. A refused connection has no message. */
+/** Not the whole error: an HTTP client may add request data to it. A refused connection has a code but no message. */
 function reasonOf(error: Error | undefined): string {
   return error?.message || (error as NodeJS.ErrnoException | undefined)?.code || 'unknown error';
 }

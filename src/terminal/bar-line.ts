@@ -1,4 +1,4 @@
-import { columnsOf, padded, shortened } from '../base/format.ts';
+import { displayWidth, padded, truncated } from '../base/columns.ts';
 
 /** Content of the line of one upload. */
 export interface BarFacts {
@@ -32,7 +32,7 @@ export function barLine(
   const { nameWidth, barWidth } = widths(columns - tailWidth, longest);
   const done = Math.round(share * barWidth);
   const bar = barWidth === 0 ? '' : `[${'='.repeat(done)}${'-'.repeat(barWidth - done)}] `;
-  return shortened(`${padded(shortened(label, nameWidth), nameWidth)}  ${bar}${tail}`.trimEnd(), columns);
+  return truncated(`${padded(truncated(label, nameWidth), nameWidth)}  ${bar}${tail}`.trimEnd(), columns);
 }
 
 /** Divides the columns before the stage between name and bar. */
@@ -49,5 +49,5 @@ function widths(columns: number, longest: number): { readonly nameWidth: number;
 
 /** Columns of the longest label. */
 export function longestOf(labels: readonly string[]): number {
-  return Math.max(...labels.map(columnsOf));
+  return Math.max(...labels.map(displayWidth));
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Environment } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
 
 /** Output stream of a command: `out` for results, `err` for progress and errors. */
 export type Output = NodeJS.WritableStream & {

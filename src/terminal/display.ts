@@ -1,5 +1,5 @@
 import cliProgress, { type Options, type SingleBar } from 'cli-progress';
-import { shortened } from '../base/format.ts';
+import { truncated } from '../base/columns.ts';
 import type { UploadProgress } from '../index.ts';
 import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
 import { barLine, longestOf } from './bar-line.ts';
@@ -104,7 +104,7 @@ class Lines implements Display {
     seen.stage = progress.stage;
     seen.nextMs = now + LINE_INTERVAL_MS;
     const amounts = describeMeasure(measure);
-    const label = shortened(this.#labels[index] ?? '', LABEL_WIDTH);
+    const label = truncated(this.#labels[index] ?? '', LABEL_WIDTH);
     this.#stream.write(`${label}: ${progress.stage}${amounts === '' ? '' : `  ${amounts}`}\n`);
   }
 

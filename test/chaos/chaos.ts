@@ -1,4 +1,4 @@
-import { within } from '../../src/base/within.ts';
+import { fulfilledWithin } from '../../src/base/fulfilled-within.ts';
 import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import { Recoveries, type TroubleCount } from './recoveries.ts';
 import { Rig, WRONG_KEY } from './rig.ts';
@@ -78,12 +78,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       await runSchedule(schedule(seed, durationMs), rig, recoveries, options.onTrouble ?? (() => {}));
       rig.emulator.control.clearFaults();
       const settlingAt = performance.now();
-      const settled = await within(uploads.drain(), SETTLE_MS);
+      const settled = await fulfilledWithin(uploads.drain(), SETTLE_MS);
       const settledMs = performance.now() - settlingAt;
       if (settled) {
         // An upload that was being added when they were cleared has brought its own.
         rig.emulator.control.clearFaults();
-        await within(uploads.retryFailed(), SETTLE_MS);
+        await fulfilledWithin(uploads.retryFailed(), SETTLE_MS);
         await untilQuiet(rig.redis.url, rig.prefix, SETTLE_MS);
       } else findings.push(...(await describeStuck(rig.redis.url, rig.prefix, uploads.pending)));
       recoveries.close();

@@ -69,7 +69,7 @@ test('a rotated password is read again from its file, by workers, ops and applic
     const line = await one.line(({ msg }) => msg === 'redis refuses these credentials');
     expect(line).toMatchObject({
       reply: expect.stringMatching(/^WRONGPASS/),
-      fix: expect.stringContaining('the file of REDIS_URL_FILE, which is read again by itself'),
+      fix: expect.stringContaining('the file of REDIS_URL_FILE, which is read again automatically'),
     });
     expect(await readiness(url)).toMatch(/^Redis refuses these credentials \(WRONGPASS .*REDIS_URL_FILE/);
   }
@@ -91,6 +91,6 @@ test('a worker whose password is in no file says what to do, and ends on SIGTERM
   const worker = await world().worker({ REDIS_URL: redis.url, SHUTDOWN_TIMEOUT_MS: '500' }).ready();
   await redis.rotate('second');
   const line = await worker.line(({ msg }) => msg === 'redis refuses these credentials');
-  expect(line.fix).toBe('Put the right user and password into REDIS_URL, and start it anew.');
+  expect(line.fix).toBe('Put the right user and password into REDIS_URL, and restart this process.');
   expect((await worker.end('SIGTERM')).code).toBe(0);
 });

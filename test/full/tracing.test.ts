@@ -8,7 +8,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
-import { STOP_MS, startTracing } from '../../src/telemetry/tracing.ts';
+import { FLUSH_TIMEOUT_MS, startTracing } from '../../src/telemetry/tracing.ts';
 import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { formsOf, SIGNED_URL } from '../support/leaks.ts';
@@ -288,7 +288,7 @@ test('a collector that never answers delays the end of a process by a few second
     add([await source('unanswered-too.mp4', MIB)], hanging),
     stopped(worker),
   ]);
-  const reason = `no collector took the last spans within ${STOP_MS} ms`;
+  const reason = `no collector took the last spans within ${FLUSH_TIMEOUT_MS} ms`;
   expect(ended).toMatchObject({ exitCode: 0, stderr: `vod-upload: traces could not be sent: ${reason}\n` });
   expect(failuresTold(worker)).toEqual([expect.objectContaining({ reason })]);
 });

@@ -3,7 +3,7 @@ import { Hono } from 'hono';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createEventCallback } from '../../src/ops/event-callback.ts';
-import { createOpsMetrics } from '../../src/telemetry/metrics.ts';
+import { createOpsMetrics } from '../../src/telemetry/ops-metrics.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { startRedis } from '../support/redis.ts';
 import { useWorld } from '../support/use-world.ts';

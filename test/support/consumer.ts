@@ -5,7 +5,8 @@ import { createLeave } from '../../src/queue/leave.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { Breaker } from '../../src/quota/breaker.ts';
 import { holdKey } from '../../src/quota/hold.ts';
-import { type RedisClient, workerConnection } from '../../src/redis/connection.ts';
+import type { RedisClient } from '../../src/redis/client.ts';
+import { workerConnection } from '../../src/redis/connection.ts';
 import type { World } from './world.ts';
 
 /** The world's queues, as a worker has them; they are closed with the test. */

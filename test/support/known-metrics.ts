@@ -1,6 +1,7 @@
 import { Histogram, type Metric, type Registry } from 'prom-client';
 import { QUEUES } from '../../src/queue/names.ts';
-import { createMetrics, createOpsMetrics } from '../../src/telemetry/metrics.ts';
+import { createOpsMetrics } from '../../src/telemetry/ops-metrics.ts';
+import { createWorkerMetrics } from '../../src/telemetry/worker-metrics.ts';
 import { DOCUMENTED_CODE_LABELS } from '../../src/vod/wire/classify.ts';
 
 /*
@@ -26,7 +27,7 @@ export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
 /** The labels of each series that can be asked for, by the series' name. */
 export function knownSeries(): ReadonlyMap<string, readonly string[]> {
   const series = new Map(Object.entries(BUILT_IN));
-  for (const { registry } of [createMetrics('r'), createOpsMetrics('r')]) {
+  for (const { registry } of [createWorkerMetrics('r'), createOpsMetrics('r')]) {
     for (const metric of metricsOf(registry)) {
       const { name, labelNames } = metric;
       if (metric instanceof Histogram) {

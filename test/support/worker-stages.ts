@@ -9,7 +9,7 @@ import { apiHoldKey, type Hold, holdKey } from '../../src/quota/hold.ts';
 import { workerConnection } from '../../src/redis/connection.ts';
 import { Disk } from '../../src/source/disk.ts';
 import { RootWatch } from '../../src/source/root-watch.ts';
-import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../../src/telemetry/worker-metrics.ts';
 import { createHasher } from '../../src/upload/hash.ts';
 import { createApiClient } from '../../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../src/vod/client.ts';
@@ -20,7 +20,7 @@ import type { World } from './world.ts';
 const NOT_RUN: readonly Stage[] = ['events', 'webhook'];
 
 export interface WorkerStages {
-  readonly metrics: Metrics;
+  readonly metrics: WorkerMetrics;
   /** What it has logged. */
   readonly lines: readonly LogLine[];
   /** Every hold that it has opened or seen, and every time that it was out by itself. */
@@ -59,7 +59,7 @@ export async function runStages(
   const webhooks = createWebhookSender({ connections: 1, secrets: [], allowPrivate: true, proxyEnv: {} });
   const hasher = createHasher({ threads: 1 });
   const disk = new Disk();
-  const metrics = createMetrics('test');
+  const metrics = createWorkerMetrics('test');
   const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
   const { workers } = startStages(stages, {
     ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },

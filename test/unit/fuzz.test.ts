@@ -12,13 +12,14 @@ import {
   parseWholeNumber,
 } from '../../src/cli/parse.ts';
 import { runCli } from '../../src/cli/run.ts';
-import { ConfigError, loadConfig, VARIABLES } from '../../src/config/config.ts';
+import { loadConfig, VARIABLES } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { redactUrls } from '../../src/process/log.ts';
 import { parseFailure } from '../../src/queue/failure.ts';
 import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
-import { parseRedisInfo } from '../../src/redis/check.ts';
-import { locationProblem, showLocation, urlsOf } from '../../src/redis/location.ts';
-import { redisUrlProblem, withoutPassword } from '../../src/redis/url.ts';
+import { parseRedisInfo } from '../../src/redis/info.ts';
+import { locationProblem, locationUrls, maskedLocation } from '../../src/redis/location.ts';
+import { maskedUrl, redisUrlProblem } from '../../src/redis/url.ts';
 import { memoryContext } from './cli/memory-output.ts';
 import { codePoint } from './code-point.ts';
 
@@ -107,7 +108,7 @@ describe('URLs of Redis', () => {
   test('what is taken for one has a host, and no query that could turn off what protects it', () => {
     fc.assert(
       fc.property(text, (url) => {
-        const shown = withoutPassword(url);
+        const shown = maskedUrl(url);
         if (redisUrlProblem(url) !== undefined) return;
         const { hostname, search, username, password } = new URL(url);
         expect(hostname).not.toBe('');
@@ -139,7 +140,7 @@ describe('URLs of Redis', () => {
     ['redis://a-password-at-the-wrong-place@h', 'redis://***@h'],
   ])('%s is one, shown as %s', (url, shown) => {
     expect(redisUrlProblem(url)).toBeUndefined();
-    expect(withoutPassword(url)).toBe(shown);
+    expect(maskedUrl(url)).toBe(shown);
   });
 });
 
@@ -148,9 +149,9 @@ describe('lists of hosts of a cluster or of sentinels', () => {
     fc.assert(
       fc.property(text, (list) => {
         for (const location of [{ cluster: list }, { sentinels: list }]) {
-          const shown = showLocation(location);
+          const shown = maskedLocation(location);
           if (locationProblem(location) !== undefined) continue;
-          for (const { hostname, search, password } of urlsOf(location)) {
+          for (const { hostname, search, password } of locationUrls(location)) {
             expect(hostname).not.toBe('');
             expect(search).toBe('');
             if (password.length > 3) expect(shown).toContain(':***@');
@@ -171,11 +172,11 @@ describe('lists of hosts of a cluster or of sentinels', () => {
     ],
   ])('%j is one, shown as %s', (location, shown) => {
     expect(locationProblem(location)).toBeUndefined();
-    expect(showLocation(location)).toBe(shown);
+    expect(maskedLocation(location)).toBe(shown);
   });
 
   test('user and password are those of all hosts', () => {
-    const urls = urlsOf({ cluster: 'rediss://u:p,%40@h1:1,h2:2' });
+    const urls = locationUrls({ cluster: 'rediss://u:p,%40@h1:1,h2:2' });
     expect(urls.map(({ host, password }) => [host, password])).toEqual([
       ['h1:1', 'p,%40'],
       ['h2:2', 'p,%40'],
@@ -194,7 +195,7 @@ describe('lists of hosts of a cluster or of sentinels', () => {
   ])('%s is none', (list) => {
     expect(locationProblem({ cluster: list })).toMatch(/^must be/);
     expect(locationProblem({ sentinels: list })).toMatch(/^must be/);
-    expect(showLocation({ cluster: list })).toBe('(not a location of Redis)');
+    expect(maskedLocation({ cluster: list })).toBe('(invalid Redis location)');
   });
 });
 

@@ -1,5 +1,6 @@
 import type { QueueJobJson } from '@bull-board/api/dist/types.js';
-import { formatBytes, formatDuration, printable } from '../../base/format.ts';
+import { formatBytes, formatDuration } from '../../base/format.ts';
+import { printable } from '../../base/printable.ts';
 import { shownUrl } from '../../notify/webhook/url.ts';
 import { parseProgress, type StoredProgress } from '../../queue/jobs/progress.ts';
 import type { UploadResult } from '../../queue/jobs/upload-result.ts';

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
-import { formatBytes, formatDuration, printable } from '../../base/format.ts';
+import { formatBytes, formatDuration } from '../../base/format.ts';
+import { printable } from '../../base/printable.ts';
 import type { UploadResult } from '../../queue/jobs/upload-result.ts';
 import { QUEUES } from '../../queue/names.ts';
 import type { Blockers } from '../../status/blockers.ts';

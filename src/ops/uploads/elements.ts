@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { html } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
-import { formatBytes, formatBytesOf, formatClock, formatDuration, printable } from '../../base/format.ts';
+import { formatBytes, formatBytesOf, formatClock, formatDuration } from '../../base/format.ts';
+import { printable } from '../../base/printable.ts';
 import { isTerminal, type UploadState, type UploadStatus } from '../../status/status.ts';
 import { measureOf } from '../../upload/pace.ts';
 

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { UploaderError } from '../../base/errors.ts';
-import { printable } from '../../base/format.ts';
+import { printable } from '../../base/printable.ts';
 import { parseFailure } from '../../queue/failure.ts';
 import type { Html } from './elements.ts';
 

@@ -1,5 +1,7 @@
 import { html } from 'hono/html';
-import { formatBytes, printable, shortened } from '../../base/format.ts';
+import { truncated } from '../../base/columns.ts';
+import { formatBytes } from '../../base/format.ts';
+import { printable } from '../../base/printable.ts';
 import type { Blockers } from '../../status/blockers.ts';
 import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../status/status.ts';
 import type { UnreadableUpload, UploadPage } from '../../status/upload-pages.ts';
@@ -101,11 +103,11 @@ function renderRow(upload: UploadStatus, view: ListView): Html {
   const failure =
     error === undefined || state === 'cancelled'
       ? ''
-      : html`<p class="reason"><b>${error.code}</b> ${shortened(error.message, ERROR_LENGTH)}</p>`;
+      : html`<p class="reason"><b>${error.code}</b> ${truncated(error.message, ERROR_LENGTH)}</p>`;
   const buttons = renderButtons({ id, state, name }, { basePath, readOnly, back: backTo(view.query) });
   return html`<tr id="${rowId(id)}" role="row">
 <td role="cell" class="of-state">${renderState(state)}</td>
-<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(shortened(name, NAME_LENGTH))}</a>${failure}</th>
+<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(truncated(name, NAME_LENGTH))}</a>${failure}</th>
 <td role="cell" class="of-size">${progress.totalBytes > 0 ? formatBytes(progress.totalBytes) : ''}</td>
 <td role="cell" class="of-progress">${renderProgress(upload)}</td>
 <td role="cell" class="of-attempt"><span class="label">attempt </span>${attempt}</td>
@@ -121,7 +123,7 @@ function renderUnreadable(
 ): Html {
   return html`<tr id="${rowId(id)}" role="row">
 <td role="cell" class="of-state">${renderState(state)}</td>
-<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(id)}</a><p class="reason"><b>unreadable</b> ${shortened(unreadable, ERROR_LENGTH)}</p></th>
+<th scope="row" role="rowheader"><a href="${uploadPath(basePath, id)}">${renderName(id)}</a><p class="reason"><b>unreadable</b> ${truncated(unreadable, ERROR_LENGTH)}</p></th>
 <td role="cell" colspan="${readOnly ? 5 : 6}"></td>
 </tr>`;
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
-import { within } from '../../base/within.ts';
+import { fulfilledWithin } from '../../base/fulfilled-within.ts';
 import { sentenceOf } from './errors.ts';
 import { pause, type Turns } from './turns.ts';
 
@@ -78,7 +78,7 @@ export class Live {
       if (now !== last || startedMs - sentMs > SILENCE_MS) {
         sentMs = startedMs;
         const sent = now !== last ? stream.writeSSE(news) : stream.write(': nothing new\n\n');
-        if (!(await within(sent, this.#takenWithinMs))) return stream.abort();
+        if (!(await fulfilledWithin(sent, this.#takenWithinMs))) return stream.abort();
       }
       last = now;
       await this.#sleep(Math.max(0, INTERVAL_MS - (this.#clock() - startedMs)));

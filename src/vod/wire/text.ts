@@ -1,4 +1,4 @@
-import { DECEIVING } from '../../base/format.ts';
+import { INVISIBLE_CHARACTERS } from '../../base/printable.ts';
 
 /** Takes the secrets out of a text that is about to be shown. */
 export type Redact = (text: string) => string;
@@ -30,7 +30,7 @@ export function cleanText(text: string, maxLength: number): string {
   const line = text
     .slice(0, maxLength * 4)
     .toWellFormed()
-    .replace(DECEIVING, '')
+    .replace(INVISIBLE_CHARACTERS, '')
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
   return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).toWellFormed()}…`;

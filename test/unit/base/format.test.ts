@@ -1,17 +1,13 @@
 import { expect, test } from 'vitest';
+import { formatFields, padded, truncated } from '../../../src/base/columns.ts';
 import {
-  fields,
   formatBytes,
   formatBytesOf,
   formatClock,
   formatDuration,
   formatSpan,
-  padded,
-  printable,
-  printableJson,
-  printableLines,
-  shortened,
 } from '../../../src/base/format.ts';
+import { printable, printableJson, printableLines } from '../../../src/base/printable.ts';
 import { cleanText } from '../../../src/vod/wire/text.ts';
 
 test.each([
@@ -96,7 +92,7 @@ test.each([
   ['abc', 1, '…'],
   ['abc', 0, ''],
 ])('shortened cuts %j to %i columns between characters: %j', (text, columns, short) => {
-  expect(shortened(text, columns)).toBe(short);
+  expect(truncated(text, columns)).toBe(short);
 });
 
 test('padded fills up by columns', () => {
@@ -109,7 +105,7 @@ test('padded fills up by columns', () => {
 
 test('fields leaves out what is not there and aligns the rest', () => {
   expect(
-    fields(
+    formatFields(
       [
         ['a', '1'],
         ['bb', undefined],

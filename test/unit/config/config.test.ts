@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, requireCredentials, requireOfWorker } from '../../../src/config/config.ts';
+import { loadConfig, requireCredentials, requireWorkerSettings } from '../../../src/config/config.ts';
+import { ConfigError } from '../../../src/config/config-error.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vod-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -150,13 +151,13 @@ describe('loadConfig', () => {
     expect(loadConfig({}).webhooks).toMatchObject({ urls: [], secrets: [] });
     const problems = (env: Record<string, string>): readonly string[] => problemsOf(() => loadConfig(env));
     expect(problems({ WEBHOOK_URL: 'https://a.example/' })).toEqual([
-      'WEBHOOK_SECRETS is not set, but WEBHOOK_URL is: nothing is sent unsigned',
+      'WEBHOOK_SECRETS is not set, but WEBHOOK_URL is: webhooks are always signed',
     ]);
     expect(problems({ WEBHOOK_SECRETS: 'planted-secret' })).toEqual([
       'WEBHOOK_SECRETS must be whsec_ and, in base64, 24 to 64 random bytes',
     ]);
     const three = [secret, secret, secret].join(',');
-    expect(problems({ WEBHOOK_SECRETS: three })[0]).toContain('must be one secret or');
+    expect(problems({ WEBHOOK_SECRETS: three })[0]).toContain('must be one secret, or two');
     const inside = {
       WEBHOOK_SECRETS: secret,
       WEBHOOK_URL: 'https://a.example http://10.0.0.1/planted ftp://x/planted',
@@ -182,7 +183,7 @@ describe('loadConfig', () => {
     const problems = (url: string, file: string): readonly string[] =>
       problemsOf(() => loadConfig({ REDIS_URL: url, REDIS_CA_FILE: file }));
     expect(problems('rediss://h', path)).toEqual([
-      `REDIS_CA_FILE does not hold certificates in PEM: ${path}`,
+      `REDIS_CA_FILE does not contain PEM certificates: ${path}`,
     ]);
     expect(problems('rediss://h', join(dir, 'none'))[0]).toContain("REDIS_CA_FILE can't be read");
     const [authority = ''] = rootCertificates;
@@ -237,7 +238,7 @@ describe('loadConfig', () => {
         }),
       ),
     ).toEqual([
-      'REDIS_URL and REDIS_CLUSTER_NODES are set: only one of them can say where Redis is',
+      'REDIS_URL and REDIS_CLUSTER_NODES are set: only one of them can be the address of Redis',
       'REDIS_SENTINEL_MASTER is set, but REDIS_SENTINELS is not',
       'REDIS_SENTINEL_USERNAME is set, but REDIS_SENTINELS is not',
       'REDIS_SENTINEL_USERNAME is set, but REDIS_SENTINEL_PASSWORD is not',
@@ -273,7 +274,7 @@ describe('loadConfig', () => {
 
   it('insists on what a worker of these stages needs, all at once', () => {
     const missing = (env: object, does: { callsVod: boolean; readsSources: boolean }): readonly string[] =>
-      problemsOf(() => requireOfWorker(loadConfig({ ...env }), does));
+      problemsOf(() => requireWorkerSettings(loadConfig({ ...env }), does));
     const both = { callsVod: true, readsSources: true };
     const roots = expect.stringMatching(/^SOURCE_ROOTS is not set: .*such as \/srv\/videos/);
     expect(missing({}, both)).toEqual([
@@ -285,8 +286,10 @@ describe('loadConfig', () => {
     expect(missing({ SOURCE_ROOTS: ' ' }, { callsVod: false, readsSources: true })).toEqual([roots]);
     expect(missing({ SOURCE_ROOTS: '/srv' }, both)).toHaveLength(2);
     const all = { VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x', SOURCE_ROOTS: '/srv' };
-    expect(() => requireOfWorker(loadConfig(all), both)).not.toThrow();
-    expect(() => requireOfWorker(loadConfig({}), { callsVod: false, readsSources: false })).not.toThrow();
+    expect(() => requireWorkerSettings(loadConfig(all), both)).not.toThrow();
+    expect(() =>
+      requireWorkerSettings(loadConfig({}), { callsVod: false, readsSources: false }),
+    ).not.toThrow();
   });
 
   it('is frozen all through', () => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { ConfigError, loadConfig } from '../../../src/config/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
+import { ConfigError } from '../../../src/config/config-error.ts';
 import { createCredentialsReader } from '../../../src/config/credentials.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vod-credentials-'));

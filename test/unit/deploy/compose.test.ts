@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Config, loadConfig, requireCredentials, VARIABLES } from '../../../src/config/config.ts';
 import { USUAL_STAGES } from '../../../src/queue/names.ts';
-import { STOP_MS } from '../../../src/telemetry/tracing.ts';
+import { FLUSH_TIMEOUT_MS } from '../../../src/telemetry/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { LABEL_VALUES } from '../../support/known-metrics.ts';
 import { ROOT } from '../../support/process.ts';
@@ -108,7 +108,7 @@ describe('compose.yaml', () => {
   it('waits longer for a container to end than it takes to drain, hand jobs back and send the last traces', () => {
     for (const program of programs(interpolated(TRY)))
       expect(program.graceSeconds * 1000, program.name).toBeGreaterThan(
-        configOf(program).shutdownTimeoutMs + HAND_BACK_MS + STOP_MS + 5000,
+        configOf(program).shutdownTimeoutMs + HAND_BACK_MS + FLUSH_TIMEOUT_MS + 5000,
       );
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { requireCredentials, VARIABLES } from '../../../src/config/config.ts';
 import { STATUS_PATHS } from '../../../src/ops/status.ts';
 import { USUAL_STAGES } from '../../../src/queue/names.ts';
-import { STOP_MS } from '../../../src/telemetry/tracing.ts';
+import { FLUSH_TIMEOUT_MS } from '../../../src/telemetry/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { configOf, environmentOf, secret } from './environment.ts';
 import {
@@ -201,7 +201,7 @@ describe.skipIf(!CAN_RENDER).each([
     for (const pod of programs) {
       const { shutdownTimeoutMs } = configOf(manifests, pod);
       const graceMs = (pod.spec.terminationGracePeriodSeconds ?? 0) * 1000;
-      expect(graceMs, pod.owner).toBeGreaterThan(shutdownTimeoutMs + HAND_BACK_MS + STOP_MS + 5000);
+      expect(graceMs, pod.owner).toBeGreaterThan(shutdownTimeoutMs + HAND_BACK_MS + FLUSH_TIMEOUT_MS + 5000);
     }
   });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../../src/config/config.ts';
-import { STOP_MS } from '../../../src/telemetry/tracing.ts';
+import { FLUSH_TIMEOUT_MS } from '../../../src/telemetry/tracing.ts';
 import { EXIT } from '../../../src/terminal/context.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { hasProgram } from '../../support/programs.ts';
@@ -27,7 +27,7 @@ test('it runs the command of the package itself, which gets the signals, and let
     SOURCE_ROOTS: '/srv',
   });
   const graceMs = Number(settingOf('TimeoutStopSec')) * 1000;
-  expect(graceMs).toBeGreaterThan(shutdownTimeoutMs + HAND_BACK_MS + STOP_MS + 5000);
+  expect(graceMs).toBeGreaterThan(shutdownTimeoutMs + HAND_BACK_MS + FLUSH_TIMEOUT_MS + 5000);
 });
 
 test('a mistake in the variables does not start it again and again', () => {

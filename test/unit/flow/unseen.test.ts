@@ -6,7 +6,7 @@ import { Pauses } from '../../../src/queue/pauses.ts';
 import type { Queues } from '../../../src/queue/queues.ts';
 import { workerName } from '../../../src/queue/worker-name.ts';
 import type { Breaker } from '../../../src/quota/breaker.ts';
-import type { RedisClient } from '../../../src/redis/connection.ts';
+import type { RedisClient } from '../../../src/redis/client.ts';
 import { SourceError } from '../../../src/source/errors.ts';
 import type { RootWatch } from '../../../src/source/root-watch.ts';
 

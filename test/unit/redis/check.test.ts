@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { findRedisProblems, parseRedisInfo } from '../../../src/redis/check.ts';
+import { findRedisProblems } from '../../../src/redis/check.ts';
+import { parseRedisInfo } from '../../../src/redis/info.ts';
 import type { RedisLocation } from '../../../src/redis/location.ts';
 
 /** INFO as the servers print it, but for lines that nobody looks at. */
@@ -56,7 +57,7 @@ test('INFO is read, whoever made the server', () => {
     replica: false,
     mode: 'server',
     replicas: 0,
-    needsReplicas: false,
+    requiresReplicas: false,
   });
   expect(parseRedisInfo(INFO.valkey8)).toMatchObject({ product: 'Valkey 8.0.1', version: '7.2.4' });
   expect(parseRedisInfo('redis_version:6.2.11\r\ndragonfly_version:df-v1.25.1\r\n').product).toBe(
@@ -68,7 +69,7 @@ test('INFO is read, whoever made the server', () => {
     replica: false,
     mode: 'server',
     replicas: 0,
-    needsReplicas: false,
+    requiresReplicas: false,
   });
 });
 
@@ -78,11 +79,11 @@ const findings = (text: string, savePoints?: string, location: RedisLocation = '
 describe('the version', () => {
   test('before 6.2 nothing works, and the version is named', () => {
     expect(findings(INFO.redis60).fatal).toEqual({
-      what: 'it is Redis 6.0.16',
+      problem: 'it is Redis 6.0.16',
       fix: 'use Redis 6.2 or newer, or Valkey',
     });
     for (const version of ['2.8.24', '5.0.14', '6.1.240'])
-      expect(findings(`redis_version:${version}`).fatal?.what).toContain(version);
+      expect(findings(`redis_version:${version}`).fatal?.problem).toContain(version);
   });
 
   test.each(['6.2.0', '6.10.1', '7.0.15', '8.2.1', '10.0', '255.255.255'])('%s is enough', (version) => {
@@ -95,7 +96,7 @@ describe('the version', () => {
 });
 
 test('a replica takes no uploads', () => {
-  expect(findings(INFO.replica).fatal?.what).toContain('replica');
+  expect(findings(INFO.replica).fatal?.problem).toContain('replica');
 });
 
 describe('what can lose uploads', () => {
@@ -112,11 +113,11 @@ describe('what can lose uploads', () => {
     expect(persistent).toBe(false);
     expect(problems).toEqual([
       {
-        what: expect.stringContaining('maxmemory-policy is allkeys-lru'),
+        problem: expect.stringContaining('maxmemory-policy is allkeys-lru'),
         fix: expect.stringContaining('CONFIG SET maxmemory-policy noeviction'),
       },
       {
-        what: expect.stringContaining('persistence is off'),
+        problem: expect.stringContaining('persistence is off'),
         fix: expect.stringContaining('CONFIG SET appendonly yes'),
       },
     ]);
@@ -124,7 +125,7 @@ describe('what can lose uploads', () => {
 
   test('what can’t be told is no problem, and not taken for good', () => {
     const found = findings(INFO.redis62);
-    expect(found.problems.map(({ what }) => what)).toEqual([expect.stringContaining('volatile-lru')]);
+    expect(found.problems.map(({ problem }) => problem)).toEqual([expect.stringContaining('volatile-lru')]);
     expect(found).not.toHaveProperty('persistent');
     expect(findings(INFO.terse)).toEqual({ problems: [] });
   });
@@ -135,7 +136,7 @@ describe('another kind of Redis than was configured', () => {
 
   test('is fatal, and the variable to set is named', () => {
     expect(findings(cluster).fatal).toEqual({
-      what: 'it is a node of a cluster',
+      problem: 'it is a node of a cluster',
       fix: 'set REDIS_CLUSTER_NODES instead of REDIS_URL',
     });
     expect(findings(cluster, '', { cluster: 'h' }).fatal).toBeUndefined();
@@ -149,7 +150,7 @@ describe('a primary that goes on without its replicas', () => {
   const primary = (replicas: number, more = '') =>
     INFO.redis70.replace('connected_slaves:0', `connected_slaves:${replicas}${more}`);
   const problemsOf = (text: string, location: RedisLocation = { sentinels: 'h' }) =>
-    findings(text, '', location).problems.map(({ what }) => what.split(':')[0]);
+    findings(text, '', location).problems.map(({ problem }) => problem.split(':')[0]);
 
   test('is a problem where sentinels may make another one the primary, and replicas enough to do without one', () => {
     expect(problemsOf(primary(2))).toEqual(['min-replicas-to-write is 0']);

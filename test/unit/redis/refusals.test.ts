@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Logger } from '../../../src/process/log.ts';
-import { type Refusal, Refusals, refusalIn } from '../../../src/redis/refusals.ts';
+import { parseRefusal, type Refusal, Refusals } from '../../../src/redis/refusals.ts';
 
 const WRONG: Refusal = { kind: 'login', reply: 'WRONGPASS invalid username-password pair' };
 const FULL: Refusal = { kind: 'full', reply: 'ERR max number of clients reached' };
@@ -25,15 +25,15 @@ test.each([
   ["-ERR unknown command 'HELLO'\r\n", undefined],
   ['%7\r\n$6\r\nserver\r\n', undefined],
 ])('%j is %s', (text, kind) => {
-  expect(refusalIn(text)?.kind).toBe(kind);
-  expect(refusalIn(text)?.reply ?? '').not.toMatch(/^-|[\r\n]/);
+  expect(parseRefusal(text)?.kind).toBe(kind);
+  expect(parseRefusal(text)?.reply ?? '').not.toMatch(/^-|[\r\n]/);
 });
 
 test('each kind is told once a minute while it goes on', () => {
   const { clock, told, refusals } = createRefusals({ location: 'redis://h' });
-  for (; clock.ms < 120_000; clock.ms += 500) refusals.met(WRONG);
+  for (; clock.ms < 120_000; clock.ms += 500) refusals.record(WRONG);
   expect(told).toHaveLength(2);
-  refusals.met(FULL);
+  refusals.record(FULL);
   expect(told.map(({ msg }) => msg)).toEqual([
     'redis refuses these credentials',
     'redis refuses these credentials',
@@ -44,13 +44,13 @@ test('each kind is told once a minute while it goes on', () => {
 test('a process is not ready while it is refused, and ready again ten seconds after the last time', () => {
   const { clock, refusals } = createRefusals({ location: 'redis://h' });
   expect(refusals.unready).toBeUndefined();
-  refusals.met(WRONG);
+  refusals.record(WRONG);
   clock.ms = 9999;
   expect(refusals.unready).toBe(
     'Redis refuses these credentials (WRONGPASS invalid username-password pair). ' +
-      'Put the right user and password into REDIS_URL, and start it anew.',
+      'Put the right user and password into REDIS_URL, and restart this process.',
   );
-  refusals.met(FULL);
+  refusals.record(FULL);
   clock.ms += 9999;
   expect(refusals.unready).toContain('(ERR max number of clients reached). Raise its maxclients');
   clock.ms += 1;
@@ -60,15 +60,15 @@ test('a process is not ready while it is refused, and ready again ten seconds af
 test.each([
   [
     { location: 'redis://h', locationFile: '/f' },
-    'the file of REDIS_URL_FILE, which is read again by itself.',
+    'the file of REDIS_URL_FILE, which is read again automatically.',
   ],
-  [{ location: { cluster: 'h' } }, 'REDIS_CLUSTER_NODES, and start it anew.'],
+  [{ location: { cluster: 'h' } }, 'REDIS_CLUSTER_NODES, and restart this process.'],
   [
     { location: { sentinels: 'h', sentinelPassword: 'p' }, sentinelPasswordFile: '/f' },
-    'REDIS_SENTINELS or the file of REDIS_SENTINEL_PASSWORD_FILE, which is read again by itself.',
+    'REDIS_SENTINELS or the file of REDIS_SENTINEL_PASSWORD_FILE, which is read again automatically.',
   ],
 ])('what to do names the variable (%#)', (target, words) => {
   const { told, refusals } = createRefusals(target);
-  refusals.met(WRONG);
+  refusals.record(WRONG);
   expect(told[0]?.fix).toBe(`Put the right user and password into ${words}`);
 });

@@ -1,28 +1,15 @@
+import { SAMPLERS, type TracingSettings } from '../telemetry/tracing.ts';
+import type { Environment } from './environment.ts';
+
 /*
- * Tracing, as the standard variables of OpenTelemetry ask for it. Where spans go to, with which headers and under
- * which name, the SDK reads from the environment by itself.
+ * The standard variables of OpenTelemetry. Those about where and how spans are sent, and under which name, the SDK reads
+ * itself.
  */
-
-const SAMPLERS = [
-  'always_on',
-  'always_off',
-  'traceidratio',
-  'parentbased_always_on',
-  'parentbased_always_off',
-  'parentbased_traceidratio',
-] as const;
-
-export interface TracingSettings {
-  /** Which traces are kept; those with `parentbased_` follow whoever began the trace. */
-  readonly sampler: (typeof SAMPLERS)[number];
-  /** The share of traces that a `traceidratio` keeps, from 0 to 1. */
-  readonly ratio: number;
-}
 
 const ENDPOINTS = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const;
 const PROTOCOLS = ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] as const;
 
-/** Every variable that {@link readTracing} looks at. */
+/** Every variable that {@link readTracing} reads. */
 export const TRACING_VARIABLES: readonly string[] = [
   'OTEL_SDK_DISABLED',
   'OTEL_TRACES_EXPORTER',
@@ -33,21 +20,18 @@ export const TRACING_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Tracing is on when an exporter or an endpoint is named, unless it is switched off; while it is off nothing about it
- * can be wrong. The variables are often those of a whole cluster, meant for other programs as well: what can't be done is
- * told, and nothing is traced.
- * @param warnings gets a line for each variable that asks for what can't be done
- * @returns undefined when it is off
+ * Tracing is on when an exporter or an endpoint is set, unless it is disabled; while it is off, no variable is checked.
+ * The variables are often set for a whole cluster and for other programs too, so a value that is not supported is a
+ * warning, and nothing is traced.
+ * @param warnings gets a line for each variable with a value that is not supported
+ * @returns undefined when tracing is off
  */
-export function readTracing(
-  env: Readonly<Record<string, string | undefined>>,
-  warnings: string[],
-): TracingSettings | undefined {
-  const problems: string[] = [];
+export function readTracing(env: Environment, warnings: string[]): TracingSettings | undefined {
   const exporter = env.OTEL_TRACES_EXPORTER;
   if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter === 'none') return undefined;
   if (exporter === undefined && ENDPOINTS.every((name) => env[name] === undefined)) return undefined;
 
+  const problems: string[] = [];
   if (exporter !== undefined && exporter !== 'otlp')
     problems.push('OTEL_TRACES_EXPORTER must be otlp or none');
   for (const name of ENDPOINTS) {

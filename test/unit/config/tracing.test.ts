@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/config.ts';
-import { readTracing } from '../../../src/telemetry/tracing-settings.ts';
+import { readTracing } from '../../../src/config/tracing.ts';
 
 const ENDPOINT = 'http://127.0.0.1:4318';
 const DEFAULTS = { sampler: 'parentbased_always_on', ratio: 1 };

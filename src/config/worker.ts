@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { defined } from '../base/defined.ts';
+import type { SlotBounds } from '../upload/slot-control.ts';
+import { integer, type Values, wholeNumber } from './variable-types.ts';
+
+/** At a lower rate a part takes longer than most servers wait for one. */
+const bytesPerSecond = wholeNumber(64 * 1024, 1e12);
+
+/** `8`, or `4-32`. */
+const slotBounds = z
+  .string()
+  .transform((value) => /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(value)?.slice(1) ?? [])
+  .transform(([min, max = min]) => ({ min: Number(min), max: Number(max) }))
+  .refine(
+    ({ min, max }) => min >= 1 && min <= max && max <= 512,
+    'must be a whole number from 1 to 512, or two of them as in 4-32, the lower first',
+  );
+
+export const WORKER_VARIABLES = {
+  SOURCE_ROOTS: z.string().optional(),
+  SOURCE_GRACE_MS: integer(60_000, 0, 3_600_000),
+  SOURCE_READ_TIMEOUT_MS: integer(60_000, 1000, 3_600_000),
+  HASH_CONCURRENCY: integer(2, 1, 64),
+  PART_CONCURRENCY: slotBounds.default({ min: 1, max: 8 }),
+  MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
+  MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
+  PART_ATTEMPTS: integer(60, 1, 1000),
+  BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
+  BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
+  OUTAGE_PROBE_MS: integer(2000, 10, 600_000),
+  ACCOUNT_PROBE_MS: integer(30_000, 10, 3_600_000),
+  SHUTDOWN_TIMEOUT_MS: integer(25_000, 0, 3_600_000),
+  LOCK_DURATION_MS: integer(60_000, 1000, 3_600_000),
+  STALLED_INTERVAL_MS: integer(30_000, 100, 3_600_000),
+  KEEP_COMPLETED_DAYS: integer(7, 1, 3650),
+  KEEP_COMPLETED_COUNT: integer(10_000, 1, 10_000_000),
+  KEEP_FAILED_DAYS: integer(30, 1, 3650),
+  KEEP_FAILED_COUNT: integer(10_000, 1, 10_000_000),
+};
+
+export interface WorkerConfig {
+  /** Directories that sources may be in. Workers require them; elsewhere the default is the working directory. */
+  readonly sourceRoots?: readonly string[];
+  /** How long workers look for a source that none of them sees before its upload fails; 0 = not at all. */
+  readonly sourceGraceMs: number;
+  /** Timeout of each open, stat and read of a source file. */
+  readonly sourceReadTimeoutMs: number;
+  readonly hashConcurrency: number;
+  /** Bounds of the number of parts sent at a time; between them throughput decides. */
+  readonly partConcurrency: SlotBounds;
+  /** Limits on the bytes of parts: of this process, and of all replicas together; absent = no limit. */
+  readonly maxBytesPerSecond: { readonly process?: number; readonly total?: number };
+  /** Attempts of a job that makes one API call before its upload fails. */
+  readonly partAttempts: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  /** Time between two probes while VOD does not answer (outage), and while it refuses the account or the clock. */
+  readonly probeMs: { readonly outage: number; readonly account: number };
+  readonly shutdownTimeoutMs: number;
+  readonly lockDurationMs: number;
+  readonly stalledIntervalMs: number;
+  /** How long finished uploads stay in Redis: until they are too old or too many. */
+  readonly keep: { readonly completed: Retention; readonly failed: Retention };
+}
+
+export interface Retention {
+  readonly ageSeconds: number;
+  readonly count: number;
+}
+
+const DAY_SECONDS = 86_400;
+
+export function workerConfig(values: Values<typeof WORKER_VARIABLES>, problems: string[]): WorkerConfig {
+  if (values.BACKOFF_MAX_MS < values.BACKOFF_BASE_MS) {
+    problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
+  }
+  return {
+    ...defined({ sourceRoots: values.SOURCE_ROOTS?.split(':') }),
+    sourceGraceMs: values.SOURCE_GRACE_MS,
+    sourceReadTimeoutMs: values.SOURCE_READ_TIMEOUT_MS,
+    hashConcurrency: values.HASH_CONCURRENCY,
+    partConcurrency: values.PART_CONCURRENCY,
+    maxBytesPerSecond: defined({
+      process: values.MAX_BYTES_PER_SECOND,
+      total: values.MAX_BYTES_PER_SECOND_TOTAL,
+    }),
+    partAttempts: values.PART_ATTEMPTS,
+    backoffBaseMs: values.BACKOFF_BASE_MS,
+    backoffMaxMs: values.BACKOFF_MAX_MS,
+    probeMs: { outage: values.OUTAGE_PROBE_MS, account: values.ACCOUNT_PROBE_MS },
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+    lockDurationMs: values.LOCK_DURATION_MS,
+    stalledIntervalMs: values.STALLED_INTERVAL_MS,
+    keep: {
+      completed: { ageSeconds: values.KEEP_COMPLETED_DAYS * DAY_SECONDS, count: values.KEEP_COMPLETED_COUNT },
+      failed: { ageSeconds: values.KEEP_FAILED_DAYS * DAY_SECONDS, count: values.KEEP_FAILED_COUNT },
+    },
+  };
+}
