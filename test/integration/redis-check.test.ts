@@ -76,7 +76,9 @@ test('where CONFIG is forbidden, that persistence can’t be told is said at deb
     await workerOn({ ...SAFE, appendonly: 'no', 'rename-command': 'CONFIG ' }, { REQUIRE_DURABLE_REDIS: '1' })
   ).ready();
   await worker.end('SIGTERM');
-  expect(linesOf(worker).map(({ msg }) => msg)).toContainEqual(expect.stringContaining('persistence is unknown'));
+  expect(linesOf(worker).map(({ msg }) => msg)).toContainEqual(
+    expect.stringContaining('persistence is unknown'),
+  );
 });
 
 test('a node of a cluster that is taken for a server is told as such', async () => {
