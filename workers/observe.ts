@@ -13,7 +13,7 @@ import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
 import { QUEUES, runName, type Stage } from '../src/queue/names.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { VodClientOptions } from '../src/vod/client.ts';
-import { documentedCodeLabel } from '../src/vod/wire/classify.ts';
+import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import { parseEvent, type VodEvent } from '../src/vod/wire/events.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { OddEntries } from './pull.ts';

@@ -1,7 +1,7 @@
 import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
 import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/transcode.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
-import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/codes.ts';
+import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/service-codes.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 

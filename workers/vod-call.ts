@@ -15,7 +15,8 @@ export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
       return reply;
     } catch (error) {
       if (!(error instanceof VodError)) throw error;
-      if (!(error instanceof VodTransportError) && error.trouble === undefined) await breaker.recordAnswer();
+      if (!(error instanceof VodTransportError) && error.systemicCause === undefined)
+        await breaker.recordAnswer();
       if (error.holdMs !== undefined) throw new QuotaHold(scaleHoldMs(error.holdMs, minuteMs), error);
       throw error;
     }

@@ -11,7 +11,7 @@ import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
-import { TROUBLES } from '../src/vod/wire/vod-error.ts';
+import { SYSTEMIC_CAUSES } from '../src/vod/wire/vod-error.ts';
 import { vodObserver } from './observe.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 import { CONTROL_CONCURRENCY } from './stages.ts';
@@ -80,10 +80,10 @@ export async function openVodHosts(deps: {
   let apiState: BreakerState = {};
   const showHolds = (): void => {
     const out = state.localHold ?? apiState.localHold;
-    for (const reason of TROUBLES) metrics.workerOut.set({ reason }, out?.kind === reason ? 1 : 0);
+    for (const reason of SYSTEMIC_CAUSES) metrics.workerOut.set({ reason }, out?.kind === reason ? 1 : 0);
     metrics.held.reset();
     if (redis.status !== 'ready') return;
-    for (const reason of TROUBLES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
+    for (const reason of SYSTEMIC_CAUSES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
   };
   const start = (
     of: Pick<Parameters<typeof Breaker.start>[0], 'key' | 'quotaPerMinute' | 'onChange'>,

@@ -9,7 +9,7 @@ import { enqueueVodEvents } from '../events/vod-event-queue.ts';
 import type { Logger } from '../process/log.ts';
 import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
 import { parseEvent } from '../vod/wire/events.ts';
-import { parseJson } from '../vod/wire/parse.ts';
+import { parseJson } from '../vod/wire/json.ts';
 import { Allowance } from './allowance.ts';
 
 export interface EventCallbackOptions {

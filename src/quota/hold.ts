@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { printable } from '../base/printable.ts';
-import { TROUBLES, type Trouble, type VodError } from '../vod/wire/vod-error.ts';
+import { SYSTEMIC_CAUSES, type SystemicCause, type VodError } from '../vod/wire/vod-error.ts';
 
 /** Why all queues that call VOD are held, or why one process takes none of their jobs. */
-export type HoldKind = Trouble;
+export type HoldKind = SystemicCause;
 
 /** A failed request whose cause affects all other requests too. */
 export interface SystemicFailure {
@@ -17,7 +17,7 @@ export interface SystemicFailure {
 
 const holdSchema = z.object({
   /** A worker of an earlier version ignores a hold whose kind it does not know. */
-  kind: z.enum(TROUBLES),
+  kind: z.enum(SYSTEMIC_CAUSES),
   /** Milliseconds since 1970. */
   since: z.int(),
   /** Code and message of the error that caused the hold. */
@@ -48,12 +48,12 @@ export function parseHold(value: string | null): Hold | undefined {
 
 /** @returns undefined when the failure concerns only this one request */
 export function systemicFailure({
-  trouble,
+  systemicCause,
   code,
   message,
   retryAfterMs,
 }: VodError): SystemicFailure | undefined {
-  return trouble && defined({ kind: trouble, code, message, retryAfterMs });
+  return systemicCause && defined({ kind: systemicCause, code, message, retryAfterMs });
 }
 
 /** Each kind of hold in words: a short title, and a sentence that says when uploads resume. */

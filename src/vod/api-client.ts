@@ -1,34 +1,32 @@
 import { createCalls, type VodClientOptions } from './calls.ts';
+import { keyCheckParser } from './wire/key-check.ts';
 import { confirmParams, convertParams } from './wire/params.ts';
-import { answeredCode } from './wire/parse.ts';
 import { parseConvertReply } from './wire/parse-convert.ts';
 import { parseConfirmReply, parsePullReply } from './wire/parse-events.ts';
 import type { ConvertRequest, ConvertResult, PulledEvents } from './wire/protocol.ts';
 
-/**
- * The calls of `vod.api.qcloud.com`, for what comes after an upload. They are made, and reject, as those of VodClient.
- */
+/** The calls of `vod.api.qcloud.com`, which come after an upload. They reject like those of VodClient. */
 export interface VodApiClient {
   /**
-   * Events that nobody has confirmed yet, at most CONFIRM_MAX; the service holds the request for up to 5 s until there
-   * is one. What is not confirmed within 30 s is given out again.
+   * Unconfirmed events, at most CONFIRM_MAX. If there are none, the service holds the request for up to 5 s. Events that
+   * are not confirmed within 30 s are delivered again.
    */
   pullEvents(signal?: AbortSignal): Promise<PulledEvents>;
-  /** @param handles one of the groups that `confirmGroups` makes */
+  /** @param handles a group returned by `confirmGroups` */
   confirmEvents(handles: readonly string[], signal?: AbortSignal): Promise<void>;
-  /** Has VOD transcode a video that it has; TranscodeComplete will tell the end of that. */
+  /** Starts transcoding of a stored video; the event TranscodeComplete reports its end. */
   convertFile(request: ConvertRequest, signal?: AbortSignal): Promise<ConvertResult>;
-  /** As that of VodClient: ConvertVodFile, for a video that nobody has. */
+  /** Like that of VodClient, with ConvertVodFile for a video that does not exist. */
   checkKey(signal?: AbortSignal): Promise<string>;
-  /** As that of VodClient. */
+  /** Like that of VodClient. */
   close(): void;
 }
 
-/** Above the 5 s for which PullEvent is held. */
+/** More than the 5 s for which PullEvent may be held. */
 const RESPONSE_MS = 10_000;
 
-/** No video's: no `fileId` begins with so many zeros. */
-const NOBODYS_FILE_ID = '0'.repeat(19);
+/** No `fileId` starts with this many zeros. */
+const MISSING_FILE_ID = '0'.repeat(19);
 
 /** A client for one account. Throws UploaderError (INVALID_ENDPOINT). */
 export function createApiClient(options: VodClientOptions): VodApiClient {
@@ -49,8 +47,8 @@ export function createApiClient(options: VodClientOptions): VodApiClient {
         {
           action: 'ConvertVodFile',
           observedAs: 'check',
-          params: convertParams({ fileId: NOBODYS_FILE_ID }),
-          parse: (...reply) => answeredCode(() => parseConvertReply(...reply)),
+          params: convertParams({ fileId: MISSING_FILE_ID }),
+          parse: keyCheckParser(parseConvertReply),
         },
         signal,
       ),

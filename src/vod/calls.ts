@@ -6,28 +6,29 @@ import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './http/timeo
 import { transportError } from './wire/classify.ts';
 import { commonParams, type VodCredentials } from './wire/params.ts';
 import type { SignatureMethod, VodAction } from './wire/protocol.ts';
+import { createRedactor, type Redact } from './wire/redact.ts';
+import type { Reply } from './wire/reply.ts';
 import { encodeQuery, type Params, sign } from './wire/sign.ts';
-import { createRedactor, type Redact } from './wire/text.ts';
-import { type TransportCode, transportMeaning } from './wire/transport.ts';
+import { type TransportCode, transportMeaning } from './wire/transport-codes.ts';
 import { VodError, VodTransportError } from './wire/vod-error.ts';
 
 /** One finished request, for metrics. */
 export interface VodObservation {
-  /** `check`: a request that only asked whether the key is right. */
+  /** `check`: a request that only checked the key. */
   readonly action: VodAction | 'check';
   readonly result: 'ok' | 'vod_error' | 'http_error' | 'network';
-  /** Unless ok: the error's. */
+  /** Of the error; undefined if ok. */
   readonly code?: string;
-  /** Unless ok: the error's. */
+  /** Of the error; undefined if ok. */
   readonly retryable?: boolean;
-  /** From the connection asked for to the reply read, in ms; waiting for a free connection is not in it. */
+  /** From the request to the end of the reply, in ms; without the time that the call waited for a free connection. */
   readonly durationMs: number;
 }
 
 export interface VodClientOptions {
-  /** Such as `https://vod2.qcloud.com/v2/index.php`. */
+  /** For example `https://vod2.qcloud.com/v2/index.php`. */
   readonly endpoint: string | URL;
-  /** A function is asked before each request, so that credentials can change. */
+  /** A function is called before each request, so that credentials can change. */
   readonly credentials: VodCredentials | (() => VodCredentials | Promise<VodCredentials>);
   /** Default `gz`. */
   readonly region?: string;
@@ -35,20 +36,20 @@ export interface VodClientOptions {
   readonly signatureMethod?: SignatureMethod;
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly clock?: () => number;
-  /** Most requests, and sockets, at once; further calls wait unsigned. Default 64. */
+  /** Maximum number of concurrent requests and sockets; further calls wait unsigned. Default 64. */
   readonly connections?: number;
   readonly timeouts?: Partial<VodTimeouts>;
-  /** Cap on the bodies of all requests together; they are sent evenly by small pieces. Default: none. */
+  /** Bandwidth cap for the bodies of all requests together, which are sent in small pieces. Default: none. */
   readonly maxBytesPerSecond?: number;
   /** Default 32 MiB. */
   readonly maxReplyBytes?: number;
-  /** `http_proxy`, `https_proxy` and `no_proxy`, in either case, as in an environment. Default: no proxy. */
+  /** The variables `http_proxy`, `https_proxy` and `no_proxy`, in lower or upper case. Default: no proxy. */
   readonly proxyEnv?: Readonly<Record<string, string | undefined>>;
-  /** Called after every request; what it throws is ignored. */
+  /** Called after every request; errors that it throws are ignored. */
   readonly onRequest?: (observation: VodObservation) => void;
 }
 
-/** @param error what a call rejected with; undefined = it succeeded */
+/** @param error what a call rejected with; undefined if it succeeded */
 export function outcomeOf(error: unknown): Pick<VodObservation, 'result' | 'code' | 'retryable'> {
   if (!(error instanceof VodError)) return { result: 'ok' };
   const { code, retryable } = error;
@@ -56,29 +57,28 @@ export function outcomeOf(error: unknown): Pick<VodObservation, 'result' | 'code
   return { result: transportMeaning(code as TransportCode).result, code, retryable };
 }
 
-/** A call: what goes into the query besides the common parameters, and how its reply is read. */
+/** A call: its parameters in addition to the common ones, and the parser of its reply. */
 export interface Call<T> {
   readonly action: VodAction;
   readonly params: Params;
   readonly body?: Uint8Array;
-  /** Default its action. */
+  /** The action in observations; default `action`. */
   readonly observedAs?: 'check';
-  /** @param aheadMs how far this machine's clock is ahead of the service's, where that is known */
-  readonly parse: (text: string, redact: Redact, aheadMs?: number) => T;
+  readonly parse: (reply: Reply) => T;
 }
 
-/** The way of every call to VOD: a free connection, credentials, a signature, one request, its reply. */
+/** Makes calls to VOD: waits for a free connection, gets the credentials, signs, sends one request, parses its reply. */
 export interface Calls {
   /**
-   * Sends exactly one request, or none, and never repeats it.
+   * Sends at most one request and never repeats it.
    * Rejects with VodError (the service refused) or VodTransportError (no answer; code ABORTED when `signal` aborted).
    */
   run<T>(call: Call<T>, signal?: AbortSignal): Promise<T>;
-  /** Ends idle sockets. Calls in flight go on, and so would later ones, on sockets of their own. */
+  /** Closes idle sockets. Calls in flight continue; later calls open new sockets. */
   close(): void;
 }
 
-/** Calls of one account to one endpoint. Throws UploaderError (INVALID_ENDPOINT). */
+/** Calls to one endpoint with one account. Throws UploaderError (INVALID_ENDPOINT). */
 export function createCalls(options: VodClientOptions): Calls {
   const endpoint = parseEndpoint(options.endpoint);
   const { region = 'gz', signatureMethod = 'HmacSHA1', clock = Date.now, connections = 64 } = options;
@@ -93,13 +93,13 @@ export function createCalls(options: VodClientOptions): Calls {
   });
   const slots = createSlots(connections);
 
-  function observe({ action: own, observedAs }: Call<unknown>, startedAt: number, error?: unknown): void {
+  function observe(call: Call<unknown>, startedAt: number, error?: unknown): void {
     const durationMs = performance.now() - startedAt;
-    const action = observedAs ?? own;
+    const action = call.observedAs ?? call.action;
     try {
       options.onRequest?.({ action, durationMs, ...outcomeOf(error) });
     } catch {
-      // Counting must not break a call.
+      // An observer must not break a call.
     }
   }
 
@@ -108,14 +108,14 @@ export function createCalls(options: VodClientOptions): Calls {
     try {
       return await options.credentials();
     } catch (error) {
-      // Only the name: whoever keeps secrets may have put one into the message.
+      // Only the name: the message may contain a secret.
       const name = error instanceof Error ? error.name : typeof error;
       const detail = `the credentials function failed (${name})`;
       throw transportError(action, { code: 'CREDENTIALS', outcomeUnknown: false, detail });
     }
   }
 
-  /** Signs now: Timestamp and Nonce are good for one request only. */
+  /** Signs right before sending: Timestamp and Nonce are valid for one request only. */
   function signed(
     call: Call<unknown>,
     { secretId, secretKey }: VodCredentials,
@@ -145,7 +145,8 @@ export function createCalls(options: VodClientOptions): Calls {
         redact,
         signal,
       });
-      const result = call.parse(text, redact, dateMs === undefined ? undefined : clock() - dateMs);
+      const aheadMs = dateMs === undefined ? undefined : clock() - dateMs;
+      const result = call.parse({ action, text, redact, aheadMs });
       observe(call, startedAt);
       return result;
     } catch (error) {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createCalls, type VodClientOptions } from './calls.ts';
+import { keyCheckParser } from './wire/key-check.ts';
 import { finishParams, initParams, partParams } from './wire/params.ts';
-import { answeredCode, parseFinishReply, parseInitReply, parsePartReply } from './wire/parse.ts';
+import { parseFinishReply, parseInitReply, parsePartReply } from './wire/parse-upload.ts';
 import type { FinishResult, InitRequest, InitResult, PartRequest } from './wire/protocol.ts';
 
 export type { VodClientOptions, VodObservation } from './calls.ts';
@@ -9,21 +10,21 @@ export { outcomeOf } from './calls.ts';
 export type { VodTimeouts } from './http/timeouts.ts';
 
 /**
- * The three calls of an upload. Each sends exactly one request, or none, and never repeats it. They reject with
- * VodError (the service refused) or VodTransportError (no answer; code ABORTED when `signal` aborted).
+ * The three calls of an upload. Each sends at most one request and never repeats it. They reject with VodError (the
+ * service refused) or VodTransportError (no answer; code ABORTED when `signal` aborted).
  */
 export interface VodClient {
   initUpload(request: InitRequest, signal?: AbortSignal): Promise<InitResult>;
   uploadPart(request: PartRequest, signal?: AbortSignal): Promise<void>;
-  /** After a failure with `outcomeUnknown`, ask `initUpload` first: it answers `exists` when this took effect. */
+  /** After a failure with `outcomeUnknown`, call `initUpload` first: it returns `exists` if this took effect. */
   finishUpload(fileSha: string, signal?: AbortSignal): Promise<FinishResult>;
   /**
-   * Asks whether VOD takes the key, by a request that changes nothing: UploadPart, of which there may be most a minute,
-   * for no byte of a file that nobody has.
-   * @returns the code that VOD answered with; it is a refusal, but not of the account, the signature or the clock
+   * Checks whether VOD accepts the key, by a request that changes nothing: UploadPart, which has the largest quota, with
+   * an empty part of a file that does not exist.
+   * @returns the code of VOD's answer: 0, or a refusal of anything but the account, the signature or the clock
    */
   checkKey(signal?: AbortSignal): Promise<string>;
-  /** Ends idle sockets. Calls in flight go on, and so would later ones, on sockets of their own. */
+  /** Closes idle sockets. Calls in flight continue; later calls open new sockets. */
   close(): void;
 }
 
@@ -38,14 +39,14 @@ export function createVodClient(options: VodClientOptions): VodClient {
     finishUpload: (fileSha, signal) =>
       run({ action: 'FinishUpload', params: finishParams(fileSha), parse: parseFinishReply }, signal),
     checkKey: (signal) => {
-      const part = nobodysPart();
+      const part = missingPart();
       return run(
         {
           action: 'UploadPart',
           observedAs: 'check',
           params: partParams(part),
           body: part.body,
-          parse: (...reply) => answeredCode(() => parsePartReply(...reply)),
+          parse: keyCheckParser(parsePartReply),
         },
         signal,
       );
@@ -54,7 +55,8 @@ export function createVodClient(options: VodClientOptions): VodClient {
   };
 }
 
-function nobodysPart(): PartRequest {
+/** An empty part of a file that does not exist. */
+function missingPart(): PartRequest {
   const body = Buffer.alloc(0);
   const dataMd5 = createHash('md5').update(body).digest('hex');
   return { fileSha: randomBytes(20).toString('hex'), offset: 0, dataMd5, body };

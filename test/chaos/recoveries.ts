@@ -1,4 +1,4 @@
-import { QUOTA_HOLD_MS } from '../../src/vod/wire/codes.ts';
+import { QUOTA_HOLD_MS } from '../../src/vod/wire/service-codes.ts';
 
 /** Of one kind of trouble. */
 export interface TroubleCount {

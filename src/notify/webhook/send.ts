@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { retryAfterMs } from '../../base/retry-after.ts';
 import type { SentPayload } from '../../queue/jobs/webhook-payload.ts';
-import { classifyNodeCode } from '../../vod/wire/transport.ts';
+import { classifyNodeCode } from '../../vod/wire/transport-codes.ts';
 import { type PrivateAddressError, publicLookup } from './address.ts';
 import { WebhookError } from './errors.ts';
 import { sign } from './signature.ts';
@@ -132,7 +132,9 @@ function unanswered(origin: string, error: unknown): WebhookError {
     return new WebhookError('WEBHOOK_UNWRITABLE', text, { retryable: false });
   }
   const failure = classifyNodeCode(code);
-  return new WebhookError(`WEBHOOK_${failure.code}`, `${origin}: ${failure.what}`, { retryable: true });
+  return new WebhookError(`WEBHOOK_${failure.code}`, `${origin}: ${failure.description}`, {
+    retryable: true,
+  });
 }
 
 function refusal(

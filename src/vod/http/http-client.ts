@@ -5,7 +5,7 @@ import { defined } from '../../base/defined.ts';
 import { httpDateMs } from '../../base/retry-after.ts';
 import { transportError } from '../wire/classify.ts';
 import type { VodAction } from '../wire/protocol.ts';
-import type { Redact } from '../wire/text.ts';
+import type { Redact } from '../wire/redact.ts';
 import { bodyPieces, LARGE_PIECE_BYTES, PIECE_BYTES } from './body-pieces.ts';
 import { cleanCause, failureOf, type HttpFailure, statusFailure } from './http-failure.ts';
 import { RequestDeadline } from './request-deadline.ts';

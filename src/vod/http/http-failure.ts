@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { TimeoutError } from 'got';
 import { retryAfterMs } from '../../base/retry-after.ts';
-import type { Redact } from '../wire/text.ts';
-import { classifyNodeCode, type TransportCode } from '../wire/transport.ts';
+import type { Redact } from '../wire/redact.ts';
+import { classifyNodeCode, type TransportCode } from '../wire/transport-codes.ts';
 
 /** Why a request got no usable reply. */
 export interface HttpFailure {
@@ -51,8 +51,8 @@ export function failureOf(error: unknown, stop: AbortSignal, caller: AbortSignal
     return { code: 'TIMEOUT', detail: `${PHASES[error.event] ?? error.event} took too long` };
   }
   const nodeCode = nodeCodeOf(error);
-  const { code, what } = classifyNodeCode(nodeCode);
-  return { code, detail: nodeCode === undefined ? what : `${what} (${nodeCode})` };
+  const { code, description } = classifyNodeCode(nodeCode);
+  return { code, detail: nodeCode === undefined ? description : `${description} (${nodeCode})` };
 }
 
 /** The longest Retry-After that counts. */

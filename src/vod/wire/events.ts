@@ -3,16 +3,16 @@ import * as z from 'zod';
 import { UploaderError } from '../../base/errors.ts';
 import { fileIdSchema } from './file-id.ts';
 
-/** A video has been stored. All but `fileId` as far as VOD tells it; fields that are not named here are kept as well. */
+/** A video has been stored. Only `fileId` is always there. Fields that are not listed here are kept as well. */
 export interface NewFileUploadData {
   readonly fileId: string;
   readonly fileName?: string | undefined;
   readonly fileUrl?: string | undefined;
   readonly coverUrl?: string | undefined;
-  /** `ServerUpload` of what this program uploads. */
+  /** `ServerUpload` for uploads of this program. */
   readonly sourceType?: string | undefined;
   readonly sourceContext?: string | undefined;
-  /** When the upload asked for transcoding. */
+  /** If the upload requested transcoding. */
   readonly transcodeTaskId?: string | undefined;
   readonly procedureTaskId?: string | undefined;
   readonly author?: string | undefined;
@@ -33,10 +33,10 @@ export interface TranscodeCompleteData {
   readonly playSet?: readonly TranscodedVideo[] | undefined;
 }
 
-/** One of the videos that a transcoding made. */
+/** A video that a transcoding produced. */
 export interface TranscodedVideo {
   readonly url: string;
-  /** Id of the template it was made by; 0 = the original. */
+  /** Id of the transcoding template; 0 = the original. */
   readonly definition?: number | undefined;
   /** Bits per second. */
   readonly vbitrate?: number | undefined;
@@ -54,8 +54,8 @@ export interface FileDeletedData {
 }
 
 /**
- * What VOD tells of itself. `type` is `other` for an event whose type is not known here, or whose data has not the form
- * of its type: it is passed on as it came. `eventType` is always VOD's own word.
+ * An event from VOD. `type` is `other` if the type is unknown here or the data does not have the form of its type; the data
+ * is then unchanged. `eventType` is always VOD's own name.
  */
 export type VodEvent =
   | { readonly type: 'NewFileUpload'; readonly eventType: 'NewFileUpload'; readonly data: NewFileUploadData }
@@ -116,7 +116,7 @@ type KnownType = keyof typeof DATA;
 /** Every value of {@link VodEvent}'s `type`. */
 export const EVENT_TYPES: readonly VodEvent['type'][] = [...(Object.keys(DATA) as KnownType[]), 'other'];
 
-/** VOD's word for what has happened. */
+/** VOD's name for an event type. */
 export const eventTypeSchema = z.string().regex(/^\w{1,64}$/);
 
 const eventSchema = z.object({
@@ -124,19 +124,19 @@ const eventSchema = z.object({
   data: z.unknown().optional(),
 });
 
-/** Deeper than any event of VOD's, and far from what the stack can bear. */
-const MOST_LEVELS = 64;
+/** More than any event of VOD has, and far less than overflows the stack. */
+const MAX_LEVELS = 64;
 
-/** Whether it is nested so deep that JSON.stringify could run out of stack; JSON.parse reads any depth. */
-export function isTooDeep(content: unknown, levels = MOST_LEVELS): boolean {
+/** Whether it is nested so deeply that JSON.stringify could overflow the stack; JSON.parse reads any depth. */
+export function isTooDeep(content: unknown, levels = MAX_LEVELS): boolean {
   if (typeof content !== 'object' || content === null) return false;
   return levels === 0 || Object.values(content).some((one) => isTooDeep(one, levels - 1));
 }
 
-/** @throws {UploaderError} `INVALID_EVENT` when it is no event of VOD's at all */
+/** @throws {UploaderError} `INVALID_EVENT` if it is not an event of VOD */
 export function parseEvent(content: unknown): VodEvent {
   if (isTooDeep(content)) {
-    throw new UploaderError('INVALID_EVENT', `not an event of VOD: it has more than ${MOST_LEVELS} levels`);
+    throw new UploaderError('INVALID_EVENT', `not an event of VOD: it has more than ${MAX_LEVELS} levels`);
   }
   const parsed = eventSchema.safeParse(content);
   if (!parsed.success) {
@@ -153,7 +153,7 @@ export function parseEvent(content: unknown): VodEvent {
   return { type: eventType, eventType, data: known } as VodEvent;
 }
 
-/** The files that an event is about; of one of an unknown type, those in the places where VOD has them by habit. */
+/** The files that an event is about; for an unknown type, from the fields that VOD usually has them in. */
 export function fileIdsOf(event: VodEvent): string[] {
   if (event.type === 'FileDeleted') return event.data.fileInfo.map((file) => file.fileId);
   if (event.type !== 'other') return [event.data.fileId];
@@ -163,15 +163,15 @@ export function fileIdsOf(event: VodEvent): string[] {
   return [one, FileId, srcFileId].filter((id): id is string => fileIdSchema.safeParse(id).success);
 }
 
-/** JSON with the names of each object in order, so that two copies of one event are the same text. */
-export function canonicalJson(value: unknown, levels = MOST_LEVELS): string {
+/** JSON with sorted keys, so that copies of one event are the same text. */
+export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
   if (typeof value !== 'object' || value === null || levels === 0) return JSON.stringify(value ?? null);
   if (Array.isArray(value)) return `[${value.map((one) => canonicalJson(one, levels - 1)).join(',')}]`;
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([name, one]) => `${JSON.stringify(name)}:${canonicalJson(one, levels - 1)}`).join(',')}}`;
 }
 
-/** The same for every copy of an event, whichever way it came; fit for the id of a job. */
+/** The same for all copies of an event, however they were received; valid as a job id. */
 export function eventId(content: unknown): string {
   return `e${createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 40)}`;
 }

@@ -1,4 +1,4 @@
 import * as z from 'zod';
 
-/** What VOD calls a video by: 17 to 20 digits by the document, and any digits will do. A number could not hold them. */
+/** VOD's id of a video: 17 to 20 digits according to the document. A string, because a JavaScript number can't hold it. */
 export const fileIdSchema = z.string().regex(/^\d{1,32}$/);

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import {
   CONFIRM_MAX,
   type ConvertRequest,
@@ -9,7 +10,7 @@ import {
 } from './protocol.ts';
 import { encodeQuery, type Params } from './sign.ts';
 
-/** What the account's SecretKey signs and its SecretId names. */
+/** The key of an account. */
 export interface VodCredentials {
   readonly secretId: string;
   readonly secretKey: string;
@@ -19,15 +20,9 @@ function flag(value: boolean | undefined): string | undefined {
   return value === undefined ? undefined : value ? '1' : '0';
 }
 
-/** Leaves out what was not asked for, so that the service's own defaults hold. */
-function given(params: Record<string, string | undefined>): Params {
-  return Object.fromEntries(
-    Object.entries(params).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-}
-
+/** Options that are undefined are left out, so that the service's defaults apply. */
 export function initParams(request: InitRequest): Params {
-  return given({
+  return defined({
     fileName: request.fileName,
     fileSha: request.fileSha,
     fileSize: String(request.fileSize),
@@ -42,19 +37,19 @@ export function initParams(request: InitRequest): Params {
   });
 }
 
-/** The longest query that is sent, in bytes: the usual servers take request lines of 8 KiB, and answer 414 beyond. */
+/** Maximum length of a query, in bytes: usual servers accept request lines of 8 KiB, and answer 414 to longer ones. */
 export const MAX_QUERY_BYTES = 8000;
 
-/** What the common parameters and the signature add to a query, at most. */
+/** Maximum length of the common parameters and the signature. */
 const COMMON_BYTES = 400;
 
-/** How long the query of an InitUpload is, at most; `fileSha` and `fileSize` may be any. */
+/** Maximum length of the query of an InitUpload, for any `fileSha` and `fileSize`. */
 export function initQueryBytes(request: Omit<InitRequest, 'fileSha' | 'fileSize'>): number {
   const longest = { ...request, fileSha: 'f'.repeat(40), fileSize: Number.MAX_SAFE_INTEGER };
   return encodeQuery(initParams(longest)).length + COMMON_BYTES;
 }
 
-/** Handles of events in groups that one ConfirmEvent can name each: few enough, and not too long together. */
+/** Splits handles into groups for one ConfirmEvent each, within its maximum number and the maximum length of a query. */
 export function* confirmGroups(handles: readonly string[]): Generator<readonly string[]> {
   let group: string[] = [];
   for (const handle of handles) {
@@ -90,16 +85,16 @@ export function finishParams(fileSha: string): Params {
 }
 
 export function convertParams({ fileId, screenshot, watermark }: ConvertRequest): Params {
-  return given({ fileId, isScreenshot: flag(screenshot), isWatermark: flag(watermark) });
+  return defined({ fileId, isScreenshot: flag(screenshot), isWatermark: flag(watermark) });
 }
 
-/** The largest Nonce, the official PHP and Java clients' own: what fits everywhere in the service. */
+/** Maximum of the official PHP and Java clients. */
 const NONCE_MAX = 2 ** 31 - 1;
 
 /**
- * The parameters of every request, fresh for each one. A Nonce is random, so that no two processes need to agree:
- * at the quota of 10,000 requests a minute two of them share Nonce and Timestamp about once in two days, and when the
- * service takes that for a replay (4500), signing anew resolves it.
+ * The parameters of every request, new for each one. The Nonce is random, so processes need not coordinate: at the quota of
+ * 10,000 requests a minute two requests share Nonce and Timestamp about once in two days. The service may take that for a
+ * replay (4500), which is solved by signing again.
  */
 export function commonParams(
   action: VodAction,
@@ -112,7 +107,7 @@ export function commonParams(
     Timestamp: String(Math.floor(options.nowMs / 1000)),
     Nonce: String(randomInt(1, NONCE_MAX + 1)),
     SecretId: secretId,
-    // HmacSHA1 is what the service takes when nothing is said.
+    // HmacSHA1 is the service's default.
     ...(options.signatureMethod === 'HmacSHA1' ? {} : { SignatureMethod: options.signatureMethod }),
   };
 }

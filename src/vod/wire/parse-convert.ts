@@ -1,14 +1,12 @@
 import * as z from 'zod';
-import { asIs, checked, open, type Reply } from './parse.ts';
+import { defined } from '../../base/defined.ts';
 import type { ConvertResult } from './protocol.ts';
-import type { Redact } from './text.ts';
+import { openReply, parseFields, type Reply } from './reply.ts';
 
-const text = z.string().min(1).max(256).optional().catch(undefined);
-const convertedSchema = z.object({ vodTaskId: text });
+const convertedSchema = z.object({ vodTaskId: z.string().min(1).max(256).optional().catch(undefined) });
 
 /** The reply to ConvertVodFile. Throws as `parseInitReply` does. */
-export function parseConvertReply(text: string, redact: Redact = asIs, aheadMs?: number): ConvertResult {
-  const reply: Reply = { action: 'ConvertVodFile', text, redact, aheadMs };
-  const { vodTaskId } = checked(reply, convertedSchema, open(reply, [0]).fields);
-  return vodTaskId === undefined ? {} : { vodTaskId };
+export function parseConvertReply(reply: Reply): ConvertResult {
+  const { vodTaskId } = parseFields(reply, convertedSchema, openReply(reply, [0]).fields);
+  return defined({ vodTaskId });
 }

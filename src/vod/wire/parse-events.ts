@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { isTooDeep } from './events.ts';
-import { asIs, checked, open, parseJson, type Reply } from './parse.ts';
+import { parseJson } from './json.ts';
 import type { PulledEvents } from './protocol.ts';
-import type { Redact } from './text.ts';
+import { openReply, parseFields, type Reply } from './reply.ts';
 
-/** A queue without events may have no list at all. */
+/** When there are no events the list may be missing. */
 const pulledSchema = z.object({
   eventList: z
     .array(z.unknown())
@@ -17,28 +17,24 @@ const entrySchema = z.object({
   eventContent: z.unknown().optional(),
 });
 
-/**
- * The reply to PullEvent, entry by entry: one that makes no sense is left out, and keeps no other from being taken. Throws
- * as `parseInitReply` does.
- */
-export function parsePullReply(text: string, redact: Redact = asIs, aheadMs?: number): PulledEvents {
-  const reply: Reply = { action: 'PullEvent', text, redact, aheadMs };
-  const { eventList } = checked(reply, pulledSchema, open(reply, [0]).fields);
+/** The reply to PullEvent. Invalid entries are left out and counted. Throws as `parseInitReply` does. */
+export function parsePullReply(reply: Reply): PulledEvents {
+  const { eventList } = parseFields(reply, pulledSchema, openReply(reply, [0]).fields);
   const entries = eventList.flatMap((entry) => entrySchema.safeParse(entry).data ?? []);
   const events = entries.map(({ msgHandle, eventContent }) => ({
     msgHandle,
-    content: keepable(unpacked(eventContent)),
+    content: limitDepth(decodeContent(eventContent)),
   }));
   return { events, unreadable: eventList.length - entries.length };
 }
 
 /** The reply to ConfirmEvent. Throws as `parseInitReply` does. */
-export function parseConfirmReply(text: string, redact: Redact = asIs, aheadMs?: number): void {
-  open({ action: 'ConfirmEvent', text, redact, aheadMs }, [0]);
+export function parseConfirmReply(reply: Reply): void {
+  openReply(reply, [0]);
 }
 
-/** The document's example has an object; JSON in a text says the same. What is neither is passed on as it came. */
-function unpacked(content: unknown): unknown {
+/** The document's example has an object; JSON as a string is accepted too. Anything else is returned unchanged. */
+function decodeContent(content: unknown): unknown {
   if (typeof content !== 'string') return content;
   try {
     return parseJson(content);
@@ -47,7 +43,7 @@ function unpacked(content: unknown): unknown {
   }
 }
 
-/** What can be written into a job. An event that can not is confirmed all the same, or VOD would give it out forever. */
-function keepable(content: unknown): unknown {
+/** Replaces an event that can't be stored in a job, so that it is confirmed: VOD would deliver it forever. */
+function limitDepth(content: unknown): unknown {
   return isTooDeep(content) ? 'an event of too many levels, left out' : content;
 }

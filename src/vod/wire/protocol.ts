@@ -1,14 +1,14 @@
 /**
- * The words of the VOD server-upload protocol that both sides share: the client in this folder and the
- * emulator. Types and constants only, so that the two sides can't share a bug.
+ * Types and constants of the VOD server-upload protocol, shared by the client in this folder and the emulator. No code, so
+ * that the two sides can't share a bug.
  *
  * Glossary:
- * - upload: one file on its way into VOD, identified there by its `fileSha`.
+ * - upload: the transfer of one file to VOD, which identifies it by its `fileSha`.
  * - part: a byte range of a file, identified by its offset; sent by one UploadPart.
- * - dataSize: the bytes of one part; for a whole upload, of every part but the last.
+ * - dataSize: the size of one part in bytes; of an upload: the size of all parts except the last.
  */
 
-/** The three calls of an upload, and those for what comes after it. */
+/** The three calls of an upload, and those that come after it. */
 export type VodAction =
   | 'InitUpload'
   | 'UploadPart'
@@ -17,7 +17,7 @@ export type VodAction =
   | 'PullEvent'
   | 'ConfirmEvent';
 
-/** The part sizes that the service takes, in bytes: 512 KiB and 1 MiB, nothing else. */
+/** The only part sizes that the service accepts, in bytes: 512 KiB and 1 MiB. */
 export const PART_SIZES = [524288, 1048576] as const;
 export type PartSize = (typeof PART_SIZES)[number];
 
@@ -25,15 +25,15 @@ export function isPartSize(value: number): value is PartSize {
   return (PART_SIZES as readonly number[]).includes(value);
 }
 
-/** `fileName`: at most this many bytes in UTF-8, without the extension. */
+/** Maximum length of `fileName` in UTF-8, without the extension. */
 export const FILE_NAME_MAX_BYTES = 40;
 
-/** `fileName`: none of these characters (the service's list). */
+/** Characters that the service does not allow in `fileName`. */
 export const FILE_NAME_FORBIDDEN = ['\\', '/', ':', '*', '?', '"', '<', '>'] as const;
 
 export type SignatureMethod = 'HmacSHA1' | 'HmacSHA256';
 
-/** A part as VOD lists it in a reply to InitUpload. */
+/** A part in VOD's reply to InitUpload. */
 export interface ReceivedPart {
   readonly offset: number;
   readonly dataSize: number;
@@ -41,7 +41,7 @@ export interface ReceivedPart {
   readonly dataMd5?: string;
 }
 
-/** What InitUpload is asked. */
+/** Parameters of InitUpload. */
 export interface InitRequest {
   /** File name without the extension. */
   readonly fileName: string;
@@ -49,7 +49,7 @@ export interface InitRequest {
   readonly fileSha: string;
   /** Bytes. */
   readonly fileSize: number;
-  /** Part size wanted, in bytes; the service may answer with another one that then binds. */
+  /** Requested part size, in bytes. The service may answer with another one, which then applies. */
   readonly dataSize: PartSize;
   /** Extension without a dot: `mp4`. */
   readonly fileType: string;
@@ -60,13 +60,13 @@ export interface InitRequest {
   readonly watermark?: boolean;
 }
 
-/** What InitUpload answers, when it doesn't refuse. */
+/** The answer of InitUpload, unless it is a refusal. */
 export type InitResult =
-  /** Nothing is there: send all parts. */
+  /** VOD has no parts: send all. */
   | { readonly kind: 'created' }
-  /** Some parts are there. `dataSize` is the service's part size where it named one; it binds this upload. */
+  /** VOD has some parts. `dataSize` is the part size that applies, if the reply has one. */
   | { readonly kind: 'resumable'; readonly received: readonly ReceivedPart[]; readonly dataSize?: PartSize }
-  /** The whole file is there (instant upload). */
+  /** VOD has the whole file (instant upload). */
   | { readonly kind: 'exists'; readonly fileId: string; readonly url: string | null };
 
 export interface PartRequest {
@@ -76,43 +76,43 @@ export interface PartRequest {
   readonly offset: number;
   /** MD5 of `body`, lower-case hex. */
   readonly dataMd5: string;
-  /** The part's bytes; must stay untouched until the call has settled. */
+  /** The part's bytes; must not change until the call has settled. */
   readonly body: Uint8Array;
 }
 
 export interface FinishResult {
   /** 17 to 20 digits; never a JavaScript number. */
   readonly fileId: string;
-  /** Null where the reply has none: `fileId` is what a video is known by. */
+  /** Null if the reply has none; `fileId` identifies the video. */
   readonly url: string | null;
 }
 
-/** An event as PullEvent gives it. */
+/** An event from PullEvent. */
 interface PulledEvent {
-  /** What ConfirmEvent wants of it; one without it can't be confirmed, and comes again. */
+  /** For ConfirmEvent. An event without a handle can't be confirmed and is delivered again. */
   readonly msgHandle: string | undefined;
   /** Any JSON. */
   readonly content: unknown;
 }
 
-/** What one PullEvent gives. */
+/** The result of one PullEvent. */
 export interface PulledEvents {
   readonly events: readonly PulledEvent[];
-  /** Entries that are no events at all. */
+  /** Number of entries that are not events. */
   readonly unreadable: number;
 }
 
-/** At most this many events are confirmed by one ConfirmEvent; PullEvent gives no more either. */
+/** Maximum number of events in one ConfirmEvent, and in one reply to PullEvent. */
 export const CONFIRM_MAX = 16;
 
 export interface ConvertRequest {
-  /** Of a video that VOD has. */
+  /** Of a stored video. */
   readonly fileId: string;
   readonly screenshot?: boolean;
   readonly watermark?: boolean;
 }
 
 export interface ConvertResult {
-  /** What TranscodeComplete will call this transcoding; not every reply tells. */
+  /** The id of this transcoding in TranscodeComplete; missing in some replies. */
   readonly vodTaskId?: string;
 }

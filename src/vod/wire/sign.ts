@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import type { SignatureMethod } from './protocol.ts';
 
-/** Request parameters by name, values raw (not URL-encoded). All of them travel in the query, for POST too. */
+/** Request parameters by name, values raw (not URL-encoded). All are sent in the query, for POST too. */
 export type Params = Readonly<Record<string, string>>;
 
-/** What a signature covers besides the parameters. */
+/** What a signature covers in addition to the parameters. */
 export interface SignedTarget {
   readonly method: 'GET' | 'POST';
   /** Host without a port, as the official clients sign it. */
@@ -15,7 +15,7 @@ export interface SignedTarget {
 
 const HASH_OF = { HmacSHA1: 'sha1', HmacSHA256: 'sha256' } as const satisfies Record<SignatureMethod, string>;
 
-/** Byte order of the UTF-8 names: `Action` before `dataSize`; differs from JavaScript's own order past U+FFFF. */
+/** Byte order of the UTF-8 names: `Action` before `dataSize`. JavaScript's order differs above U+FFFF. */
 function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -25,8 +25,8 @@ function sorted(params: Params): [string, string][] {
 }
 
 /**
- * The text that a signature is made of: METHOD + host + path + `?` + the parameters sorted by name and joined as
- * `name=value` with `&`, values raw, each `_` in a name as `.`. A parameter called `Signature` is left out.
+ * The text to sign: METHOD + host + path + `?` + the parameters sorted by name and joined as `name=value` with `&`, values
+ * raw, each `_` in a name replaced by `.`. Excludes the parameter `Signature`.
  */
 export function stringToSign(target: SignedTarget, params: Params): string {
   const pairs = sorted(params)
@@ -35,7 +35,7 @@ export function stringToSign(target: SignedTarget, params: Params): string {
   return `${target.method}${target.host}${target.path}?${pairs.join('&')}`;
 }
 
-/** The signature of a request, base64. `method` must be what `SignatureMethod` says in `params` (none: HmacSHA1). */
+/** The signature of a request, base64. `method` must match `SignatureMethod` in `params` (missing: HmacSHA1). */
 export function sign(
   target: SignedTarget,
   params: Params,
@@ -45,16 +45,16 @@ export function sign(
   return createHmac(HASH_OF[method], secretKey).update(stringToSign(target, params), 'utf8').digest('base64');
 }
 
-/** Percent-encodes everything but letters, digits and `-_.~` (RFC 3986): a space is `%20`, never `+`. */
+/** Percent-encodes everything except letters, digits and `-_.~` (RFC 3986): a space is `%20`, never `+`. */
 export function percentEncode(text: string): string {
-  // Half a surrogate pair has no UTF-8 form: it becomes U+FFFD here and in the signed text alike.
+  // A lone surrogate has no UTF-8 form: it becomes U+FFFD, as in the signed text.
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
 }
 
-/** The query of a URL, without `?`: the parameters in the order that they are signed in, percent-encoded. */
+/** The query of a URL, without `?`: the parameters in the order of the signature, percent-encoded. */
 export function encodeQuery(params: Params): string {
   return sorted(params)
     .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)

@@ -1,29 +1,29 @@
+import { defined } from '../../base/defined.ts';
 import { UploaderError } from '../../base/errors.ts';
 import type { VodAction } from './protocol.ts';
 
 /**
- * What a failed call means for the one who made it:
+ * What a failed call means for its caller:
  * - retryable: the same call can succeed later.
- * - permanent: it can't; somebody must look.
+ * - permanent: the same call can't succeed; a person must act.
  * - quota: the account's quota is used up; hold every call of this action for `holdMs`.
- * - account: the credentials or rights are refused; every other call would be as well. Permanent for this call.
- * - resign: the signature was too old or seen before; sign anew and retry.
- * - clock: this machine's clock is off, so the signature has the wrong time; the call can succeed when that is mended.
+ * - account: the credentials or permissions are refused, for every other call as well. Permanent for this call.
+ * - resign: the signature was too old or used before; sign again and retry.
+ * - clock: this machine's clock is wrong, so the signature has the wrong time; the call can succeed when it is set.
  */
 export type FailureKind = 'retryable' | 'permanent' | 'quota' | 'account' | 'resign' | 'clock';
 
 /**
- * What a failed call says of all others:
+ * A cause of failure that affects all calls:
  * - outage: the service does not answer.
- * - blocked: something else answers in its place, such as a firewall, a proxy or a page that tells of maintenance. It
- *   may be about the one request only.
- * - account: the service refuses this account, or this key.
- * - clock: it refuses what is signed by this machine's clock.
+ * - blocked: a firewall, proxy or maintenance page answers in place of the service. It may affect this request only.
+ * - account: the service refuses the account or the key.
+ * - clock: the service refuses signatures made by this machine's clock.
  */
-export const TROUBLES = ['outage', 'blocked', 'account', 'clock'] as const;
-export type Trouble = (typeof TROUBLES)[number];
+export const SYSTEMIC_CAUSES = ['outage', 'blocked', 'account', 'clock'] as const;
+export type SystemicCause = (typeof SYSTEMIC_CAUSES)[number];
 
-/** Why a retry happens, as the metric `vod_retries_total` names it. */
+/** Why a call is retried: label of the metric `vod_retries_total`. */
 export type FailureReason = 'vod' | 'quota' | 'http_5xx' | 'timeout' | 'network' | 'signature';
 
 export interface VodErrorFields {
@@ -32,7 +32,7 @@ export interface VodErrorFields {
   readonly kind: FailureKind;
   readonly reason: FailureReason;
   readonly canRetry?: 0 | 1 | undefined;
-  readonly trouble?: Trouble | undefined;
+  readonly systemicCause?: SystemicCause | undefined;
   readonly holdMs?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly outcomeUnknown?: boolean;
@@ -40,20 +40,20 @@ export interface VodErrorFields {
   readonly cause?: unknown;
 }
 
-/** A call that failed; of this very class when the service answered and refused. Never contains a secret. */
+/** A failed call. Exactly this class if the service answered with a refusal. Never contains a secret. */
 export class VodError extends UploaderError {
   readonly action: VodAction;
   readonly kind: FailureKind;
   readonly reason: FailureReason;
-  /** As the service said it. */
+  /** From the reply. */
   readonly canRetry: 0 | 1 | undefined;
-  /** Absent when it is about this call only. */
-  readonly trouble: Trouble | undefined;
+  /** Undefined if only this call is affected. */
+  readonly systemicCause: SystemicCause | undefined;
   /** Only with kind `quota`: how long to hold every call of this action, in ms. */
   readonly holdMs: number | undefined;
-  /** When there was no answer: how long to wait before the next call, in ms, as far as HTTP says. */
+  /** From the header Retry-After: how long to wait before the next call, in ms. */
   readonly retryAfterMs: number | undefined;
-  /** No answer came and the request may have been sent: it may have taken effect. */
+  /** There was no answer, but the request may have been sent and taken effect. */
   readonly outcomeUnknown: boolean;
   /** It timed out while other requests, or its own body, made progress: too many requests at a time, not an outage. */
   readonly congested: boolean;
@@ -61,13 +61,13 @@ export class VodError extends UploaderError {
   constructor(message: string, fields: VodErrorFields) {
     super(fields.code, message, {
       retryable: fields.kind !== 'permanent' && fields.kind !== 'account',
-      ...('cause' in fields ? { cause: fields.cause } : {}),
+      ...defined({ cause: fields.cause }),
     });
     this.action = fields.action;
     this.kind = fields.kind;
     this.reason = fields.reason;
     this.canRetry = fields.canRetry;
-    this.trouble = fields.trouble;
+    this.systemicCause = fields.systemicCause;
     this.holdMs = fields.holdMs;
     this.retryAfterMs = fields.retryAfterMs;
     this.outcomeUnknown = fields.outcomeUnknown ?? false;
@@ -75,5 +75,5 @@ export class VodError extends UploaderError {
   }
 }
 
-/** No answer of the service: no connection, a time-out, an HTTP failure, or a reply that can't be one. */
+/** The service gave no answer: no connection, a time-out, an HTTP error, or a malformed reply. */
 export class VodTransportError extends VodError {}

@@ -8,7 +8,7 @@ import {
   formatSpan,
 } from '../../../src/base/format.ts';
 import { printable, printableJson, printableLines } from '../../../src/base/printable.ts';
-import { cleanText } from '../../../src/vod/wire/text.ts';
+import { cleanText } from '../../../src/vod/wire/redact.ts';
 
 test.each([
   [0, '0 bytes'],

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeHold, parseHold, systemicFailure } from '../../../src/quota/hold.ts';
 import { refusalError, transportError } from '../../../src/vod/wire/classify.ts';
-import { TROUBLES } from '../../../src/vod/wire/vod-error.ts';
+import { SYSTEMIC_CAUSES } from '../../../src/vod/wire/vod-error.ts';
 
 describe('parseHold', () => {
-  it.each(TROUBLES)('reads a hold for %s', (kind) => {
+  it.each(SYSTEMIC_CAUSES)('reads a hold for %s', (kind) => {
     const hold = { kind, since: 1, code: 'NETWORK', message: 'm' };
     expect(parseHold(JSON.stringify(hold))).toEqual(hold);
   });

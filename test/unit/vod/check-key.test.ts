@@ -63,9 +63,9 @@ describe('checkKey', () => {
     ['<html>maintenance</html>', 'blocked'],
     // Signed anew it may be taken.
     ['{"code":4500}', undefined],
-  ])('%s does not', async (reply, trouble) => {
+  ])('%s does not', async (reply, systemicCause) => {
     const server = await serve(always(reply));
-    expect(await failure(clientFor(server.endpoint).checkKey())).toMatchObject({ trouble });
+    expect(await failure(clientFor(server.endpoint).checkKey())).toMatchObject({ systemicCause });
   });
 });
 
@@ -78,7 +78,7 @@ describe("a clock that is off, by the reply's Date", () => {
   ])('%i ms is named', async (aheadMs, words) => {
     const server = await serve(dated(reply, now - aheadMs));
     const error = await failure(clientFor(server.endpoint, { clock: () => now }).checkKey());
-    expect(error).toMatchObject({ code: '4500', kind: 'clock', trouble: 'clock', retryable: true });
+    expect(error).toMatchObject({ code: '4500', kind: 'clock', systemicCause: 'clock', retryable: true });
     expect(error.message).toMatch(words);
   });
 
@@ -92,7 +92,7 @@ describe("a clock that is off, by the reply's Date", () => {
     ]) {
       const server = await serve(respond);
       const error = await failure(clientFor(server.endpoint, { clock: () => now }).checkKey());
-      expect(error).toMatchObject({ kind: 'resign', trouble: undefined });
+      expect(error).toMatchObject({ kind: 'resign', systemicCause: undefined });
     }
   });
 });

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { VodTimeouts } from '../../../src/vod/client.ts';
-import { QUOTA_HOLD_MS } from '../../../src/vod/wire/codes.ts';
+import { QUOTA_HOLD_MS } from '../../../src/vod/wire/service-codes.ts';
 import { fullListener } from './full-listener.ts';
 import {
   always,

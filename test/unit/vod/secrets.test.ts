@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { createHttpClient } from '../../../src/vod/http/http-client.ts';
 import { DEFAULT_TIMEOUTS } from '../../../src/vod/http/timeouts.ts';
-import { cleanText, createRedactor } from '../../../src/vod/wire/text.ts';
+import { cleanText, createRedactor } from '../../../src/vod/wire/redact.ts';
 import { codePoint } from '../code-point.ts';
 import {
   CREDENTIALS,

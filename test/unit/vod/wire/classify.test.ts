@@ -1,24 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UploaderError } from '../../../../src/base/errors.ts';
-import {
-  DOCUMENTED_CODE_LABELS,
-  documentedCodeLabel,
-  refusalError,
-  transportError,
-} from '../../../../src/vod/wire/classify.ts';
-import { QUOTA_HOLD_MS } from '../../../../src/vod/wire/codes.ts';
-import { classifyNodeCode, type TransportCode } from '../../../../src/vod/wire/transport.ts';
+import { refusalError, transportError } from '../../../../src/vod/wire/classify.ts';
+import { QUOTA_HOLD_MS } from '../../../../src/vod/wire/service-codes.ts';
+import { classifyNodeCode, type TransportCode } from '../../../../src/vod/wire/transport-codes.ts';
 import {
   type FailureKind,
   type FailureReason,
-  type Trouble,
+  type SystemicCause,
   VodError,
   VodTransportError,
 } from '../../../../src/vod/wire/vod-error.ts';
 
-/** The service's error table, written down a second time: code, canRetry as given, kind, reason, trouble. */
-const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason, Trouble?][] = [
+/** The service's error table, written a second time: code, canRetry, kind, reason, systemicCause. */
+const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason, SystemicCause?][] = [
   ...[-10003, -10004, -10005, -10006, -1, -9999, -10007, -2_000_000].flatMap(
     (code): [number, 0 | 1 | undefined, FailureKind, FailureReason][] => [
       [code, 1, 'retryable', 'vod'],
@@ -26,7 +21,7 @@ const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason, Trouble?][]
       [code, undefined, 'permanent', 'vod'],
     ],
   ),
-  // What every call has in common is refused of all of them.
+  // Parameters that every call has: all calls are refused.
   [-10001, 1, 'retryable', 'vod'],
   [-10001, 0, 'account', 'vod', 'account'],
   [-10001, undefined, 'account', 'vod', 'account'],
@@ -59,27 +54,30 @@ const TABLE: [number, 0 | 1 | undefined, FailureKind, FailureReason, Trouble?][]
 ];
 
 describe('refusalError', () => {
-  test.each(TABLE)('code %i with canRetry %s is %s, reason %s', (code, canRetry, kind, reason, trouble) => {
-    const error = refusalError('UploadPart', { code, canRetry, message: 'because' });
-    expect(error).toBeInstanceOf(UploaderError);
-    expect(error).not.toBeInstanceOf(VodTransportError);
-    expect(error).toMatchObject({
-      name: 'VodError',
-      code: String(code),
-      action: 'UploadPart',
-      kind,
-      reason,
-      canRetry,
-      outcomeUnknown: false,
-      trouble,
-      retryable: ['retryable', 'resign', 'quota'].includes(kind),
-      holdMs: kind === 'quota' ? QUOTA_HOLD_MS : undefined,
-    });
-    expect(error.message).toContain('UploadPart');
-    expect(error.message).toContain(`code ${code} `);
-    expect(error.message).toContain('"because"');
-    expect(error.message).toContain(canRetry === undefined ? 'canRetry not given' : `canRetry ${canRetry}`);
-  });
+  test.each(TABLE)(
+    'code %i with canRetry %s is %s, reason %s',
+    (code, canRetry, kind, reason, systemicCause) => {
+      const error = refusalError('UploadPart', { code, canRetry, message: 'because' });
+      expect(error).toBeInstanceOf(UploaderError);
+      expect(error).not.toBeInstanceOf(VodTransportError);
+      expect(error).toMatchObject({
+        name: 'VodError',
+        code: String(code),
+        action: 'UploadPart',
+        kind,
+        reason,
+        canRetry,
+        outcomeUnknown: false,
+        systemicCause,
+        retryable: ['retryable', 'resign', 'quota'].includes(kind),
+        holdMs: kind === 'quota' ? QUOTA_HOLD_MS : undefined,
+      });
+      expect(error.message).toContain('UploadPart');
+      expect(error.message).toContain(`code ${code} `);
+      expect(error.message).toContain('"because"');
+      expect(error.message).toContain(canRetry === undefined ? 'canRetry not given' : `canRetry ${canRetry}`);
+    },
+  );
 
   test.each([
     [4100, /VOD_SECRET_ID and VOD_SECRET_KEY/],
@@ -105,21 +103,21 @@ describe('refusalError', () => {
     [4100, 3 * HOUR_MS, 'account', 'Check VOD_SECRET_ID'],
   ] as const)('code %i with a clock %s ms ahead is %s', (code, aheadMs, kind, words) => {
     const error = refusalError('UploadPart', { code, canRetry: 0 }, aheadMs);
-    const trouble = kind === 'resign' ? undefined : kind;
-    expect(error).toMatchObject({ kind, trouble, retryable: kind !== 'account' });
+    const systemicCause = kind === 'resign' ? undefined : kind;
+    expect(error).toMatchObject({ kind, systemicCause, retryable: kind !== 'account' });
     expect(error.message).toContain(words);
   });
 
-  test("the service's words are one line of limited length", () => {
+  test("the service's message becomes one line of limited length", () => {
     const message = `line 1\r\nline 2\u0000\u001b[31m\u2028\u202e${'x'.repeat(5000)}`;
     const error = refusalError('InitUpload', { code: -1, message, codeDesc: 'Oops' });
     expect(error.message).toContain('"Oops: line 1 line 2 [31m xxx');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must be gone
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they must be removed
     expect(error.message).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u202e]/);
     expect(error.message.length).toBeLessThan(450);
   });
 
-  test('without words there are no empty quotes', () => {
+  test('without a message there are no empty quotes', () => {
     expect(refusalError('FinishUpload', { code: -10004, message: '' }).message).toBe(
       "FinishUpload refused with code -10004 (writing the service's cache failed, canRetry not given).",
     );
@@ -138,7 +136,7 @@ describe('refusalError', () => {
   });
 });
 
-/** Codes that Node and got give, and what must become of them. */
+/** Codes of Node and got, and their classification. */
 const NODE_CODES: [string | undefined, TransportCode, FailureReason][] = [
   ['ECONNREFUSED', 'NETWORK', 'network'],
   ['ECONNRESET', 'NETWORK', 'network'],
@@ -189,7 +187,7 @@ describe('transportError', () => {
     ['REPLY_TOO_LARGE', 'network', 'blocked'],
     ['ABORTED', 'network', undefined],
     ['CREDENTIALS', 'signature', 'account'],
-  ] as const)('%s is retryable, reason %s, trouble %s', (code, reason, trouble) => {
+  ] as const)('%s is retryable, reason %s, systemicCause %s', (code, reason, systemicCause) => {
     const cause = new Error('inner');
     const error = transportError('FinishUpload', { code, outcomeUnknown: true, cause });
     expect(error).toBeInstanceOf(VodError);
@@ -199,7 +197,7 @@ describe('transportError', () => {
       reason,
       kind: 'retryable',
       retryable: true,
-      trouble,
+      systemicCause,
       outcomeUnknown: true,
       canRetry: undefined,
       holdMs: undefined,
@@ -208,31 +206,28 @@ describe('transportError', () => {
     expect(error.message).toContain(`FinishUpload got no answer (${code})`);
   });
 
-  test.each(['HTTP_413', 'HTTP_414', 'HTTP_431'] as const)(
-    '%s would come again, so it is permanent',
-    (code) => {
-      const error = transportError('InitUpload', { code, outcomeUnknown: true });
-      expect(error).toMatchObject({ kind: 'permanent', retryable: false, trouble: undefined });
-    },
-  );
+  test.each(['HTTP_413', 'HTTP_414', 'HTTP_431'] as const)('%s would repeat, so it is permanent', (code) => {
+    const error = transportError('InitUpload', { code, outcomeUnknown: true });
+    expect(error).toMatchObject({ kind: 'permanent', retryable: false, systemicCause: undefined });
+  });
 
   test.each([
     [undefined, QUOTA_HOLD_MS],
     [0, 0],
     [42_000, 42_000],
-  ])('HTTP_429 is a matter of quota; Retry-After: %s ms', (retryAfterMs, holdMs) => {
+  ])('HTTP_429 is a quota failure; Retry-After: %s ms', (retryAfterMs, holdMs) => {
     const error = transportError('InitUpload', { code: 'HTTP_429', outcomeUnknown: true, retryAfterMs });
     expect(error).toMatchObject({
       kind: 'quota',
       reason: 'quota',
       retryable: true,
-      trouble: undefined,
+      systemicCause: undefined,
       holdMs,
     });
     expect(error.message).toMatch(/VOD_QUOTA_PART_PER_MINUTE/);
   });
 
-  test('HTTP_503 tells when to come again', () => {
+  test('HTTP_503 has the time of Retry-After', () => {
     const error = transportError('InitUpload', {
       code: 'HTTP_503',
       outcomeUnknown: true,
@@ -241,39 +236,9 @@ describe('transportError', () => {
     expect(error).toMatchObject({ kind: 'retryable', retryAfterMs: 9000, holdMs: undefined });
   });
 
-  test('a TLS failure says that it is one', () => {
+  test('a TLS failure says so', () => {
     expect(transportError('InitUpload', { code: 'TLS', outcomeUnknown: false }).message).toMatch(
       /TLS.*certificate/,
     );
-  });
-});
-
-describe('documentedCodeLabel', () => {
-  test.each([
-    ['-10004', '-10004'],
-    ['4400', '4400'],
-    ['5100', '5100'],
-    ['5300', '5xxx'],
-    ['TIMEOUT', 'TIMEOUT'],
-    ['HTTP_502', 'HTTP_5xx'],
-    ['HTTP_404', 'HTTP_4xx'],
-    ['HTTP_413', 'HTTP_4xx'],
-    ['HTTP_429', 'HTTP_429'],
-    ['HTTP_304', 'other'],
-    ['-123', 'other'],
-    ['51000', 'other'],
-    ['toString', 'other'],
-    ['', 'other'],
-  ])('%s is counted as %s', (code, label) => {
-    expect(documentedCodeLabel(code)).toBe(label);
-  });
-  test('has no other values than it says', () => {
-    const few = new Set([...DOCUMENTED_CODE_LABELS, 'other']);
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.integer().map(String)), (code) =>
-        few.has(documentedCodeLabel(code)),
-      ),
-    );
-    expect(few.size).toBeLessThan(40);
   });
 });

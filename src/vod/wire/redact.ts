@@ -1,19 +1,19 @@
 import { INVISIBLE_CHARACTERS } from '../../base/printable.ts';
 
-/** Takes the secrets out of a text that is about to be shown. */
+/** Removes secrets from a text before it is shown. */
 export type Redact = (text: string) => string;
 
-/** Shorter ones would tear ordinary words apart; real ones have 32 characters and more. */
+/** Shorter secrets would match parts of ordinary words; real ones have 32 characters or more. */
 const SECRET_MIN_LENGTH = 4;
 
 const URL_PARTS = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s/?#@"'<>]*@)?([^\s?#"'<>]*)([?#][^\s"'<>]*)?/gi;
 
-/** URLs lose their user, password, query and fragment: a signed query is a credential. */
+/** Removes user, password, query and fragment of URLs: a signed query is a credential. */
 function withoutUrlSecrets(text: string): string {
   return text.replace(URL_PARTS, '$1$3');
 }
 
-/** A redactor for these secrets, literal and percent-encoded, and for what URLs carry. */
+/** A redactor for these secrets, literal and percent-encoded, and for secrets in URLs. */
 export function createRedactor(secrets: readonly string[]): Redact {
   const literals = secrets
     .filter((secret) => secret.length >= SECRET_MIN_LENGTH)
@@ -23,8 +23,8 @@ export function createRedactor(secrets: readonly string[]): Redact {
 }
 
 /**
- * Foreign text made fit for one line of a log: control characters and line separators become spaces, bidirectional
- * controls go, and at most `maxLength` characters stay. Redact first, so that no secret is cut in half.
+ * Makes text from outside safe for one line of a log: replaces control characters and line separators by spaces, removes
+ * bidirectional controls, and shortens it to `maxLength` characters. Redact first, so that no secret is cut in half.
  */
 export function cleanText(text: string, maxLength: number): string {
   const line = text

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseFinishReply, parseInitReply, parsePartReply } from '../../../../src/vod/wire/parse.ts';
+import { parseFinishReply, parseInitReply, parsePartReply } from '../../../../src/vod/wire/parse-upload.ts';
 import type { FinishResult, InitResult } from '../../../../src/vod/wire/protocol.ts';
+import type { Redact } from '../../../../src/vod/wire/redact.ts';
+import type { Reply } from '../../../../src/vod/wire/reply.ts';
 import { VodError, VodTransportError } from '../../../../src/vod/wire/vod-error.ts';
 import { codePoint } from '../../code-point.ts';
 
@@ -9,9 +11,15 @@ const MD5 = '0123456789abcdef0123456789abcdef';
 const URL = 'http://1251.vod2.myqcloud.com/f0.mp4';
 const SHA1 = 'a'.repeat(40);
 
-function init(fields: unknown) {
-  return parseInitReply(JSON.stringify(fields));
-}
+const PARSERS = { InitUpload: parseInitReply, UploadPart: parsePartReply, FinishUpload: parseFinishReply };
+type Action = keyof typeof PARSERS;
+const ACTIONS = Object.keys(PARSERS) as Action[];
+
+const reply = (action: Action, text: string, redact: Redact = (text) => text): Reply => ({
+  ...{ action, text, redact },
+});
+const parse = (action: Action, text: string, redact?: Redact) => PARSERS[action](reply(action, text, redact));
+const init = (fields: unknown) => parse('InitUpload', JSON.stringify(fields));
 
 function thrownBy(action: () => unknown): VodError {
   try {
@@ -47,7 +55,7 @@ describe('parseInitReply', () => {
   test.each([
     [1048576, 1048576],
     ['524288', 524288],
-  ])('dataSize %j binds as %i', (dataSize, size) => {
+  ])('dataSize %j is read as %i', (dataSize, size) => {
     expect(init({ code: 1, dataSize, listParts: [] })).toEqual({
       kind: 'resumable',
       received: [],
@@ -55,7 +63,7 @@ describe('parseInitReply', () => {
     });
   });
 
-  test.each([[0], [1000], [-1], ['x'], [null], [{}], [524288.5]])('dataSize %j says nothing', (dataSize) => {
+  test.each([[0], [1000], [-1], ['x'], [null], [{}], [524288.5]])('dataSize %j is ignored', (dataSize) => {
     expect(init({ code: 1, dataSize, listParts: [] })).toEqual({ kind: 'resumable', received: [] });
   });
 
@@ -66,7 +74,7 @@ describe('parseInitReply', () => {
     },
   );
 
-  test('numbers as strings are read', () => {
+  test('numbers may be strings', () => {
     expect(init({ code: '1', listParts: [{ offset: '0', dataSize: '5', dataMd5: MD5 }] })).toEqual({
       kind: 'resumable',
       received: [{ offset: 0, dataSize: 5, dataMd5: MD5 }],
@@ -88,7 +96,7 @@ describe('parseInitReply', () => {
     [{ offset: Number.MAX_SAFE_INTEGER, dataSize: 1 }],
     [{ offset: '1e3', dataSize: 5 }],
     [{ offset: '', dataSize: 5 }],
-  ])('the entry %j is left out, its neighbours stay', (entry) => {
+  ])('the invalid entry %j is left out, the others stay', (entry) => {
     const good = { offset: 0, dataSize: 5, dataMd5: MD5 };
     expect(init({ code: 1, listParts: [good, entry, good] })).toEqual({
       kind: 'resumable',
@@ -97,7 +105,7 @@ describe('parseInitReply', () => {
   });
 
   test.each([[SHA1], [''], [5], [null], ['g'.repeat(32)]])(
-    '%j is no MD5: the entry stays without one',
+    '%j is not an MD5: the entry has none',
     (dataMd5) => {
       expect(init({ code: 1, listParts: [{ offset: 0, dataSize: 5, dataMd5 }] })).toEqual({
         kind: 'resumable',
@@ -111,16 +119,16 @@ describe('parseInitReply', () => {
     expect(init(fields)).toEqual({ kind: 'exists', fileId: '5285890784246869930', url: URL });
   });
 
-  test.each([undefined, null, '', 5, {}])('a url that is %j is none, and the video is there', (url) => {
+  test.each([undefined, null, '', 5, {}])('a url %j becomes null, and the video exists', (url) => {
     const fileId = '5285890784246869930';
     expect(init({ code: 2, fileId, url })).toEqual({ kind: 'exists', fileId, url: null });
-    expect(parseFinishReply(JSON.stringify({ code: 0, fileId, url }))).toEqual({ fileId, url: null });
+    expect(parse('FinishUpload', JSON.stringify({ code: 0, fileId, url }))).toEqual({ fileId, url: null });
   });
 
   test('a fileId without quotes keeps all its digits', () => {
     const text = `{"code":2,"fileId" : 5285890784246869931,"url":"${URL}"}`;
     expect(Number('5285890784246869931').toFixed(0)).not.toBe('5285890784246869931');
-    expect(parseInitReply(text)).toEqual({ kind: 'exists', fileId: '5285890784246869931', url: URL });
+    expect(parse('InitUpload', text)).toEqual({ kind: 'exists', fileId: '5285890784246869931', url: URL });
   });
 
   test.each([
@@ -135,7 +143,7 @@ describe('parseInitReply', () => {
     [`"${'1'.repeat(33)}"`],
     ['["5285890784246869930"]'],
   ])('fileId %s is malformed', (fileId) => {
-    const error = thrownBy(() => parseInitReply(`{"code":2,"fileId":${fileId},"url":"${URL}"}`));
+    const error = thrownBy(() => parse('InitUpload', `{"code":2,"fileId":${fileId},"url":"${URL}"}`));
     expect(error).toBeInstanceOf(VodTransportError);
     expect(error).toMatchObject({ code: 'MALFORMED_REPLY', retryable: true, outcomeUnknown: true });
     expect(error.message).toContain('fileId');
@@ -143,16 +151,12 @@ describe('parseInitReply', () => {
 });
 
 describe('refusals', () => {
-  const parsers = { InitUpload: parseInitReply, UploadPart: parsePartReply, FinishUpload: parseFinishReply };
-  test.each(Object.entries(parsers))(
-    '%s: a negative code is a VodError with what the service said',
-    (action, parse) => {
-      const error = thrownBy(() => parse('{"code":-10004,"message":"cache","canRetry":1}'));
-      expect(error).not.toBeInstanceOf(VodTransportError);
-      expect(error).toMatchObject({ action, code: '-10004', canRetry: 1, kind: 'retryable' });
-      expect(error.message).toContain('cache');
-    },
-  );
+  test.each(ACTIONS)("%s: a negative code is a VodError with the service's message", (action) => {
+    const error = thrownBy(() => parse(action, '{"code":-10004,"message":"cache","canRetry":1}'));
+    expect(error).not.toBeInstanceOf(VodTransportError);
+    expect(error).toMatchObject({ action, code: '-10004', canRetry: 1, kind: 'retryable' });
+    expect(error.message).toContain('cache');
+  });
 
   test.each([
     ['1', 1],
@@ -167,32 +171,36 @@ describe('refusals', () => {
     ['[1]', undefined],
   ])('canRetry %s is read as %s', (canRetry, read) => {
     const error = thrownBy(() =>
-      parsePartReply(`{"code":"-1","canRetry":${canRetry},"message":7,"codeDesc":null}`),
+      parse('UploadPart', `{"code":"-1","canRetry":${canRetry},"message":7,"codeDesc":null}`),
     );
     expect(error).toMatchObject({ canRetry: read, code: '-1', retryable: read === 1 });
   });
 
   test.each([
-    ['UploadPart', () => parsePartReply('{"code":1}')],
-    ['UploadPart', () => parsePartReply('{"code":2}')],
-    ['FinishUpload', () => parseFinishReply('{"code":1}')],
-    ['FinishUpload', () => parseFinishReply('{"code":2,"fileId":"1","url":"u"}')],
-    ['InitUpload', () => parseInitReply('{"code":3}')],
-  ])('%s: a code that only another call documents is a refusal', (action, parse) => {
-    expect(thrownBy(parse)).toMatchObject({ name: 'VodError', action, kind: 'permanent' });
+    ['UploadPart', '{"code":1}'],
+    ['UploadPart', '{"code":2}'],
+    ['FinishUpload', '{"code":1}'],
+    ['FinishUpload', '{"code":2,"fileId":"1","url":"u"}'],
+    ['InitUpload', '{"code":3}'],
+  ])('%s: a code that only another call documents is a refusal', (action, text) => {
+    expect(thrownBy(() => parse(action as Action, text))).toMatchObject({
+      name: 'VodError',
+      action,
+      kind: 'permanent',
+    });
   });
 
-  test('what is quoted of a reply is redacted first', () => {
+  test('quotes from a reply are redacted', () => {
     const redact = (text: string) => text.replaceAll('hidden', '***');
     const refused = thrownBy(() =>
-      parsePartReply('{"code":-1,"message":"a hid\\u0064en b","codeDesc":"hidden"}', redact),
+      parse('UploadPart', '{"code":-1,"message":"a hid\\u0064en b","codeDesc":"hidden"}', redact),
     );
     expect(refused.message).toContain('"***: a *** b"');
-    expect(thrownBy(() => parsePartReply('<html>hidden', redact)).message).toContain('<html>***');
+    expect(thrownBy(() => parse('UploadPart', '<html>hidden', redact)).message).toContain('<html>***');
   });
 });
 
-describe('replies that are none', () => {
+describe('malformed replies', () => {
   test.each([
     ['empty', ''],
     ['blank', ' \n'],
@@ -209,19 +217,19 @@ describe('replies that are none', () => {
     ['with a huge code', '{"code":1e400}'],
     ['nested deep in objects', '{"a":'.repeat(200_000)],
   ])('%s: MALFORMED_REPLY from each call', (_, text) => {
-    for (const parse of [parseInitReply, parsePartReply, parseFinishReply]) {
-      const error = thrownBy(() => parse(text));
+    for (const action of ACTIONS) {
+      const error = thrownBy(() => parse(action, text));
       expect(error).toMatchObject({ name: 'VodTransportError', code: 'MALFORMED_REPLY', retryable: true });
       expect(error.message.length).toBeLessThan(400);
     }
   });
 
-  test('how deep a field of no interest is makes no difference', () => {
+  test('the depth of an unused field does not matter', () => {
     const deep = `${'['.repeat(300_000)}${']'.repeat(300_000)}`;
-    expect(parseInitReply(`{"code":0,"x":${deep}}`)).toEqual({ kind: 'created' });
+    expect(parse('InitUpload', `{"code":0,"x":${deep}}`)).toEqual({ kind: 'created' });
   });
 
-  test('listParts that is no list is malformed', () => {
+  test('listParts must be a list', () => {
     expect(thrownBy(() => init({ code: 1, listParts: 'x' })).message).toContain('no valid listParts');
   });
 });
@@ -259,12 +267,12 @@ describe('any input', () => {
     { requiredKeys: [] },
   );
 
-  /** Only ever a VodError, or a result that the types promise. */
+  /** Each parser throws a VodError or returns a result that matches its type. */
   function check(text: string): void {
-    for (const parse of [parseInitReply, parsePartReply, parseFinishReply]) {
+    for (const action of ACTIONS) {
       try {
-        const result = parse(text) as InitResult | FinishResult | undefined;
-        if (result === undefined) expect(parse).toBe(parsePartReply);
+        const result = parse(action, text) as InitResult | FinishResult | undefined;
+        if (result === undefined) expect(action).toBe('UploadPart');
         else if ('fileId' in result) {
           expect(result.fileId).toMatch(/^\d{1,32}$/);
           expect(result.url).not.toBe('');
@@ -290,10 +298,10 @@ describe('any input', () => {
   test('any JSON and any text', () => {
     fc.assert(fc.property(fc.oneof(fc.json(), fc.string({ unit: codePoint })), check), { numRuns: 500 });
   });
-  test('a reply cut short anywhere is never taken for one', () => {
+  test('a truncated reply is always malformed', () => {
     const text = JSON.stringify({ code: 2, fileId: '5285890784246869930', url: URL });
     for (let length = 0; length < text.length; length += 1) {
-      expect(thrownBy(() => parseInitReply(text.slice(0, length))).code).toBe('MALFORMED_REPLY');
+      expect(thrownBy(() => parse('InitUpload', text.slice(0, length))).code).toBe('MALFORMED_REPLY');
     }
   });
 });
