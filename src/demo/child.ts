@@ -1,87 +1,57 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 
-/** So much of what a child has written is kept, for when something goes wrong. */
+/** Number of output lines kept for error messages. */
 const KEPT_LINES = 40;
-/** A child that was asked to end gets this long. */
+/** Time between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT_MS = 5000;
 
 export interface ChildOptions {
-  /** What errors call it. */
+  /** Name of the child in errors. */
   readonly label: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** All of its environment; default this process's. */
+  /** Complete environment; default this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The line of its output that shows that it is ready. */
+  /** Matches the output line that shows that the child is ready. */
   readonly ready: RegExp;
   /** Default 20,000 ms. */
   readonly readyTimeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A child process that runs until it is stopped; by its process id, and nothing else is touched. */
+/** A child process that runs until it is stopped. */
 export interface Child {
   readonly pid: number;
-  /** The line that showed that it was ready. */
+  /** The line that matched `ready`. */
   readonly readyLine: string;
-  /** Rejects with the child's last words when it ends without having been asked to. */
+  /** Rejects with the child's last lines when it ends without `stop` or `kill`. */
   readonly died: Promise<never>;
   lastLines(): readonly string[];
-  /** SIGTERM, and SIGKILL to one that doesn't end within 5 s; resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after 5 s; resolves when the child has ended. */
   stop(): Promise<void>;
-  /** SIGKILL; resolves when it has ended. */
+  /** Sends SIGKILL; resolves when the child has ended. */
   kill(): Promise<void>;
 }
 
 /**
- * Starts a program and waits until it is ready. Should this process exit first, the child is killed.
- * @throws {UploaderError} CHILD_MISSING when there is no such program, CHILD_FAILED with its last lines when it ends
- *   or isn't ready in time; it has ended by then
+ * Starts a program and waits until it is ready. The child is killed when this process exits first.
+ * @throws {UploaderError} CHILD_MISSING when there is no such program; CHILD_FAILED with its last lines when it ends or
+ *   is not ready in time, after it has ended
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { label, command, args, ready, readyTimeoutMs = 20_000, signal } = options;
+  const { label, command, args, env, ready, readyTimeoutMs = 20_000, signal } = options;
   signal?.throwIfAborted();
-  const { env } = options;
-  const process_ = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(env !== undefined && { env }),
-  });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...defined({ env }) });
   const lines: string[] = [];
   const started = Promise.withResolvers<string>();
-  const ended = Promise.withResolvers<void>();
-  const died = Promise.withResolvers<never>();
-  died.promise.catch(() => {});
-  const onLine = (line: string): void => {
+  onEachLine(child, (line) => {
     if (lines.push(line) > KEPT_LINES) lines.shift();
     if (ready.test(line)) started.resolve(line);
-  };
-  onEachLine(process_, onLine);
-  const killNow = (): void => void process_.kill('SIGKILL');
-  process.once('exit', killNow);
-  let asked = false;
-  const end = (error: UploaderError): void => {
-    process.off('exit', killNow);
-    started.reject(error);
-    if (!asked) died.reject(error);
-    ended.resolve();
-  };
-  process_.once('error', (cause: NodeJS.ErrnoException) => {
-    const code = cause.code === 'ENOENT' ? 'CHILD_MISSING' : 'CHILD_FAILED';
-    end(new UploaderError(code, `${label} can't be started: ${cause.message}`, { cause }));
   });
-  // Unlike 'exit', 'close' comes when all that it wrote has been read.
-  process_.once('close', (code, by) => {
-    const words = [`${label} ended (${by ?? `exit code ${code}`})`, ...lines];
-    end(new UploaderError('CHILD_FAILED', words.join('\n  ')));
-  });
-  const finish = async (first: NodeJS.Signals): Promise<void> => {
-    asked = true;
-    process_.kill(first);
-    const timer = setTimeout(killNow, STOP_TIMEOUT_MS);
-    await ended.promise;
-    clearTimeout(timer);
-  };
+  const { ended, died, stop } = watchEnd(child, label, lines);
+  ended.then(started.reject);
   const late = new UploaderError('CHILD_FAILED', `${label} was not ready within ${readyTimeoutMs} ms`);
   const timer = setTimeout(() => started.reject(late), readyTimeoutMs);
   const onAbort = (): void => started.reject(signal?.reason);
@@ -89,20 +59,58 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   try {
     const readyLine = await started.promise;
     return {
-      pid: process_.pid as number,
+      pid: child.pid as number,
       readyLine,
-      died: died.promise,
+      died,
       lastLines: () => lines,
-      stop: () => finish('SIGTERM'),
-      kill: () => finish('SIGKILL'),
+      stop: () => stop('SIGTERM'),
+      kill: () => stop('SIGKILL'),
     };
   } catch (error) {
-    if (process_.pid !== undefined) await finish('SIGKILL');
+    if (child.pid !== undefined) await stop('SIGKILL');
     throw error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+interface ChildEnd {
+  /** Resolves when the child has ended, whoever ended it. */
+  readonly ended: Promise<UploaderError>;
+  readonly died: Promise<never>;
+  stop(signal: NodeJS.Signals): Promise<void>;
+}
+
+function watchEnd(child: ChildProcess, label: string, lines: readonly string[]): ChildEnd {
+  const ended = Promise.withResolvers<UploaderError>();
+  const died = Promise.withResolvers<never>();
+  died.promise.catch(() => {});
+  let stopping = false;
+  const killNow = (): void => void child.kill('SIGKILL');
+  process.once('exit', killNow);
+  const end = (error: UploaderError): void => {
+    process.off('exit', killNow);
+    if (!stopping) died.reject(error);
+    ended.resolve(error);
+  };
+  child.once('error', (cause: NodeJS.ErrnoException) => {
+    const code = cause.code === 'ENOENT' ? 'CHILD_MISSING' : 'CHILD_FAILED';
+    end(new UploaderError(code, `${label} can't be started: ${cause.message}`, { cause }));
+  });
+  // Unlike 'exit', 'close' comes after all output has been read.
+  child.once('close', (code, by) => {
+    const report = [`${label} ended (${by ?? `exit code ${code}`})`, ...lines];
+    end(new UploaderError('CHILD_FAILED', report.join('\n  ')));
+  });
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    stopping = true;
+    child.kill(signal);
+    const timer = setTimeout(killNow, STOP_TIMEOUT_MS);
+    await ended.promise;
+    clearTimeout(timer);
+  };
+  return { ended: ended.promise, died: died.promise, stop };
 }
 
 function onEachLine({ stdout, stderr }: ChildProcess, onLine: (line: string) => void): void {

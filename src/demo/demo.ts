@@ -5,24 +5,25 @@ import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import { inspectFile } from '../source/file.ts';
 import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
-import { keepUp } from './keep-up.ts';
-import { type Rig, startRig, type Undo } from './rig.ts';
+import type { Cleanup } from './cleanup.ts';
+import { keepRunning } from './keep-running.ts';
+import { type DemoProcesses, startProcesses } from './processes.ts';
 import { SAMPLE_BYTES, writeSample } from './sample.ts';
 import { summary } from './summary.ts';
 import { uploadTwice } from './upload-twice.ts';
 
-/** Of the file that is there to be uploaded with --keep. */
+/** Size of the second sample, for uploads with --keep. */
 const ANOTHER_BYTES = 12 * 1024 * 1024;
 
 /** SIGHUP: the terminal was closed. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Uploads a file twice through real processes, shows what happens, and takes everything away again, also when it fails
- * or a signal ends it.
- * @param file default: a sample
- * @param options.keep whether everything stays, with pages to look at it, until a signal comes
- * @returns the exit code: 0 when the emulator gives the same bytes back
+ * Uploads a file twice through real processes, prints a summary, and removes everything, also after an error or a
+ * signal.
+ * @param file default: a generated sample
+ * @param options.keep keeps everything running, with web pages, until a signal
+ * @returns the exit code: 0 when the emulator returns the same bytes
  */
 export async function runDemo(
   file: string | undefined,
@@ -30,43 +31,44 @@ export async function runDemo(
   context: CliContext,
 ): Promise<number> {
   const startedAt = performance.now();
-  const undo: Undo[] = [];
+  const cleanups: Cleanup[] = [];
   const stopping = new AbortController();
   const { signal } = stopping;
-  // Signals after the first change nothing: taking away is under way, and ends in a few seconds.
+  // Later signals are ignored, because the cleanup is running and ends within seconds.
   const onSignal = (name: NodeJS.Signals): void =>
     stopping.abort(new Interrupted(name, 'interrupted; nothing is left behind'));
   for (const name of SIGNALS) process.on(name, onSignal);
-  let rig: Rig | undefined;
+  let processes: DemoProcesses | undefined;
   try {
     const dir = await mkdtemp(join(await realpath(tmpdir()), 'vod-upload-demo-'));
-    undo.push(() => rm(dir, { recursive: true, force: true }));
+    cleanups.push(() => rm(dir, { recursive: true, force: true }));
     const source =
       file === undefined ? await makeSample(dir, 'sample.mp4', SAMPLE_BYTES) : await givenFile(file);
     if (file === undefined) {
-      context.err.write(`sample.mp4: ${formatBytes(SAMPLE_BYTES)} of made-up bytes in the form of an MP4\n`);
+      context.err.write(`sample.mp4: ${formatBytes(SAMPLE_BYTES)} of random bytes in an MP4 container\n`);
     }
-    context.err.write('starting Redis, the emulator of VOD and a worker\n');
-    rig = await startRig({ env: context.env, dir, sourceRoot: dirname(source), undo, signal });
-    const outcome = await uploadTwice({ source, rig, context, signal, undo });
+    context.err.write('starting Redis, the VOD emulator and a worker\n');
+    const sourceRoot = dirname(source);
+    processes = await startProcesses({ env: context.env, dir, sourceRoot, cleanups, signal });
+    const outcome = await uploadTwice({ source, processes, context, signal, cleanups });
     context.out.write(summary({ source, ...outcome, totalMs: performance.now() - startedAt }));
-    if (outcome.ours !== outcome.theirs) {
-      throw new UploaderError('SHA_DIFFERS', 'the bytes that came back are not those of the file');
+    if (outcome.fileSha !== outcome.urlSha) {
+      throw new UploaderError('SHA_DIFFERS', 'the video at the url differs from the file');
     }
     if (options.keep) {
-      // The sample is in VOD by now: another one shows an upload.
+      // VOD has the first sample already; uploading another one shows the parts being sent.
       const another = file === undefined ? await makeSample(dir, 'another.mp4', ANOTHER_BYTES) : source;
-      await keepUp({ rig, dir, another, undo, signal, context });
+      await keepRunning({ processes, dir, another, cleanups, signal, context });
     }
     return EXIT.done;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    // The end of a process is told with its last lines already.
-    const told = error instanceof UploaderError && error.code === 'CHILD_FAILED';
-    for (const line of (!told && rig?.workerLines()) || []) context.err.write(`worker: ${line}\n`);
+    // CHILD_FAILED contains the last lines already.
+    const hasLines = error instanceof UploaderError && error.code === 'CHILD_FAILED';
+    for (const line of (!hasLines && processes?.workerLines()) || []) context.err.write(`worker: ${line}\n`);
     throw error;
   } finally {
-    for (const step of undo.reverse()) await step().catch(() => {});
+    for (const cleanup of cleanups.reverse()) await cleanup().catch(() => {});
     for (const name of SIGNALS) process.off(name, onSignal);
   }
 }
@@ -78,7 +80,7 @@ async function makeSample(dir: string, name: string, bytes: number): Promise<str
   return source;
 }
 
-/** @throws {SourceError} when it can't be uploaded */
+/** @throws {SourceError} when the file can't be uploaded */
 async function givenFile(file: string): Promise<string> {
   const source = await realpath(file).catch(() => file);
   await inspectFile(source, ['/']);

@@ -13,7 +13,7 @@ export interface PrometheusServer {
   stop(): Promise<void>;
 }
 
-/** This project's rules; from dist/src they are one folder further up than from src. */
+/** This project's rules. dist/src is one directory deeper than src. */
 const RULES = fileURLToPath(
   new URL(
     import.meta.url.endsWith('.ts') ? '../../deploy/prometheus/' : '../../../deploy/prometheus/',
@@ -22,16 +22,16 @@ const RULES = fileURLToPath(
 );
 
 /**
- * Starts a Prometheus that scrapes these processes every other second, with this project's rules.
- * @param options.targets the job's name and the URL of each process
- * @returns undefined where there is no Prometheus on this machine
- * @throws {UploaderError} CHILD_FAILED with its last words when it doesn't start
+ * Starts a Prometheus that scrapes the given processes, with this project's rules.
+ * @param options.targets job name and URL of each process
+ * @returns undefined when Prometheus is not installed
+ * @throws {UploaderError} CHILD_FAILED with its last lines when it doesn't start
  */
 export async function startPrometheus(options: {
-  /** A folder for its data. */
+  /** Directory for its data. */
   readonly dir: string;
   readonly targets: readonly { readonly job: string; readonly url: string }[];
-  /** How often processes are scraped and rules evaluated, as Prometheus writes it; default 2s. */
+  /** Scrape and evaluation interval, in Prometheus' format; default 2s. */
   readonly interval?: string;
   readonly signal?: AbortSignal | undefined;
 }): Promise<PrometheusServer | undefined> {
@@ -59,7 +59,7 @@ export async function startPrometheus(options: {
   }
 }
 
-/** Prometheus reads YAML, and JSON is YAML. */
+/** JSON, which is valid YAML. */
 async function configuration(
   targets: readonly { readonly job: string; readonly url: string }[],
   interval: string,

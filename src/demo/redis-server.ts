@@ -6,11 +6,11 @@ import { type Child, startChild } from './child.ts';
 import { freePort } from './free-port.ts';
 
 export interface RedisServerOptions {
-  /** Where it keeps its data; default a temporary folder that goes when it stops. */
+  /** Data directory; default a temporary one that `stop` removes. */
   readonly dir?: string;
-  /** Default any free one. */
+  /** Default: any free port. */
   readonly port?: number;
-  /** Whether data is written to `dir` and survives a restart; default true. */
+  /** Whether data is written to `dir` and kept across restarts; default true. */
   readonly appendonly?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,26 +21,26 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly dir: string;
-  /** Of the process that runs now; after `restart` it is another one. */
+  /** PID of the current process; it changes with `restart`. */
   readonly pid: number;
-  /** Rejects when the process that runs now ends by itself. */
+  /** Rejects when the current process ends on its own. */
   readonly died: Promise<never>;
-  /** Ends it, and removes its folder if that was a temporary one. */
+  /** Stops Redis, and removes a temporary data directory. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash would; data and port stay for `restart`. */
+  /** Kills Redis as in a crash; data and port stay for `restart`. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and data, ending it first when it still runs. */
+  /** Stops Redis if it runs, and starts it again on the same port and data. */
   restart(): Promise<void>;
 }
 
 const PROGRAMS = ['redis-server', 'valkey-server'] as const;
-/** The port that was free a moment ago may be taken meanwhile; then another one is tried. */
+/** A free port may be taken before Redis binds it; then another port is tried. */
 const PORT_ATTEMPTS = 5;
 
 /**
- * Starts a Redis (or Valkey) of one's own, that keeps all keys (noeviction) as BullMQ needs it.
- * @throws {UploaderError} REDIS_MISSING when there is no such program, with the command that installs it; CHILD_FAILED
- *   when it doesn't start
+ * Starts a private Redis (or Valkey) with `noeviction`, as BullMQ requires.
+ * @throws {UploaderError} REDIS_MISSING with the install command when neither is installed; CHILD_FAILED when it doesn't
+ *   start
  */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
   const { appendonly = true, signal } = options;
@@ -125,7 +125,7 @@ async function startAny(port: number, { dir, appendonly, signal }: StartOptions)
   }
   throw new UploaderError(
     'REDIS_MISSING',
-    'there is no redis-server or valkey-server on PATH. Install one (Debian, Ubuntu: apt-get install redis-server; ' +
-      'Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL to a Redis that runs already',
+    'no redis-server or valkey-server on PATH. Install one (Debian, Ubuntu: apt-get install redis-server; ' +
+      'Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL to a running Redis',
   );
 }

@@ -1,12 +1,12 @@
 import { createCipheriv } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 
-/** Bytes; not a multiple of the part size, so that the last part is a short one. */
+/** Not a multiple of the part size, so that the last part is shorter. */
 export const SAMPLE_BYTES = 24 * 1024 * 1024 - 12_345;
 
 /**
- * Writes a file with the boxes of an MP4 and made-up bytes for a video: enough for VOD and its emulator, which don't
- * look inside; no player can show it. For the same size the bytes are the same every time.
+ * Writes an MP4 container with random bytes as video. Players can't show it, but VOD and its emulator accept it. The same
+ * size always gives the same bytes.
  */
 export async function writeSample(path: string, bytes: number): Promise<void> {
   const kind = box(

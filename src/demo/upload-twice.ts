@@ -4,50 +4,55 @@ import { type UploadResult, VodUploads } from '../index.ts';
 import type { CliContext } from '../terminal/context.ts';
 import { createDisplay, type Display } from '../terminal/display.ts';
 import { labelOf } from '../terminal/label.ts';
-import type { Rig, Undo } from './rig.ts';
+import type { Cleanup } from './cleanup.ts';
+import type { DemoProcesses } from './processes.ts';
 import { sha1OfFile, sha1OfUrl } from './sha1.ts';
 
 export interface Outcome {
   readonly first: UploadResult;
   readonly second: UploadResult;
-  /** SHA-1 of the file. */
-  readonly ours: string;
-  /** SHA-1 of what the url gave back. */
-  readonly theirs: string;
+  readonly fileSha: string;
+  /** SHA-1 of the video at the url. */
+  readonly urlSha: string;
   readonly requests: EmulatorStats['requests'];
 }
 
-/** Ends at once when the signal aborts or one of the rig's processes dies. */
+/** Rejects at once when the signal aborts or a process ends. */
 export async function uploadTwice(options: {
   readonly source: string;
-  readonly rig: Rig;
+  readonly processes: DemoProcesses;
   readonly context: CliContext;
   readonly signal: AbortSignal;
-  readonly undo: Undo[];
+  readonly cleanups: Cleanup[];
 }): Promise<Outcome> {
-  const { source, rig, context, signal, undo } = options;
+  const { source, processes, context, signal, cleanups } = options;
   signal.throwIfAborted();
   const stopped = Promise.withResolvers<never>();
   signal.addEventListener('abort', () => stopped.reject(signal.reason), { once: true });
-  const whileAllIsWell = <T>(work: Promise<T>): Promise<T> => Promise.race([work, rig.died, stopped.promise]);
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> =>
+    Promise.race([work, processes.died, stopped.promise]);
   stopped.promise.catch(() => {});
 
-  const uploads = new VodUploads({ connection: rig.redisUrl, prefix: rig.prefix });
-  undo.push(() => uploads.close());
+  const uploads = new VodUploads({ connection: processes.redisUrl, prefix: processes.prefix });
+  cleanups.push(() => uploads.close());
   const upload = async (): Promise<UploadResult> => {
     const display = createDisplay([labelOf({ source })], context);
     try {
-      return await whileAllIsWell(showUpload(uploads, source, display));
+      return await unlessStopped(showUpload(uploads, source, display));
     } finally {
       display.stop();
     }
   };
   const first = await upload();
   const second = await upload();
-  const [ours, theirs, { requests }] = await whileAllIsWell(
-    Promise.all([sha1OfFile(source), sha1OfUrl(first.url, signal), controlClient(rig.controlUrl).stats()]),
+  const [fileSha, urlSha, { requests }] = await unlessStopped(
+    Promise.all([
+      sha1OfFile(source),
+      sha1OfUrl(first.url, signal),
+      controlClient(processes.controlUrl).stats(),
+    ]),
   );
-  return { first, second, ours, theirs, requests };
+  return { first, second, fileSha, urlSha, requests };
 }
 
 async function showUpload(uploads: VodUploads, source: string, display: Display): Promise<UploadResult> {

@@ -8,7 +8,7 @@ import { demo, directory, hashingDemo } from '../support/demo.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
 import { hasProgram } from '../support/programs.ts';
 
-test('it takes a file and a Redis of the user’s, and leaves both as they were', async () => {
+test('uses a file and a Redis of the user, and leaves both unchanged', async () => {
   const file = await writeRandomFile(join(await directory(), 'mine.mp4'), 600_000, 7);
   const fileSha = await sha1Of(file);
   const redis = await startRedisServer();
@@ -24,11 +24,11 @@ test('it takes a file and a Redis of the user’s, and leaves both as they were'
   expect(await sha1Of(file)).toBe(fileSha);
   await expectNothingLeft();
   expect(await client.keys('*')).toEqual(['theirs']);
-  // What workers read their jobs by.
+  // Workers fetch their jobs with BZPOPMIN.
   expect(await client.info('commandstats')).toMatch(/cmdstat_bzpopmin:calls=[1-9]/);
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle takes everything away', async (signal) => {
+test.each(['SIGINT', 'SIGTERM'] as const)('%s during an upload removes everything', async (signal) => {
   const { process, expectNothingLeft } = await hashingDemo();
   process.signal(signal);
   const { exitCode, stdout } = await process.ended;
@@ -36,7 +36,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle takes everything awa
   await expectNothingLeft();
 });
 
-test('a worker that dies ends it, with what the worker said last', async () => {
+test('a killed worker ends the demo, with the last lines of the worker', async () => {
   const { process, expectNothingLeft } = await hashingDemo();
   const { stdout: processes } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=,args=']);
   const worker = processes
@@ -50,9 +50,9 @@ test('a worker that dies ends it, with what the worker said last', async () => {
   await expectNothingLeft();
 });
 
-test('with --keep everything stays, with pages to look at, until a signal comes', async () => {
+test('--keep keeps everything running, with web pages, until a signal', async () => {
   const { process, expectNothingLeft } = await demo(['--keep']);
-  const [, command = ''] = await process.wrote(/Upload one more, from another shell:\n +(.*)\n/);
+  const [, command = ''] = await process.wrote(/Upload another file, in another shell:\n +(.*)\n/);
   const link = (label: string): string =>
     new RegExp(`^${label} +(http://\\S+)`, 'm').exec(process.stdout)?.[1] ?? `no ${label}`;
   const page = async (url: string): Promise<string> => {
@@ -70,7 +70,7 @@ test('with --keep everything stays, with pages to look at, until a signal comes'
     const query = `http://${host}/api/v1/query?query=sum(vod_uploads_total)`;
     await expect.poll(() => page(query)).toContain('"2"]');
   }
-  // It can be pasted as it is, into any directory's shell.
+  // The command works as printed, in any directory.
   const pasted = await promisify(execFile)('sh', ['-c', command], { cwd: await directory() });
   expect(pasted.stdout).toMatch(/^another\.mp4: completed in /);
   process.signal('SIGINT');

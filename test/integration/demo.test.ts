@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { demo } from '../support/demo.ts';
 
-test('it uploads a sample twice, shows both SHA-1s, and leaves nothing', async () => {
+test('uploads a sample twice, prints both SHA-1s, and leaves nothing behind', async () => {
   const { process, expectNothingLeft } = await demo();
   const { exitCode, stdout, stderr } = await process.ended;
   expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
@@ -10,13 +10,13 @@ test('it uploads a sample twice, shows both SHA-1s, and leaves nothing', async (
   expect(stdout).toMatch(/fileId +\d{19}\n/);
   expect(stdout).toMatch(/url +http:\/\/127\.0\.0\.1:\d+\/files\//);
   expect(stdout).toMatch(
-    /SHA-1 +([0-9a-f]{40}) {2}of the file\n +\1 {2}of the bytes that the url gave back: the same\n/,
+    /SHA-1 +([0-9a-f]{40}) {2}of the file\n +\1 {2}of the video at the url: identical\n/,
   );
   expect(stdout).toMatch(/requests +InitUpload 2, UploadPart 24, FinishUpload 1\n/);
   await expectNothingLeft();
 });
 
-test('a file that is not there is refused before anything starts', async () => {
+test('refuses a missing file before anything starts', async () => {
   const { process, expectNothingLeft } = await demo(['nope.mp4']);
   const { exitCode, stderr } = await process.ended;
   expect(exitCode).toBe(2);
@@ -24,7 +24,7 @@ test('a file that is not there is refused before anything starts', async () => {
   await expectNothingLeft();
 });
 
-test('without any Redis it says how to get one', async () => {
+test('says how to install Redis when there is none', async () => {
   const { process, expectNothingLeft } = await demo([], { PATH: '/nowhere' });
   const { exitCode, stderr } = await process.ended;
   expect(exitCode).toBe(1);

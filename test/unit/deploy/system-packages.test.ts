@@ -31,7 +31,7 @@ test.each([
   ['an empty REDIS_URL', { variables: { REDIS_URL: '' } }, '  sudo apt-get install -y redis-server'],
 ])('prints the commands for %s', (_, facts, command) => {
   const decision = decide(['redis'], machine(facts));
-  const text = decision.kind === 'tell' ? decision.text : '';
+  const text = decision.kind === 'print' ? decision.text : '';
   expect(text).toContain(`${command} `);
   expect(text).toMatch(/dnf install -y valkey/);
   expect(text).toMatch(/brew install redis/);
@@ -40,18 +40,18 @@ test.each([
 
 test('names all missing packages at once', () => {
   const decision = decide(['redis', 'prometheus', 'chromium'], machine({ programs: ['redis-server'] }));
-  const text = decision.kind === 'tell' ? decision.text : '';
+  const text = decision.kind === 'print' ? decision.text : '';
   expect(text).toContain('sudo apt-get install -y prometheus chromium ');
   expect(text).not.toContain('REDIS_URL');
 });
 
 test('prints no macOS command for a Linux-only package', () => {
   const decision = decide(['redis', 'buildah'], machine({}));
-  const text = decision.kind === 'tell' ? decision.text : '';
+  const text = decision.kind === 'print' ? decision.text : '';
   expect(text).toContain('sudo apt-get install -y redis-server buildah ');
   expect(text).not.toContain('brew');
 });
 
 test.each(['nix', 'constructor'])('refuses an unknown package: %s', (name) => {
-  expect(() => decide([name], machine({}))).toThrow(/there are: redis/);
+  expect(() => decide([name], machine({}))).toThrow(/known are: redis/);
 });

@@ -21,8 +21,8 @@ const facts = {
   source: '/videos/clip.mp4',
   first: result,
   second: { ...result, outcome: 'instant', durationMs: 80 } as const,
-  ours: 'a'.repeat(40),
-  theirs: 'a'.repeat(40),
+  fileSha: 'a'.repeat(40),
+  urlSha: 'a'.repeat(40),
   requests: {
     InitUpload: requests(2),
     UploadPart: requests(2),
@@ -36,20 +36,20 @@ const facts = {
   totalMs: 3000,
 };
 
-test('the summary of a demo', () => {
+test('formats the results', () => {
   expect(summary(facts)).toBe(`
 clip.mp4
 1st upload  completed in 0.50 s: 2.0 MiB in 2 parts, 4.0 MiB/s
-2nd upload  instant in 0.08 s: VOD had these 2.0 MiB, nothing was sent
+2nd upload  instant in 0.08 s: VOD had the file already, none of 2.0 MiB was sent
 fileId      5285890784273533167
 url         http://127.0.0.1:1/files/1/f0.mp4
 SHA-1       ${'a'.repeat(40)}  of the file
-            ${'a'.repeat(40)}  of the bytes that the url gave back: the same
+            ${'a'.repeat(40)}  of the video at the url: identical
 requests    InitUpload 2, UploadPart 2, FinishUpload 1
-time        3.0 s in all
+time        3.0 s in total
 `);
 });
 
-test('bytes that differ are not passed over', () => {
-  expect(summary({ ...facts, theirs: 'b'.repeat(40) })).toContain('gave back: NOT THE SAME');
+test('reports a video that differs from the file', () => {
+  expect(summary({ ...facts, urlSha: 'b'.repeat(40) })).toContain('at the url: NOT IDENTICAL');
 });
