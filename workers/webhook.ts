@@ -10,7 +10,7 @@ import type { RedisClient } from '../src/redis/client.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 
 /** A webhook that waits for the one before it looks again after a quarter of the time that it has waited. */
-const LOOK_AGAIN = { share: 0.25, leastMs: 100, mostMs: 60_000 };
+const LOOK_AGAIN = { share: 0.25, leastMs: 100, maxMs: 60_000 };
 
 /** One delivery of an event to a receiver, when the events of that upload before it are through. */
 export function webhookProcessor(deps: {
@@ -27,8 +27,8 @@ export function webhookProcessor(deps: {
   return async ({ uploadId, target, url = known.get(target), payload, after }, { signal }) => {
     if (after !== undefined && (await isPending(queues, redis, after))) {
       const waitedMs = Math.max(0, Date.now() - Date.parse(payload.timestamp));
-      const { share, leastMs, mostMs } = LOOK_AGAIN;
-      throw new NotYet(Math.min(mostMs, Math.max(leastMs, share * waitedMs)));
+      const { share, leastMs, maxMs } = LOOK_AGAIN;
+      throw new NotYet(Math.min(maxMs, Math.max(leastMs, share * waitedMs)));
     }
     if (url !== undefined && webhookTarget(url) !== target) {
       throw new WebhookError('WEBHOOK_URL', 'its URL is not that of its receiver', { retryable: false });

@@ -1,4 +1,4 @@
-/** What the promise comes to, or the signal's reason when that comes first. */
+/** Settles like the promise, or rejects with the signal's reason when the signal aborts first. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise;
   signal.throwIfAborted();

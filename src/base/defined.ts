@@ -5,7 +5,7 @@ export type Defined<T> = Omit<T, OptionalKeys<T>> & {
   [K in OptionalKeys<T>]?: Exclude<T[K], undefined>;
 };
 
-/** A copy without the properties that are undefined, for objects that become JSON or are compared as a whole. */
+/** A copy without the undefined properties, for objects that become JSON or are compared as a whole. */
 export function defined<T extends object>(properties: T): Defined<T> {
   return Object.fromEntries(
     Object.entries(properties).filter(([, value]) => value !== undefined),

@@ -1,6 +1,6 @@
 /**
- * The root of every error that this project throws on purpose. `code` is stable and for programs, `message` for
- * people; `retryable` says whether the same thing can succeed when it is tried again unchanged.
+ * The base class of all errors that this project throws on purpose. `code` is stable and for programs, `message` is for
+ * people; `retryable` says whether the same operation can succeed when it is retried unchanged.
  */
 export class UploaderError extends Error {
   readonly code: string;

@@ -1,9 +1,9 @@
-/** At most so many at once; the others wait their turn, first come, first served. */
+/** A semaphore: at most `limit` slots are in use; others wait in order of arrival. */
 export interface Slots {
   readonly inUse: number;
-  /** Slots that are taken away while they are in use go when they are given back. */
+  /** May be lowered below {@link inUse}: the slots in use are then not granted again when they are released. */
   limit: number;
-  /** Resolves with the function that gives the slot back. Rejects with the signal's reason when that comes first. */
+  /** Resolves with a function that releases the slot. Rejects with the signal's reason when it aborts first. */
   acquire(signal?: AbortSignal): Promise<() => void>;
 }
 
@@ -12,7 +12,7 @@ export function createSlots(initialLimit: number): Slots {
   let inUse = 0;
   const waiting = new Set<() => void>();
 
-  function grantWhatIsFree(): void {
+  function grantFreeSlots(): void {
     for (const grant of waiting) {
       if (inUse >= limit) return;
       inUse++;
@@ -20,13 +20,13 @@ export function createSlots(initialLimit: number): Slots {
     }
   }
 
-  function held(): () => void {
+  function createRelease(): () => void {
     let released = false;
     return () => {
       if (released) return;
       released = true;
       inUse--;
-      grantWhatIsFree();
+      grantFreeSlots();
     };
   }
 
@@ -39,13 +39,13 @@ export function createSlots(initialLimit: number): Slots {
     },
     set limit(slots) {
       limit = slots;
-      grantWhatIsFree();
+      grantFreeSlots();
     },
     async acquire(signal) {
       signal?.throwIfAborted();
       if (inUse < limit && waiting.size === 0) {
         inUse++;
-        return held();
+        return createRelease();
       }
       return new Promise((resolve, reject) => {
         const settle = (): void => {
@@ -54,7 +54,7 @@ export function createSlots(initialLimit: number): Slots {
         };
         const grant = (): void => {
           settle();
-          resolve(held());
+          resolve(createRelease());
         };
         const abort = (): void => {
           settle();

@@ -1,13 +1,13 @@
 import { createRequire } from 'node:module';
 
-// From dist/src the package's root is one folder further up than from src.
+// dist/src is one folder deeper in the package than src.
 const path = import.meta.url.endsWith('.ts') ? '../../package.json' : '../../../package.json';
 
-const versionIn = (manifest: string): string =>
+const readVersion = (manifest: string): string =>
   (createRequire(import.meta.url)(manifest) as { version: string }).version;
 
 /** This package's version. */
-export const VERSION: string = versionIn(path);
+export const VERSION: string = readVersion(path);
 
-/** The version of BullMQ that is in use. */
-export const BULLMQ_VERSION: string = versionIn('bullmq/package.json');
+/** The version of the installed BullMQ. */
+export const BULLMQ_VERSION: string = readVersion('bullmq/package.json');

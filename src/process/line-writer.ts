@@ -1,44 +1,44 @@
-/** Lines that wait for their reader take no more than this; later ones are dropped until all of them are written. */
-const MOST_WAITING_BYTES = 256 * 1024;
+/** Limit of the lines that wait for a reader; when it is reached, lines are dropped until all of them are written. */
+const MAX_WAITING_BYTES = 256 * 1024;
 
-/** How soon a reader that took nothing is tried again. */
-const AGAIN_MS = 20;
+/** Delay before the next write after EAGAIN. */
+const RETRY_MS = 20;
 
 export interface LineWriterOptions {
-  /** Writes at once what the reader takes. @returns how many bytes that was. @throws EAGAIN when it takes none now */
+  /** Writes without blocking. @returns the number of bytes written. @throws EAGAIN when the reader takes none now */
   readonly write: (bytes: Uint8Array) => number;
-  /** Called when lines are written again after so many that were dropped; may write a line itself. */
+  /** Called with the number of dropped lines when lines are written again; may write a line itself. */
   readonly onDropped: (lines: number) => void;
 }
 
 /**
- * Writes lines without ever waiting for who reads them. While the reader takes none they wait in memory; when there are
- * too many, or they can't be written at all, they are dropped and counted. Lines keep their order.
+ * Writes lines in order and without blocking. While the reader takes none, lines wait in memory; lines over the limit, and
+ * lines that can't be written, are dropped and counted.
  */
 export class LineWriter {
   readonly #options: LineWriterOptions;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  /** Since lines were last written. */
+  /** Lines dropped since the last report. */
+  #unreported = 0;
   #dropped = 0;
-  #droppedInAll = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: LineWriterOptions) {
     this.#options = options;
   }
 
-  /** Lines that were never written, of all times. */
+  /** How many lines were dropped so far. */
   get dropped(): number {
-    return this.#droppedInAll;
+    return this.#dropped;
   }
 
-  /** @param line with its line end */
+  /** @param line with its line feed */
   write(line: string): void {
     const bytes = Buffer.from(line);
     const isQueued = this.#waiting.length > 0;
-    // Once one was dropped so are those after it, until the rest is written: a single gap, whose place is told.
-    if (isQueued && (this.#dropped > 0 || this.#waitingBytes + bytes.length > MOST_WAITING_BYTES)) {
+    // After a dropped line, all lines are dropped until the waiting ones are written: one gap, which is reported in place.
+    if (isQueued && (this.#unreported > 0 || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES)) {
       this.#drop();
       return;
     }
@@ -47,15 +47,12 @@ export class LineWriter {
     if (!isQueued) this.#writeWaiting();
   }
 
-  /**
-   * Writes what waits, and blocks the process until that is done.
-   * @param timeoutMs when a reader that takes nothing is given up
-   */
+  /** Writes the waiting lines and blocks the process meanwhile, for at most `timeoutMs`. */
   flushSync(timeoutMs: number): void {
-    const giveUpAt = performance.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     this.#writeWaiting();
-    while (this.#waiting.length > 0 && performance.now() < giveUpAt) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+    while (this.#waiting.length > 0 && performance.now() < deadline) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
       this.#writeWaiting();
     }
   }
@@ -72,8 +69,8 @@ export class LineWriter {
         else this.#waiting.shift();
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
-          // It keeps no process alive: what waits when that ends is the caller's to flush.
-          this.#timer = setTimeout(() => this.#writeWaiting(), AGAIN_MS).unref();
+          // The timer does not keep the process alive: at its exit the caller flushes.
+          this.#timer = setTimeout(() => this.#writeWaiting(), RETRY_MS).unref();
           return;
         }
         this.#waitingBytes -= first.length;
@@ -81,14 +78,14 @@ export class LineWriter {
         this.#drop();
       }
     }
-    if (this.#dropped === 0 || written === 0) return;
-    const lines = this.#dropped;
-    this.#dropped = 0;
+    if (this.#unreported === 0 || written === 0) return;
+    const lines = this.#unreported;
+    this.#unreported = 0;
     this.#options.onDropped(lines);
   }
 
   #drop(): void {
+    this.#unreported += 1;
     this.#dropped += 1;
-    this.#droppedInAll += 1;
   }
 }

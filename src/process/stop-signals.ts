@@ -1,27 +1,27 @@
 import { constants } from 'node:os';
 import { exitProcess } from './exit.ts';
 
-/** What asks a process to stop. */
+/** The signals that ask a process to stop. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * At Ctrl-C a terminal sends SIGINT to all of its processes, and `npm run` passes its own on to the program that it
- * runs, which so gets it twice within this time.
+ * On Ctrl-C a terminal sends SIGINT to all of its processes, and `npm run` forwards its own to the program that it runs.
+ * The program then gets the signal twice within this time.
  */
 const ECHO_MS = 500;
 
 /**
- * Calls `listener` at each signal that asks the process to stop, but not again for the copy that npm passes on.
+ * Calls `listener` for each signal that asks the process to stop, but not for the copy that npm forwards.
  * @param options.signals default SIGINT and SIGTERM
  * @param options.from default this process
- * @returns what ends listening
+ * @returns a function that removes the listener
  */
 export function onStopSignals(
   listener: (signal: NodeJS.Signals) => void,
   options: {
     readonly signals?: readonly NodeJS.Signals[];
     readonly from?: Pick<NodeJS.EventEmitter, 'on' | 'off'>;
-    /** In ms, from any moment on. */
+    /** A monotonic clock in ms. */
     readonly clock?: () => number;
   } = {},
 ): () => void {
@@ -39,14 +39,13 @@ export function onStopSignals(
   };
 }
 
-/** The first signal that asks this process to stop. */
 export interface StopSignal {
   readonly received: Promise<NodeJS.Signals>;
-  /** Leaves signals to whoever comes next. */
+  /** Stops listening; the signals then have their default effect or go to other listeners. */
   ignore(): void;
 }
 
-/** Listens for the first signal that asks this process to stop; a second one ends it at once. */
+/** Listens for the first signal that asks this process to stop; a second one makes it exit at once. */
 export function firstStopSignal(): StopSignal {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
   let stopping = false;

@@ -153,6 +153,6 @@ function refusal(
   }
   return new WebhookError(`WEBHOOK_HTTP_${statusCode}`, `${origin} answered ${statusCode}`, {
     retryable: true,
-    retryAfterMs: retryAfterMs(headers, { nowMs: Date.now(), mostMs: LONGEST_RETRY_AFTER_MS }),
+    retryAfterMs: retryAfterMs(headers, { nowMs: Date.now(), maxMs: LONGEST_RETRY_AFTER_MS }),
   });
 }

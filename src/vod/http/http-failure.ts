@@ -76,6 +76,6 @@ export function statusFailure(
   return {
     code: `HTTP_${status}`,
     detail: `HTTP ${status} instead of a reply`,
-    retryAfterMs: retryAfterMs(headers, { nowMs, mostMs: MAX_RETRY_AFTER_MS }),
+    retryAfterMs: retryAfterMs(headers, { nowMs, maxMs: MAX_RETRY_AFTER_MS }),
   };
 }

@@ -18,16 +18,16 @@ describe('Retry-After', () => {
     ['', undefined],
     [undefined, undefined],
   ])('%s', (value, expected) => {
-    expect(retryAfterMs({ 'retry-after': value }, { nowMs: 30_000, mostMs: HOUR_MS })).toBe(expected);
+    expect(retryAfterMs({ 'retry-after': value }, { nowMs: 30_000, maxMs: HOUR_MS })).toBe(expected);
   });
 
-  test('as a date counts from the date of the reply, whatever this machine thinks that it is', () => {
+  test('a date counts from the Date of the response, not from this machine’s clock', () => {
     const headers = {
       date: 'Wed, 02 Jan 2030 03:04:05 GMT',
       'retry-after': 'Wed, 02 Jan 2030 03:04:45 GMT',
     };
     for (const nowMs of [0, Date.UTC(2040, 0, 1)]) {
-      expect(retryAfterMs(headers, { nowMs, mostMs: HOUR_MS })).toBe(40_000);
+      expect(retryAfterMs(headers, { nowMs, maxMs: HOUR_MS })).toBe(40_000);
     }
   });
 });
@@ -38,6 +38,6 @@ test.each([
   ['60', undefined],
   ['Never, ever', undefined],
   [undefined, undefined],
-])('an HTTP date: %s', (value, expected) => {
+])('httpDateMs: %s', (value, expected) => {
   expect(httpDateMs(value)).toBe(expected);
 });

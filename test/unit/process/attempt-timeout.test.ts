@@ -6,31 +6,31 @@ import { producerConnection } from '../../../src/redis/connection.ts';
 import type { RedisLocation } from '../../../src/redis/location.ts';
 import { COMPILE_CACHE, ROOT } from '../../support/process.ts';
 
-/** What every program has as it ends, told by a module that it loads first. */
-const TELL = `--import=data:text/javascript,${encodeURIComponent(`
+/** A preloaded module that prints the timeout when the program exits. */
+const PRINT_TIMEOUT = `--import=data:text/javascript,${encodeURIComponent(`
   import net from 'node:net';
   process.on('exit', () => process.stderr.write('attempt ' + net.getDefaultAutoSelectFamilyAttemptTimeout() + '\\n'));
 `)}`;
 
-/** Runs a program of the project's that ends soon. @returns what it wrote to standard error */
-async function ends(args: readonly string[], nodeOptions = ''): Promise<string> {
-  const env = { PATH: process.env.PATH, ...COMPILE_CACHE, NODE_OPTIONS: `${TELL} ${nodeOptions}` };
+/** Runs a short program of the project. @returns its standard error */
+async function run(args: readonly string[], nodeOptions = ''): Promise<string> {
+  const env = { PATH: process.env.PATH, ...COMPILE_CACHE, NODE_OPTIONS: `${PRINT_TIMEOUT} ${nodeOptions}` };
   return await new Promise((resolve) => {
     execFile(process.execPath, args, { cwd: ROOT, env }, (_error, _out, err) => resolve(err));
   });
 }
 
-describe('each address of a host', () => {
+describe('the connect timeout of each address of a host', () => {
   it.each([
     ['the command', ['src/cli.ts', '--version']],
     ['the worker', ['workers/main.ts', '--stages', 'none']],
-  ])('gets more than Node’s 250 ms, for all that %s connects to', async (_, args) => {
-    expect(await ends(args)).toContain(`attempt ${ATTEMPT_TIMEOUT_MS}\n`);
+  ])('is more than Node’s 250 ms for all connections of %s', async (_, args) => {
+    expect(await run(args)).toContain(`attempt ${ATTEMPT_TIMEOUT_MS}\n`);
   });
 
-  it('gets what NODE_OPTIONS says, where that is more', async () => {
+  it('is that of NODE_OPTIONS when that is more', async () => {
     const stated = '--network-family-autoselection-attempt-timeout=4000';
-    expect(await ends(['src/cli.ts', '--version'], stated)).toContain('attempt 4000\n');
+    expect(await run(['src/cli.ts', '--version'], stated)).toContain('attempt 4000\n');
   });
 });
 
@@ -41,17 +41,17 @@ describe('an application’s connection to Redis', () => {
     ['one server', 'redis://127.0.0.1:1'],
     ['one server with TLS', 'rediss://127.0.0.1:1'],
     ['a cluster', { cluster: 'redis://127.0.0.1:1' }],
-  ])('gives each address of a host more time: %s', async (_, location) => {
+  ])('has that timeout: %s', async (_, location) => {
     const connect = vi.spyOn(net.Socket.prototype, 'connect');
     const connection = producerConnection({ location });
     await expect.poll(() => connect.mock.calls.length, { timeout: 30_000 }).toBeGreaterThan(0);
     connection.disconnect();
-    // Node says it as one argument, a list that begins with them, or as it was said.
-    const asked = connect.mock.calls.map(([options]) => [options].flat(2)[0]);
-    for (const options of asked) {
+    // Node passes the options as they are, or as the first element of an array.
+    const targets = connect.mock.calls.map(([options]) => [options].flat(2)[0]);
+    for (const options of targets) {
       expect(options).toMatchObject({ port: 1, autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS });
     }
-    // What else the application connects to is its own affair.
+    // Other connections of the application keep Node’s default.
     expect(net.getDefaultAutoSelectFamilyAttemptTimeout()).toBeLessThan(ATTEMPT_TIMEOUT_MS);
   });
 });

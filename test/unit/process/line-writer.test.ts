@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { LineWriter } from '../../../src/process/line-writer.ts';
 
-/** A reader that takes as many bytes as it is told to, and what it got. */
+/** A reader with room for some bytes, and the text that it got. */
 function createReader(start = Number.POSITIVE_INFINITY) {
   const reader = {
     room: start,
@@ -25,19 +25,19 @@ function createWriter(reader: ReturnType<typeof createReader>): LineWriter {
     onDropped: (lines) => writer.write(`${lines} dropped\n`),
   });
   onTestFinished(() => {
-    // It would try again for ever, and set its timer among those that another test holds.
+    // Otherwise it would retry forever, also with the fake timers of another test.
     Object.assign(reader, { room: Number.POSITIVE_INFINITY, failure: undefined });
     writer.flushSync(0);
   });
   return writer;
 }
 
-/** A line of so many KiB that begins with a number. */
+/** A line of `kib` KiB that begins with a number. */
 function lineOf(number: number, kib: number): string {
   return `${number}${'.'.repeat(kib * 1024 - 1 - String(number).length)}\n`;
 }
 
-test('lines are written within the call as long as they are read', () => {
+test('write writes at once while the reader takes lines', () => {
   const reader = createReader();
   const writer = createWriter(reader);
   writer.write('one\n');
@@ -46,7 +46,7 @@ test('lines are written within the call as long as they are read', () => {
   expect(reader.text).toBe('one\nzwölf\n');
 });
 
-test('lines that are not read wait, and come whole and in order when they are', () => {
+test('lines wait for the reader, and arrive whole and in order', () => {
   vi.useFakeTimers();
   const reader = createReader(6);
   const writer = createWriter(reader);
@@ -59,23 +59,23 @@ test('lines that are not read wait, and come whole and in order when they are', 
   vi.useRealTimers();
 });
 
-test('those that are too many are dropped, and their number is told where they would have been', () => {
+test('lines over the limit are dropped, and their number is reported in their place', () => {
   vi.useFakeTimers();
   const reader = createReader(0);
   const writer = createWriter(reader);
   for (let number = 0; number < 300; number++) writer.write(lineOf(number, 1));
-  writer.write('short, and yet behind a gap\n');
+  writer.write('short, but after a gap\n');
   expect(writer.dropped).toBe(45);
   reader.room = Number.POSITIVE_INFINITY;
   vi.runAllTimers();
   writer.write('after\n');
-  const told = reader.text.split('\n');
-  expect(told.slice(0, 256).map((line) => Number.parseInt(line, 10))).toEqual([...Array(256).keys()]);
-  expect(told.slice(256)).toEqual(['45 dropped', 'after', '']);
+  const lines = reader.text.split('\n');
+  expect(lines.slice(0, 256).map((line) => Number.parseInt(line, 10))).toEqual([...Array(256).keys()]);
+  expect(lines.slice(256)).toEqual(['45 dropped', 'after', '']);
   vi.useRealTimers();
 });
 
-test('a line that can’t be written is dropped and counted, and the next one is tried', () => {
+test('a line that can’t be written is dropped and counted, and the next one is written', () => {
   const reader = createReader();
   const writer = createWriter(reader);
   reader.failure = 'ENOSPC';
@@ -84,11 +84,11 @@ test('a line that can’t be written is dropped and counted, and the next one is
   writer.write('room again\n');
   expect(reader.text).toBe('room again\n3 dropped\n');
   reader.failure = 'EPIPE';
-  writer.write('nobody is there any more\n');
+  writer.write('the reader is gone\n');
   expect(writer.dropped).toBe(4);
 });
 
-test('at the end what waits is written while the reader takes it', () => {
+test('flushSync writes the waiting lines', () => {
   const reader = createReader(2);
   const writer = createWriter(reader);
   writer.write('one\n');
@@ -98,7 +98,7 @@ test('at the end what waits is written while the reader takes it', () => {
   expect(reader.text).toBe('one\ntwo\n');
 });
 
-test('at the end a reader that takes nothing is given up', () => {
+test('flushSync stops at its timeout when the reader takes nothing', () => {
   const reader = createReader(2);
   const writer = createWriter(reader);
   writer.write('one\n');

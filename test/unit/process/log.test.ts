@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { ROOT } from '../../support/process.ts';
 
-/** What a process of its own logs. */
+/** The log output of a child process that runs `logging`. */
 function logged(logging: string, logFormat: 'json' | 'pretty' = 'json'): string {
   const program = `
     const { createLogger } = await import(${JSON.stringify(`${ROOT}src/process/log.ts`)});
@@ -22,7 +22,7 @@ function linesOf(logging: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-test('secrets are hidden however deep they are, in errors and lists too', () => {
+test('secret fields are redacted at any depth, also in errors and lists', () => {
   const [line] = linesOf(`
     const error = Object.assign(new Error('refused'), { request: { options: { secretKey: 'planted1' } } });
     log.info({
@@ -43,7 +43,7 @@ test('secrets are hidden however deep they are, in errors and lists too', () => 
   });
 });
 
-test('user and password of a URL are hidden, and nothing but them', () => {
+test('user and password of a URL are redacted, and nothing else', () => {
   const [line] = linesOf(`
     log.info({
       err: 'no way to redis://alice:planted1@10.0.0.1:6379,10.0.0.2/0 (asked by bob@example.com)',
@@ -58,7 +58,7 @@ test('user and password of a URL are hidden, and nothing but them', () => {
   });
 });
 
-test.each(['json', 'pretty'] as const)('names in a log steer no terminal: %s', (format) => {
+test.each(['json', 'pretty'] as const)('names in a log line can’t control a terminal: %s', (format) => {
   const hostile = 'a\u001b[2Jb\u202ec\u009b2Jd\u2028e';
   const text = logged(
     `

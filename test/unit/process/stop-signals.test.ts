@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { onStopSignals } from '../../../src/process/stop-signals.ts';
 
 function listen() {
   const from = new EventEmitter();
   let nowMs = 0;
-  const heard: NodeJS.Signals[] = [];
-  const off = onStopSignals((signal) => heard.push(signal), { from, clock: () => nowMs });
+  const received: NodeJS.Signals[] = [];
+  const off = onStopSignals((signal) => received.push(signal), { from, clock: () => nowMs });
   return {
-    heard,
+    received,
     off,
     send(signal: NodeJS.Signals, atMs: number): void {
       nowMs = atMs;
@@ -17,24 +17,24 @@ function listen() {
   };
 }
 
-it('hears one Ctrl-C once, though npm passes a copy of it on', () => {
-  const { heard, send } = listen();
+test('calls the listener once for a Ctrl-C that npm forwards a copy of', () => {
+  const { received, send } = listen();
   send('SIGINT', 1000);
   send('SIGINT', 1200);
-  expect(heard).toEqual(['SIGINT']);
+  expect(received).toEqual(['SIGINT']);
 });
 
-it('hears a second one that somebody has sent, and another signal at any time', () => {
-  const { heard, send } = listen();
+test('calls it for a second SIGINT after the echo time, and for another signal at any time', () => {
+  const { received, send } = listen();
   send('SIGINT', 1000);
   send('SIGINT', 1600);
   send('SIGTERM', 1601);
-  expect(heard).toEqual(['SIGINT', 'SIGINT', 'SIGTERM']);
+  expect(received).toEqual(['SIGINT', 'SIGINT', 'SIGTERM']);
 });
 
-it('hears nothing any more when it is told so', () => {
-  const { heard, send, off } = listen();
+test('does not call it after it was removed', () => {
+  const { received, send, off } = listen();
   off();
   send('SIGTERM', 1);
-  expect(heard).toEqual([]);
+  expect(received).toEqual([]);
 });
