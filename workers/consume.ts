@@ -1,7 +1,12 @@
 import type { Queue, Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
-import type { Unseen } from '../src/flow/unseen.ts';
-import { type Attempt, Consumer, type ConsumerSettings, type StageConsumer } from '../src/queue/consumer.ts';
+import type { UnavailableSources } from '../src/flow/unavailable-sources.ts';
+import {
+  Consumer,
+  type ConsumerSettings,
+  type JobContext,
+  type StageConsumer,
+} from '../src/queue/consumer.ts';
 import type { Stage } from '../src/queue/names.ts';
 import type { Pauses } from '../src/queue/pauses.ts';
 import type { Queues } from '../src/queue/queues.ts';
@@ -20,13 +25,13 @@ export type Consume = <Data extends { readonly uploadId?: string }>(
   stage: ConsumedStage,
   concurrency: number,
   parse: (value: unknown) => Data,
-  process: (data: Data, attempt: Attempt) => Promise<unknown>,
+  process: (data: Data, attempt: JobContext) => Promise<unknown>,
   own?: {
     readonly backoff?: Backoff;
     /** Of the host of VOD that it calls. */
     readonly breaker?: Breaker;
     /** Of a stage that reads files. */
-    readonly unseen?: Unseen;
+    readonly unseen?: UnavailableSources;
     /** What it does for an upload goes on when that is stopped. */
     readonly outlivesUpload?: boolean;
   },
@@ -63,7 +68,7 @@ export function createConsume(options: {
     if (unseen !== undefined) readers.push(pauses);
     observer.observeChildren(worker, stage);
     consumers.push(
-      own.outlivesUpload ? { worker, stop() {}, handBack: () => consumer.handBack() } : consumer,
+      own.outlivesUpload ? { worker, abortUpload() {}, returnJobs: () => consumer.returnJobs() } : consumer,
     );
     return worker;
   };

@@ -2,7 +2,7 @@ import { Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
 import type { VodEventLog } from '../src/events/vod-event-log.ts';
 import type { FileIndex } from '../src/flow/file-index.ts';
-import { transcodeCompleted } from '../src/flow/transcode.ts';
+import { wakeAfterTranscoding } from '../src/flow/transcode.ts';
 import { type ConsumerSettings, logWorkerError, workerOptions } from '../src/queue/consumer.ts';
 import { QUEUES } from '../src/queue/names.ts';
 import type { Queues } from '../src/queue/queues.ts';
@@ -36,7 +36,7 @@ export function startEvents(
   const { log, leave } = settings;
   const process = eventProcessor({
     ...{ files, events, backoff, leave, looks: config.partAttempts },
-    transcoded: (uploadId) => transcodeCompleted(queues.upload, redis, uploadId),
+    transcoded: (uploadId) => wakeAfterTranscoding(queues.upload, redis, uploadId),
   });
   const worker = new Worker(QUEUES.events, process, {
     ...workerOptions(settings),

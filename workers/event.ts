@@ -2,11 +2,11 @@ import { type Job, UnrecoverableError } from 'bullmq';
 import { UploaderError } from '../src/base/errors.ts';
 import type { VodEventLog } from '../src/events/vod-event-log.ts';
 import type { FileIndex } from '../src/flow/file-index.ts';
-import { delay } from '../src/queue/delay.ts';
+import { delayJob } from '../src/queue/delay-job.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
 import { type EventValue, type JoinedUpload, parseEventData } from '../src/queue/jobs/event.ts';
 import { NewerJobError } from '../src/queue/jobs/schema.ts';
-import type { Leave } from '../src/queue/leave.ts';
+import type { LeaveNewerJob } from '../src/queue/leave-newer-job.ts';
 import { isRedisError } from '../src/redis/errors.ts';
 import { fileIdsOf, parseEvent } from '../src/vod/wire/events.ts';
 
@@ -25,7 +25,7 @@ export function eventProcessor(deps: {
   readonly looks: number;
   /** Milliseconds until the next look. */
   readonly backoff: (looks: number) => number;
-  readonly leave: Leave;
+  readonly leave: LeaveNewerJob;
   /** Has an upload look at the end of its transcoding, once that is written down. */
   readonly transcoded: (uploadId: string) => Promise<void>;
 }): (job: Job, token?: string) => Promise<EventValue> {
@@ -60,14 +60,14 @@ export function eventProcessor(deps: {
       if (joined.length > 0) return { outcome: 'joined', uploads: joined };
       if (full) return { outcome: 'not ours', reason: 'its upload has more events than it may have already' };
       if (fileIds.length === 0) return { outcome: 'not ours', reason: 'it names no file' };
-      if (job.attemptsStarted < looks) return await delay(job, backoff(job.attemptsStarted), token);
+      if (job.attemptsStarted < looks) return await delayJob(job, backoff(job.attemptsStarted), token);
       return {
         outcome: 'not ours',
         reason: `no upload that is known has the fileId ${fileIds.slice(0, 3).join(' or ')}`,
       };
     } catch (error) {
       if (error instanceof NewerJobError) return await leave(job, token, error);
-      if (isRedisError(error)) return await delay(job, REDIS_AGAIN_MS, token);
+      if (isRedisError(error)) return await delayJob(job, REDIS_AGAIN_MS, token);
       if (!(error instanceof UploaderError)) throw error;
       throw new UnrecoverableError(formatFailure(failureOf(error)));
     }

@@ -1,4 +1,4 @@
-import type { Attempt } from '../src/queue/consumer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import { failureOf, formatFailure } from '../src/queue/failure.ts';
 import type { FinishData, FinishValue } from '../src/queue/jobs/finish.ts';
 import { storedUrl } from '../src/queue/jobs/video-url.ts';
@@ -13,7 +13,7 @@ import type { VodCall } from './vod-call.ts';
 export function finishProcessor(deps: {
   readonly vod: VodClient;
   readonly call: VodCall;
-}): (data: FinishData, attempt: Attempt) => Promise<FinishValue> {
+}): (data: FinishData, attempt: JobContext) => Promise<FinishValue> {
   return async ({ fileSha }, { signal }) => {
     try {
       const { fileId, url } = await deps.call(() => deps.vod.finishUpload(fileSha, signal));

@@ -1,7 +1,7 @@
 import { UploaderError } from '../src/base/errors.ts';
 import type { HashCache } from '../src/flow/hash-cache.ts';
-import type { ProgressWriter } from '../src/flow/progress.ts';
-import type { Attempt } from '../src/queue/consumer.ts';
+import type { ProgressWriter } from '../src/flow/progress-writer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import type { HashData, Hashed } from '../src/queue/jobs/hash.ts';
 import type { Disk } from '../src/source/disk.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
@@ -21,7 +21,7 @@ export function hashProcessor(deps: {
   readonly cache: HashCache;
   readonly progress: ProgressWriter;
   readonly metrics: WorkerMetrics;
-}): (data: HashData, attempt: Attempt) => Promise<Hashed> {
+}): (data: HashData, attempt: JobContext) => Promise<Hashed> {
   return async (data, { signal }) => {
     const source = await deps.disk.open(data.source, { roots: deps.roots, signal });
     try {

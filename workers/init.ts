@@ -1,5 +1,5 @@
 import { encodeMd5s } from '../src/flow/planned-parts.ts';
-import type { Attempt } from '../src/queue/consumer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import type { InitData, InitValue } from '../src/queue/jobs/init.ts';
 import { storedUrl } from '../src/queue/jobs/video-url.ts';
 import { bindingPartSize, type IndexRange, listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
@@ -11,7 +11,7 @@ import type { VodCall } from './vod-call.ts';
 export function initProcessor(deps: {
   readonly vod: VodClient;
   readonly call: VodCall;
-}): (data: InitData, attempt: Attempt) => Promise<InitValue> {
+}): (data: InitData, attempt: JobContext) => Promise<InitValue> {
   return async ({ hashed, video, compare = false }, { signal }) => {
     const fileSize = hashed.version.size;
     const { name, type, partSize: requested, ...flags } = video;

@@ -24,7 +24,7 @@ const HISTORY_INTERVAL_MS = 10_000;
 const MOST_UPLOADS = 10_000;
 
 /** What follows a child's attempt that came to nothing. */
-type Next = 'retried' | 'failed' | Parameters<ConsumerSettings['onSpared']>[2];
+type Next = 'retried' | 'failed' | Parameters<ConsumerSettings['onPostponed']>[2];
 
 /**
  * What workers do, as log lines, metrics and the uploads' own histories. Listens from outside, so that the processors
@@ -140,7 +140,7 @@ export class Observer {
   }
 
   /** Tells each attempt that came to nothing and is not spent. */
-  readonly spared: ConsumerSettings['onSpared'] = (stage, job, why, error) =>
+  readonly spared: ConsumerSettings['onPostponed'] = (stage, job, why, error) =>
     this.#attemptFailed(stage, job, why, error);
 
   #attemptFailed(stage: Stage, job: Job, next: Next, error: unknown): void {

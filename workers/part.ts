@@ -1,5 +1,5 @@
-import type { Marks } from '../src/flow/marks.ts';
-import { type Attempt, QuotaHold, Strained } from '../src/queue/consumer.ts';
+import type { AbortFlags } from '../src/flow/abort-flags.ts';
+import { CongestionError, type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
 import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/part.ts';
 import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFiles } from '../src/source/open-files.ts';
@@ -25,9 +25,9 @@ export function partProcessor(deps: {
   readonly bandwidth: SharedRate | undefined;
   readonly vod: VodClient;
   readonly call: VodCall;
-  readonly marks: Marks;
+  readonly abortFlags: AbortFlags;
   readonly metrics: WorkerMetrics;
-}): (data: PartData, attempt: Attempt) => Promise<PartValue> {
+}): (data: PartData, attempt: JobContext) => Promise<PartValue> {
   const { files, slots, metrics } = deps;
   // One buffer per job at work, made when it is first needed and used again for every part after.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
@@ -36,7 +36,7 @@ export function partProcessor(deps: {
     data: PartData,
     body: Uint8Array,
     dataMd5: string,
-    { signal, starts }: Attempt,
+    { signal, starts }: JobContext,
   ): Promise<void> {
     const { offset, hashed } = data;
     const leave = await slots.enter(signal);
@@ -53,7 +53,7 @@ export function partProcessor(deps: {
       const fewer = leave(isStrain(error) ? 'strained' : 'other');
       // What it was sent among was too much: that it failed says nothing of the part.
       const spared = fewer && starts < MOST_STRAINED_STARTS && error instanceof VodError && error.congested;
-      throw spared ? new Strained(error) : error;
+      throw spared ? new CongestionError(error) : error;
     } finally {
       metrics.partsInFlight.dec();
     }
@@ -61,7 +61,7 @@ export function partProcessor(deps: {
 
   return async (data, attempt) => {
     const { signal, restarted } = attempt;
-    if (!(await deps.marks.isAlive(data.uploadId, data.run.attempt))) {
+    if (!(await deps.abortFlags.isActive(data.uploadId, data.run.attempt))) {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
     }
@@ -95,5 +95,5 @@ export function partProcessor(deps: {
 
 /** Whether an error says that this is more than the line, VOD or the account takes. */
 function isStrain(error: unknown): boolean {
-  return error instanceof QuotaHold || (error instanceof VodTransportError && error.code === 'TIMEOUT');
+  return error instanceof QuotaHoldError || (error instanceof VodTransportError && error.code === 'TIMEOUT');
 }

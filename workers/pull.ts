@@ -60,7 +60,7 @@ export class Puller {
   }
 
   /** Makes {@link close} end at once: what was pulled and not confirmed is given out again by VOD. */
-  handBack(): void {
+  returnJobs(): void {
     this.#stopping.abort();
     this.#aborting.abort();
   }

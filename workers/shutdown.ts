@@ -11,7 +11,7 @@ export const HAND_BACK_MS = 5000;
  */
 export async function closeGracefully(options: {
   readonly workers: readonly { close(): Promise<unknown> }[];
-  readonly consumers: readonly { handBack(): void }[];
+  readonly consumers: readonly { returnJobs(): void }[];
   readonly timeoutMs: number;
   readonly log: Logger;
 }): Promise<boolean> {
@@ -19,7 +19,7 @@ export async function closeGracefully(options: {
   const closing = Promise.allSettled(workers.map((worker) => worker.close()));
   if (await fulfilledWithin(closing, timeoutMs)) return true;
   log.warn({ timeoutMs }, 'drain deadline passed; handing jobs back');
-  for (const consumer of consumers) consumer.handBack();
+  for (const consumer of consumers) consumer.returnJobs();
   if (!(await fulfilledWithin(closing, HAND_BACK_MS)))
     log.error('workers did not close; their locks will run out');
   return false;

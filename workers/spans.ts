@@ -7,7 +7,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { VERSION } from '../src/base/version.ts';
-import type { Attempt } from '../src/queue/consumer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { outcomeOf, type VodClient } from '../src/vod/client.ts';
 import type { VodAction } from '../src/vod/wire/protocol.ts';
@@ -27,8 +27,8 @@ const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRAC
 
 /** Has the spans of a job say which upload it belongs to. */
 export function tracedProcessor<Data extends { readonly uploadId?: string }>(
-  process: (data: Data, attempt: Attempt) => Promise<unknown>,
-): (data: Data, attempt: Attempt) => Promise<unknown> {
+  process: (data: Data, attempt: JobContext) => Promise<unknown>,
+): (data: Data, attempt: JobContext) => Promise<unknown> {
   return (data, attempt) => {
     if (data.uploadId === undefined) return process(data, attempt);
     trace.getActiveSpan()?.setAttribute('vod.upload_id', data.uploadId);

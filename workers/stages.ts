@@ -1,14 +1,14 @@
 import { type Job, Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
 import { VodEventLog } from '../src/events/vod-event-log.ts';
+import { AbortFlags } from '../src/flow/abort-flags.ts';
 import { FileIndex } from '../src/flow/file-index.ts';
 import { HashCache } from '../src/flow/hash-cache.ts';
 import { History } from '../src/flow/history.ts';
-import { Marks } from '../src/flow/marks.ts';
-import { ProgressWriter } from '../src/flow/progress.ts';
+import { ProgressWriter } from '../src/flow/progress-writer.ts';
 import { createReconciler } from '../src/flow/reconcile.ts';
-import { Senders } from '../src/flow/senders.ts';
-import { Unseen } from '../src/flow/unseen.ts';
+import { SenderLocks } from '../src/flow/sender-locks.ts';
+import { UnavailableSources } from '../src/flow/unavailable-sources.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import type { WebhookRelay } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
@@ -25,12 +25,12 @@ import { parseInitData } from '../src/queue/jobs/init.ts';
 import { parsePartData } from '../src/queue/jobs/part.ts';
 import { parseTranscodeData } from '../src/queue/jobs/transcode.ts';
 import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
-import { createLeave } from '../src/queue/leave.ts';
+import { createLeaveNewerJob } from '../src/queue/leave-newer-job.ts';
 import { QUEUES, type Stage } from '../src/queue/names.ts';
 import type { Pauses } from '../src/queue/pauses.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { keepTrace, telemetry } from '../src/queue/tracing.ts';
-import { workerName } from '../src/queue/worker-name.ts';
+import { workerIdentity } from '../src/queue/worker-identity.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
@@ -105,13 +105,13 @@ export interface RunningStages {
 export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies): RunningStages {
   const { config, redis, queues, vod, api, breaker, apiBreaker, hasher, disk, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
-  const marks = new Marks(queues.upload, redis, config.queuePrefix);
+  const abortFlags = new AbortFlags(queues.upload, redis, config.queuePrefix);
   const progress = new ProgressWriter(queues.upload, redis);
   const files = fileIndex(config, redis);
   const events = new VodEventLog(queues.upload, redis);
   const observer = new Observer({ log, metrics, history: new History(queues.upload) });
-  const leave = createLeave(log);
-  const name = workerName();
+  const leave = createLeaveNewerJob(log);
+  const name = workerIdentity();
   const settings: ConsumerSettings = {
     connection: redis,
     name: name.name,
@@ -121,7 +121,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     interruptionMs: Math.min(INTERRUPTION_MS, config.probeMs.outage / 2),
     heldLookMs: Math.min(HELD_LOOK_MS, config.probeMs.outage),
     log,
-    onSpared: observer.spared,
+    onPostponed: observer.spared,
     leave,
     telemetry: traced ? telemetry : undefined,
   };
@@ -155,15 +155,15 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     HASH_JOBS_PER_THREAD * hashConcurrency,
     parseHashData,
     hashProcessor({ disk, roots: roots.roots, files: openFiles, hasher, cache, progress, metrics }),
-    { unseen: new Unseen({ ...unseen, stage: 'hash' }) },
+    { unseen: new UnavailableSources({ ...unseen, stage: 'hash' }) },
   );
   consume('init', CONTROL_CONCURRENCY, parseInitData, initProcessor({ vod, call }), { breaker });
   const partWorker = consume(
     'part',
     slots.jobs,
     parsePartData,
-    partProcessor({ files: openFiles, slots, bandwidth, vod, call, marks, metrics }),
-    { breaker, unseen: new Unseen({ ...unseen, stage: 'part', breaker }) },
+    partProcessor({ files: openFiles, slots, bandwidth, vod, call, abortFlags, metrics }),
+    { breaker, unseen: new UnavailableSources({ ...unseen, stage: 'part', breaker }) },
   );
   consume('finish', CONTROL_CONCURRENCY, parseFinishData, finishProcessor({ vod, call }), { breaker });
   consume(
@@ -189,8 +189,8 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
     const reconcile = createReconciler({
       queues,
       redis,
-      marks,
-      senders: new Senders(queues.upload, redis, config.queuePrefix),
+      abortFlags,
+      senderLocks: new SenderLocks(queues.upload, redis, config.queuePrefix),
       files,
       events,
       childAttempts: config.partAttempts,

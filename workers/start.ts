@@ -191,7 +191,7 @@ async function subscribeToAborts(
   // The other connection reports what goes wrong.
   const subscriber = workerConnection(redis, () => {});
   subscriber.on('message', (_channel: string, uploadId: string) => {
-    for (const consumer of consumers) consumer.stop(uploadId);
+    for (const consumer of consumers) consumer.abortUpload(uploadId);
   });
   await subscriber.subscribe(abortChannel(queuePrefix));
   return subscriber;

@@ -1,4 +1,4 @@
-import { type Attempt, QuotaHold } from '../src/queue/consumer.ts';
+import { type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
 import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/transcode.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/service-codes.ts';
@@ -12,7 +12,7 @@ import type { VodCall } from './vod-call.ts';
 export function transcodeProcessor(deps: {
   readonly api: VodApiClient;
   readonly call: VodCall;
-}): (data: TranscodeData, attempt: Attempt) => Promise<TranscodeValue> {
+}): (data: TranscodeData, attempt: JobContext) => Promise<TranscodeValue> {
   return async (data, { signal, save }) => {
     const { fileId, screenshot, watermark, asked = false } = data;
     const request = {
@@ -35,7 +35,7 @@ export function transcodeProcessor(deps: {
 
 /** Whether VOD has certainly begun nothing. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof QuotaHold || (error instanceof VodError && !error.outcomeUnknown);
+  return error instanceof QuotaHoldError || (error instanceof VodError && !error.outcomeUnknown);
 }
 
 /** A file that was stored just now may take a while to be fit for it. */

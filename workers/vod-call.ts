@@ -1,4 +1,4 @@
-import { QuotaHold } from '../src/queue/consumer.ts';
+import { QuotaHoldError } from '../src/queue/consumer.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
 import { scaleHoldMs } from '../src/quota/limits.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
@@ -17,7 +17,7 @@ export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
       if (!(error instanceof VodError)) throw error;
       if (!(error instanceof VodTransportError) && error.systemicCause === undefined)
         await breaker.recordAnswer();
-      if (error.holdMs !== undefined) throw new QuotaHold(scaleHoldMs(error.holdMs, minuteMs), error);
+      if (error.holdMs !== undefined) throw new QuotaHoldError(scaleHoldMs(error.holdMs, minuteMs), error);
       throw error;
     }
   };

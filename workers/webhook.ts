@@ -3,7 +3,7 @@ import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import { shownUrl } from '../src/notify/webhook/url.ts';
 import { isPending, webhookTarget } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
-import { type Attempt, NotYet } from '../src/queue/consumer.ts';
+import { type JobContext, NotReadyError } from '../src/queue/consumer.ts';
 import type { WebhookData } from '../src/queue/jobs/webhook.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import type { RedisClient } from '../src/redis/client.ts';
@@ -21,14 +21,14 @@ export function webhookProcessor(deps: {
   readonly urls: readonly string[];
   readonly metrics: WorkerMetrics;
   readonly log: Logger;
-}): (data: WebhookData, attempt: Attempt) => Promise<void> {
+}): (data: WebhookData, attempt: JobContext) => Promise<void> {
   const { queues, redis, sender, metrics, log } = deps;
   const known = new Map(deps.urls.map((url) => [webhookTarget(url), url]));
   return async ({ uploadId, target, url = known.get(target), payload, after }, { signal }) => {
     if (after !== undefined && (await isPending(queues, redis, after))) {
       const waitedMs = Math.max(0, Date.now() - Date.parse(payload.timestamp));
       const { share, leastMs, maxMs } = LOOK_AGAIN;
-      throw new NotYet(Math.min(maxMs, Math.max(leastMs, share * waitedMs)));
+      throw new NotReadyError(Math.min(maxMs, Math.max(leastMs, share * waitedMs)));
     }
     if (url !== undefined && webhookTarget(url) !== target) {
       throw new WebhookError('WEBHOOK_URL', 'its URL is not that of its receiver', { retryable: false });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Marks } from '../flow/marks.ts';
-import { countWorkers } from '../queue/connected-workers.ts';
-import { wake } from '../queue/wake.ts';
+import { AbortFlags } from '../flow/abort-flags.ts';
+import { countConnectedWorkers } from '../queue/connected-workers.ts';
+import { wakeUpload } from '../queue/wake-upload.ts';
 import { isTerminal } from '../status/status.ts';
 import type { ProducerConnection } from './producer-connection.ts';
 import type { UploadReader } from './upload-reader.ts';
@@ -24,16 +24,16 @@ export async function cancelUpload(
   if (isTerminal(status.state)) return status.state === 'cancelled';
   const { queues, redis, prefix } = connection;
   return await connection.run(async () => {
-    await new Marks(queues.upload, redis, prefix).cancel(id, job.attemptsMade + 1);
+    await new AbortFlags(queues.upload, redis, prefix).cancel(id, job.attemptsMade + 1);
     const deadline = Date.now() + TIMEOUT_MS;
-    let isWoken = await wake(queues.upload, redis, job);
+    let isWoken = await wakeUpload(queues.upload, redis, job);
     // Without workers there is nothing to wait for. If Redis does not give their number, there may be some.
-    const mayHaveWorkers = (await countWorkers(queues.upload)) !== 0;
+    const mayHaveWorkers = (await countConnectedWorkers(queues.upload)) !== 0;
     while (Date.now() < deadline && (mayHaveWorkers || !isWoken)) {
       const { state } = await reader.status(id);
       if (isTerminal(state)) return state === 'cancelled';
       await sleep(POLL_MS);
-      isWoken = (await wake(queues.upload, redis, job)) || isWoken;
+      isWoken = (await wakeUpload(queues.upload, redis, job)) || isWoken;
     }
     return true;
   });

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
 import { EVENT_WAYS, type EventWay } from '../queue/jobs/event.ts';
-import { jsonOr } from '../queue/stored-job.ts';
+import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { parseEvent, type VodEvent } from '../vod/wire/events.ts';
 
@@ -85,7 +85,7 @@ export class VodEventLog {
 
 /** Whatever else stands there is none of ours. */
 function readLine(text: string): ReceivedEvent[] {
-  const { data } = lineSchema.safeParse(jsonOr(undefined, text));
+  const { data } = lineSchema.safeParse(parseJsonOr(undefined, text));
   if (data === undefined) return [];
   try {
     return [{ id: data.id, at: new Date(data.at), via: data.via, event: parseEvent(data.content) }];

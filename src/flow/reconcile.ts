@@ -3,7 +3,7 @@ import { DelayedError, type Job, type JobsOptions, UnrecoverableError, WaitingCh
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import type { ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
-import { delay } from '../queue/delay.ts';
+import { delayJob } from '../queue/delay-job.ts';
 import { failureOf, formatFailure, parseFailure } from '../queue/failure.ts';
 import { type FinishData, parseFinishValue } from '../queue/jobs/finish.ts';
 import { type HashData, type Hashed, parseHashed } from '../queue/jobs/hash.ts';
@@ -16,19 +16,19 @@ import { NewerJobError, SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { parseTranscodeValue, type TranscodeData, type TranscodeValue } from '../queue/jobs/transcode.ts';
 import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
 import type { StoredResult } from '../queue/jobs/upload-result.ts';
-import type { Leave } from '../queue/leave.ts';
+import type { LeaveNewerJob } from '../queue/leave-newer-job.ts';
 import { type ChildStep, childId, QUEUES, type Run, runName, STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { admitsFanOut } from '../quota/limits.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
 import { bytesOf, countIndices, partAt, partCount } from '../upload/plan.ts';
+import type { AbortFlags } from './abort-flags.ts';
 import type { FileIndex } from './file-index.ts';
-import type { Marks } from './marks.ts';
+import { type Facts, nextStep, type Step } from './next-step.ts';
 import { countPlanned, plannedParts } from './planned-parts.ts';
-import type { Senders } from './senders.ts';
-import { type Facts, nextStep, type Step } from './steps.ts';
-import { transcodeCompleted, transcodeEnd } from './transcode.ts';
+import type { SenderLocks } from './sender-locks.ts';
+import { transcodeEnd, wakeAfterTranscoding } from './transcode.ts';
 
 /** Parts are added and removed in bulks of this many, so that no command blocks Redis for long. */
 const ADD_BULK = 500;
@@ -49,15 +49,15 @@ const FORGET_CHILDREN_ABOVE = 16;
 export interface ReconcilerOptions {
   readonly queues: Queues;
   readonly redis: RedisClient;
-  readonly marks: Marks;
-  readonly senders: Senders;
+  readonly abortFlags: AbortFlags;
+  readonly senderLocks: SenderLocks;
   readonly files: FileIndex;
   readonly events: VodEventLog;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** Milliseconds to wait after so many failures. */
   readonly backoff: (failures: number) => number;
-  readonly leave: Leave;
+  readonly leave: LeaveNewerJob;
   /** Told once of each change of stage, and of what else is worth knowing. */
   readonly onChange: (change: UploadChange) => void;
   readonly clock?: () => number;
@@ -89,7 +89,7 @@ export function createReconciler(
       return await new Pass(options, job).toEndOrSleep(token);
     } catch (error) {
       if (error instanceof NewerJobError) return await options.leave(job, token, error);
-      if (isRedisError(error)) return await delay(job, LOOK_AGAIN_MS, token);
+      if (isRedisError(error)) return await delayJob(job, LOOK_AGAIN_MS, token);
       if (error instanceof UploaderError) throw new UnrecoverableError(formatFailure(failureOf(error)));
       throw error;
     }
@@ -137,7 +137,7 @@ class Pass {
     // All at once: they leave for Redis together.
     const [values, cancelled, failure, events] = await Promise.all([
       this.#childValues(),
-      this.#deps.marks.isCancelled(this.#id, this.#run.attempt),
+      this.#deps.abortFlags.isCancelled(this.#id, this.#run.attempt),
       this.#childFailure(),
       this.#awaitsTranscoding() ? this.#deps.events.read(this.#id) : [],
     ]);
@@ -169,15 +169,15 @@ class Pass {
         // Whoever wrote an event down since this pass began could not wake an upload that was being looked at.
         const { length } = await this.#deps.events.read(this.#id);
         if (length > events.length)
-          await transcodeCompleted(this.#deps.queues.upload, this.#deps.redis, this.#id);
+          await wakeAfterTranscoding(this.#deps.queues.upload, this.#deps.redis, this.#id);
         throw new DelayedError();
       }
       case 'fail':
-        await this.#deps.marks.stop(this.#id, this.#run.attempt);
+        await this.#deps.abortFlags.stop(this.#id, this.#run.attempt);
         await this.#removePending();
         if (step.rehash) await this.#update({ rehash: true });
         if (this.#data.hashed)
-          await this.#deps.senders.release(this.#data.hashed.fileSha, this.#id, 'failed');
+          await this.#deps.senderLocks.release(this.#data.hashed.fileSha, this.#id, 'failed');
         throw new UnrecoverableError(formatFailure(step.failure));
       case 'hash': {
         const { attempt } = this.#run;
@@ -202,7 +202,7 @@ class Pass {
         }
         const what = `SHA-1 ${hashed.fileSha} of ${formatBytes(hashed.version.size)}`;
         const isNew = await this.#enter('initializing', 0, `${what}; asking VOD what it has`);
-        const sender = await this.#deps.senders.claim(hashed.fileSha, this.#id);
+        const sender = await this.#deps.senderLocks.acquire(hashed.fileSha, this.#id);
         if (sender !== this.#id) {
           if (isNew) this.#tell('initializing', `waiting for upload ${sender}, which sends the same content`);
           return await this.#lookAgain(SENDER_LOST_MS, token);
@@ -284,7 +284,7 @@ class Pass {
   }
 
   async #letGo({ fileSha }: StoredResult, values: Values): Promise<void> {
-    await this.#deps.senders.release(fileSha, this.#id, 'done');
+    await this.#deps.senderLocks.release(fileSha, this.#id, 'done');
     await this.#forgetChildren(values);
   }
 
@@ -331,7 +331,7 @@ class Pass {
 
   /** Ends this pass; the next one comes in so many milliseconds, or when somebody wakes the upload. */
   async #lookAgain(afterMs: number, token: string): Promise<never> {
-    return await delay(this.#job, afterMs, token);
+    return await delayJob(this.#job, afterMs, token);
   }
 
   /** Adds the parts that VOD lacks and that are not done yet; waits its turn while the part queue is full. */
@@ -351,7 +351,7 @@ class Pass {
     for (const jobs of bulks(this.#partJobs({ hashed, init }, done), ADD_BULK)) {
       const added = await this.#deps.queues.part.addBulk(jobs);
       for (const job of added) this.#checkAdded(job);
-      if (await this.#deps.marks.isCancelled(this.#id, this.#run.attempt)) return;
+      if (await this.#deps.abortFlags.isCancelled(this.#id, this.#run.attempt)) return;
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { ReceivedEvent } from '../events/vod-event-log.ts';
 import type { TranscodeValue } from '../queue/jobs/transcode.ts';
-import { wake } from '../queue/wake.ts';
+import { wakeUpload } from '../queue/wake-upload.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
 
@@ -42,7 +42,7 @@ export function transcodeEnd(
  * looked at just now looks again by itself.
  * @throws what Redis throws; to be done again then
  */
-export async function transcodeCompleted(
+export async function wakeAfterTranscoding(
   uploads: Queue,
   redis: RedisClient,
   uploadId: string,
@@ -50,7 +50,7 @@ export async function transcodeCompleted(
   const job = await uploads.getJob(uploadId);
   if (job === undefined) return;
   try {
-    await wake(uploads, redis, job);
+    await wakeUpload(uploads, redis, job);
   } catch (error) {
     // One that has gone on by itself meanwhile can't be promoted, and needn't be.
     if (isRedisError(error)) throw error;

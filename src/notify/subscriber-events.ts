@@ -3,7 +3,7 @@ import { parseFailure } from '../queue/failure.ts';
 import { parseProgress } from '../queue/jobs/progress.ts';
 import { parseUploadView } from '../queue/jobs/upload.ts';
 import { parseUploadResult, type UploadResult } from '../queue/jobs/upload-result.ts';
-import { jsonOr } from '../queue/stored-job.ts';
+import { parseJsonOr } from '../queue/stored-job.ts';
 import { attemptOf, stateOf, type UploadProgress } from '../status/status.ts';
 
 /** What every event of an upload's end has. */
@@ -104,7 +104,7 @@ export function toProgressEvent(
   written: string,
   [data]: EventFields,
 ): UploadProgressEvent | undefined {
-  const stored = parseProgress(jsonOr(undefined, written));
+  const stored = parseProgress(parseJsonOr(undefined, written));
   if (stored === undefined) return undefined;
   const { stage, bytesHashed, bytesSent, totalBytes, bytesPerSecond } = stored;
   const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond };

@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../process/log.ts';
-import { countWorkers } from '../queue/connected-workers.ts';
+import { countConnectedWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
@@ -74,7 +74,7 @@ async function look(queue: Queue, redis: RedisClient) {
     oldestDueMs(queue, redis),
     queue.isPaused(),
     queue.getRateLimitTtl(),
-    countWorkers(queue),
+    countConnectedWorkers(queue),
   ]);
   return { queue: queue.name, jobs, oldestMs, paused, rateLimited: rateLimitMs > 0, workers };
 }

@@ -11,15 +11,15 @@ import type { Logger } from '../process/log.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isConnectionError, isRedisError } from '../redis/errors.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
-import { delay } from './delay.ts';
+import { delayJob } from './delay-job.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { NewerJobError } from './jobs/schema.ts';
-import type { Leave } from './leave.ts';
+import type { LeaveNewerJob } from './leave-newer-job.ts';
 import { QUEUES, type Stage } from './names.ts';
 import { Pauses } from './pauses.ts';
 
 /** What a processor gets beside its job's data. */
-export interface Attempt {
+export interface JobContext {
   readonly jobId: string;
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
@@ -32,7 +32,7 @@ export interface Attempt {
 }
 
 /** Thrown by a processor when the account's quota is used up: holds the whole queue and spends no attempt. */
-export class QuotaHold extends Error {
+export class QuotaHoldError extends Error {
   readonly holdMs: number;
   constructor(holdMs: number, cause: Error) {
     super(cause.message, { cause });
@@ -41,14 +41,14 @@ export class QuotaHold extends Error {
 }
 
 /** Thrown by a processor that has learnt to do less at a time: its job comes again soon, and spends no attempt. */
-export class Strained extends Error {
+export class CongestionError extends Error {
   constructor(cause: VodError) {
     super(cause.message, { cause });
   }
 }
 
 /** Thrown by a processor whose job has to wait for another: spends no attempt. */
-export class NotYet extends Error {
+export class NotReadyError extends Error {
   readonly waitMs: number;
   constructor(waitMs: number) {
     super('not yet');
@@ -57,7 +57,7 @@ export class NotYet extends Error {
 }
 
 /** Thrown by a processor whose job is for others to try, and for this process again later: spends no attempt. */
-export class LeftToOthers extends Error {
+export class LeftToOthersError extends Error {
   readonly waitMs: number;
   constructor(waitMs: number, cause: Error) {
     super(cause.message, { cause });
@@ -92,7 +92,7 @@ export interface ConsumerSettings {
    * `interrupted` by what hits every request alike, `strained` because that was too much at a time, `left` to other workers
    * because this one does not see the file. Attempts that are spent are BullMQ's event `failed`.
    */
-  readonly onSpared: (
+  readonly onPostponed: (
     stage: Stage,
     job: Job,
     why: 'held' | 'interrupted' | 'strained' | 'left',
@@ -100,7 +100,7 @@ export interface ConsumerSettings {
   ) => void;
   /** Of the host of VOD that the stage calls; absent when it calls none. */
   readonly breaker?: CircuitBreaker | undefined;
-  readonly leave: Leave;
+  readonly leave: LeaveNewerJob;
   /** Absent while tracing is off. */
   readonly telemetry?: Telemetry | undefined;
 }
@@ -123,9 +123,9 @@ const LOCK_LOST = Symbol('lock lost');
 export interface StageConsumer {
   readonly worker: Worker;
   /** Aborts what this process does for an upload. */
-  stop(uploadId: string): void;
+  abortUpload(uploadId: string): void;
   /** Aborts everything; the jobs go back to their queue with no attempt spent. */
-  handBack(): void;
+  returnJobs(): void;
 }
 
 /**
@@ -142,7 +142,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     readonly queue: Queue;
     readonly concurrency: number;
     readonly parse: (value: unknown) => Data;
-    readonly process: (data: Data, attempt: Attempt) => Promise<unknown>;
+    readonly process: (data: Data, attempt: JobContext) => Promise<unknown>;
     /** Milliseconds after so many failures, the last of which was this. */
     readonly backoff: (attempt: number, error: unknown) => number;
     readonly settings: ConsumerSettings;
@@ -168,17 +168,17 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           if (signal.reason === SHUTDOWN) return await giveBack(job, token);
           if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
           if (error instanceof UnrecoverableError) throw error;
-          if (error instanceof NotYet) return await delay(job, error.waitMs, token);
-          if (error instanceof LeftToOthers) {
-            settings.onSpared(stage, job, 'left', error.cause);
-            return await delay(job, error.waitMs, token);
+          if (error instanceof NotReadyError) return await delayJob(job, error.waitMs, token);
+          if (error instanceof LeftToOthersError) {
+            settings.onPostponed(stage, job, 'left', error.cause);
+            return await delayJob(job, error.waitMs, token);
           }
-          if (error instanceof Strained) {
-            settings.onSpared(stage, job, 'strained', error.cause);
-            return await delay(job, soonMs(), token);
+          if (error instanceof CongestionError) {
+            settings.onPostponed(stage, job, 'strained', error.cause);
+            return await delayJob(job, soonMs(), token);
           }
-          if (error instanceof QuotaHold) {
-            settings.onSpared(stage, job, 'held', error.cause);
+          if (error instanceof QuotaHoldError) {
+            settings.onPostponed(stage, job, 'held', error.cause);
             await queue.rateLimit(error.holdMs);
             throw new RateLimitError();
           }
@@ -186,8 +186,8 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
           const lost = signal.reason === LOCK_LOST;
           const interrupted =
             !lost && error instanceof VodError && breaker?.recordFailure(jobId, error) === true;
-          if (interrupted) settings.onSpared(stage, job, 'interrupted', error);
-          if (lost || interrupted || isRedisError(error)) return await delay(job, soonMs(), token);
+          if (interrupted) settings.onPostponed(stage, job, 'interrupted', error);
+          if (lost || interrupted || isRedisError(error)) return await delayJob(job, soonMs(), token);
           const failure = failureOf(error);
           const failed = failure.retryable ? Error : UnrecoverableError;
           throw Object.assign(new failed(formatFailure(failure)), { cause: error });
@@ -211,12 +211,12 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     });
   }
 
-  stop(uploadId: string): void {
+  abortUpload(uploadId: string): void {
     for (const active of this.#active.values())
       if (active.uploadId === uploadId) active.controller.abort(STOPPED);
   }
 
-  handBack(): void {
+  returnJobs(): void {
     for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
   }
 }
@@ -231,7 +231,7 @@ async function parseOrLeave<Data>(
   parse: (value: unknown) => Data,
   job: Job,
   token: string | undefined,
-  leave: Leave,
+  leave: LeaveNewerJob,
 ): Promise<Data> {
   try {
     return parse(job.data);

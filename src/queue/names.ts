@@ -23,7 +23,7 @@ export const STAGES = Object.keys(QUEUES) as readonly Stage[];
  * What a worker does unless it is told otherwise: all that an upload needs. Who pulls the account's events takes them
  * from every other program that pulls them, so that must be asked for.
  */
-export const USUAL_STAGES = STAGES.filter((stage) => stage !== 'events');
+export const DEFAULT_STAGES = STAGES.filter((stage) => stage !== 'events');
 
 /** Those whose jobs read the file. */
 export const SOURCE_STAGES = ['hash', 'part'] as const satisfies readonly Stage[];
@@ -33,7 +33,7 @@ export const SOURCE_STAGES = ['hash', 'part'] as const satisfies readonly Stage[
  * @throws {UploaderError} `STAGES`, naming the stages there are
  */
 export function parseStages(list: string | undefined): readonly Stage[] {
-  if (list === undefined) return USUAL_STAGES;
+  if (list === undefined) return DEFAULT_STAGES;
   const names = list.split(',').map((name) => name.trim());
   const wrong = names.filter((name) => !(STAGES as readonly string[]).includes(name));
   if (wrong.length > 0) {

@@ -24,17 +24,17 @@ export function storedJob(id: string, values: FieldValues): StoredJob {
   return {
     id,
     data: JSON.parse(data ?? 'null'),
-    progress: jsonOr<StoredJob['progress']>(0, progress),
+    progress: parseJsonOr<StoredJob['progress']>(0, progress),
     timestamp: Number(timestamp ?? 0),
     attemptsMade: Number(attemptsMade ?? 0),
     failedReason: failedReason ?? '',
-    returnvalue: jsonOr(null, returnvalue),
+    returnvalue: parseJsonOr(null, returnvalue),
     ...(finishedOn != null && { finishedOn: Number(finishedOn) }),
   };
 }
 
 /** What a field holds, or something else when that is no JSON. */
-export function jsonOr<T>(fallback: T, text: string | null | undefined): T {
+export function parseJsonOr<T>(fallback: T, text: string | null | undefined): T {
   try {
     return JSON.parse(text ?? '') as T;
   } catch {

@@ -1,5 +1,5 @@
-import { countWorkers } from '../queue/connected-workers.ts';
-import { STAGES, type Stage, USUAL_STAGES } from '../queue/names.ts';
+import { countConnectedWorkers } from '../queue/connected-workers.ts';
+import { DEFAULT_STAGES, STAGES, type Stage } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { type Hold, holdKey, parseHold } from '../quota/hold.ts';
 import type { RedisClient } from '../redis/client.ts';
@@ -24,7 +24,7 @@ export async function readBlockers(queues: Queues, redis: RedisClient, prefix: s
   const [hold, paused, unattended] = await Promise.all([
     redis.get(holdKey(prefix)).then(parseHold),
     those(STAGES, (stage) => queues[stage].isPaused()),
-    those(USUAL_STAGES, async (stage) => (await countWorkers(queues[stage])) === 0),
+    those(DEFAULT_STAGES, async (stage) => (await countConnectedWorkers(queues[stage])) === 0),
   ]);
   return { paused, unattended, ...(hold !== undefined && { hold }) };
 }

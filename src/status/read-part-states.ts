@@ -4,7 +4,7 @@ import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import { childId, type Run, runName } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
-import { jsonOr } from '../queue/stored-job.ts';
+import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import { type PartState, partStates } from './part-states.ts';
@@ -35,7 +35,7 @@ export async function readPartStates(
     if (error) throw error;
     return found;
   }) as [Record<string, string>, Record<string, string>, string[], string[]];
-  const init = jsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
+  const init = parseJsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
   const answer = init === undefined ? undefined : parseInitValue(init);
   if (answer?.kind === 'send' && data.hashed !== undefined) {
     const { size } = data.hashed.version;

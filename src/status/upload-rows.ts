@@ -1,6 +1,6 @@
 import type { JobState, Queue } from 'bullmq';
 import { parseFailure } from '../queue/failure.ts';
-import { jsonOr } from '../queue/stored-job.ts';
+import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { readHashFields } from '../redis/hash-fields.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
@@ -69,7 +69,7 @@ async function running(
       attemptsMade: Number(ended ?? 0),
       finishedOn: finishedOn == null ? undefined : Number(finishedOn),
     });
-    const stored = progressOf(jsonOr(undefined, progress), attempt);
+    const stored = progressOf(parseJsonOr(undefined, progress), attempt);
     const state = stateOf(jobState, undefined, stored?.stage);
     entries.push({ id, jobState, state, atMs: state === 'queued' ? 0 : Number(timestamp ?? 0) });
   }

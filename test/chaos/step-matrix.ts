@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../src/config/config.ts';
 import { VodUploads } from '../../src/index.ts';
 import { createLogger } from '../../src/process/log.ts';
-import { QUEUES, type Stage, USUAL_STAGES } from '../../src/queue/names.ts';
+import { DEFAULT_STAGES, QUEUES, type Stage } from '../../src/queue/names.ts';
 import { type RunningWorker, startWorker } from '../../workers/start.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -91,9 +91,9 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
     await Promise.race([ended.catch(() => {}), victim.exited]);
     if (point.struck !== undefined) {
       await victim.exited;
-      const own = one.wire === 'redis' ? CONTROL_STAGES : USUAL_STAGES;
+      const own = one.wire === 'redis' ? CONTROL_STAGES : DEFAULT_STAGES;
       for (const stage of own) await forgetKeys({ ...world, prefix }, `${QUEUES[stage]}:*:lock`);
-      await start(USUAL_STAGES);
+      await start(DEFAULT_STAGES);
     }
     const result = await within(ended, END_WITHIN_MS);
     if (result === undefined) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { QuotaHold } from '../../src/queue/consumer.ts';
+import { QuotaHoldError } from '../../src/queue/consumer.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -139,7 +139,7 @@ describe('a queue whose quota is used up', () => {
     let calls = 0;
     const { worker } = await startConsumer(world(), connected, async () => {
       calls++;
-      throw new QuotaHold(3_600_000, new Error('quota'));
+      throw new QuotaHoldError(3_600_000, new Error('quota'));
     });
     for (const jobId of ['p1', 'p2']) await part.add('part', { uploadId: 'u1' }, { jobId, attempts: 1 });
     await expect.poll(() => part.getRateLimitTtl()).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Worker } from 'bullmq';
 import { expect, it } from 'vitest';
-import { Senders } from '../../src/flow/senders.ts';
+import { SenderLocks } from '../../src/flow/sender-locks.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
 
@@ -46,14 +46,14 @@ it('a job whose lock could not be renewed is done again, with no attempt spent, 
 
 it('an upload that has ended, or is gone, holds no content', async () => {
   const { redis, queues } = connect(world());
-  const senders = new Senders(queues.upload, redis, world().prefix);
+  const senders = new SenderLocks(queues.upload, redis, world().prefix);
   const sha = 'a'.repeat(40);
   for (const id of ['u1', 'u2']) await queues.upload.add('upload', {}, { jobId: id });
   await redis.hset(queues.upload.toKey('u1'), 'finishedOn', Date.now());
-  expect(await senders.claim(sha, 'u1')).toBe('u1');
-  expect(await senders.claim(sha, 'gone')).toBe('gone');
+  expect(await senders.acquire(sha, 'u1')).toBe('u1');
+  expect(await senders.acquire(sha, 'gone')).toBe('gone');
   expect(await redis.exists(`${world().prefix}:vod-sender:${sha}`)).toBe(0);
-  expect(await senders.claim(sha, 'u2')).toBe('u2');
+  expect(await senders.acquire(sha, 'u2')).toBe('u2');
   await redis.hdel(queues.upload.toKey('u1'), 'finishedOn');
-  expect(await senders.claim(sha, 'u1')).toBe('u2');
+  expect(await senders.acquire(sha, 'u1')).toBe('u2');
 });

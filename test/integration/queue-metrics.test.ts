@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { partPriority } from '../../src/queue/jobs/priority.ts';
-import { USUAL_STAGES } from '../../src/queue/names.ts';
+import { DEFAULT_STAGES } from '../../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { oldestDueMs } from '../../src/status/oldest-due.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
@@ -64,10 +64,12 @@ describe('the metrics of the queues', () => {
         return {
           parts: now.value('vod_queue_jobs', { queue: 'vod-part', state: 'prioritized' }),
           uploads: now.value('vod_queue_jobs', { ...upload, state: 'waiting-children' }),
-          workers: USUAL_STAGES.map((stage) => now.value('vod_queue_workers', { queue: queues[stage].name })),
+          workers: DEFAULT_STAGES.map((stage) =>
+            now.value('vod_queue_workers', { queue: queues[stage].name }),
+          ),
         };
       })
-      .toEqual({ parts: 3, uploads: 3, workers: USUAL_STAGES.map(() => 1) });
+      .toEqual({ parts: 3, uploads: 3, workers: DEFAULT_STAGES.map(() => 1) });
     const paused = await scrape();
     expect(paused.value('vod_queue_paused')).toBe(1);
     expect(paused.value('vod_queue_paused', { queue: 'vod-part' })).toBe(1);

@@ -1,9 +1,9 @@
 import { Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Unseen } from '../../src/flow/unseen.ts';
-import { type Attempt, LeftToOthers } from '../../src/queue/consumer.ts';
+import { UnavailableSources } from '../../src/flow/unavailable-sources.ts';
+import { type JobContext, LeftToOthersError } from '../../src/queue/consumer.ts';
 import { QUEUES } from '../../src/queue/names.ts';
-import { workerName } from '../../src/queue/worker-name.ts';
+import { workerIdentity } from '../../src/queue/worker-identity.ts';
 import { SourceError } from '../../src/source/errors.ts';
 import type { RootWatch } from '../../src/source/root-watch.ts';
 import { connect } from '../support/consumer.ts';
@@ -20,7 +20,7 @@ function setUp(graceMs = GRACE_MS) {
   const { redis, queues } = connect(world());
   const key = `${world().prefix}:vod-unseen:u:1:part`;
   const signal = new AbortController().signal;
-  const attempt: Attempt = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
+  const attempt: JobContext = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
   return {
     redis,
     /** Time passes since the last note. */
@@ -28,8 +28,8 @@ function setUp(graceMs = GRACE_MS) {
     partIsDone: (id: string) => redis.hset(`${queues.upload.toKey('u')}:processed`, id, 'null'),
     /** A worker that does not see the file. */
     worker: (roots: string) => {
-      const name = workerName();
-      const unseen = new Unseen({
+      const name = workerIdentity();
+      const unseen = new UnavailableSources({
         ...{ stage: 'part', queues, redis, prefix: world().prefix, graceMs, worker: name },
         roots: { roots: [roots], gone: [], look: async () => {} } as unknown as RootWatch,
       });
@@ -53,9 +53,9 @@ describe('workers that do not see a file', () => {
   it('leave it to each other for as long as the grace, and then fail it together', async () => {
     const { pass, worker } = setUp();
     const [one, other] = [worker('/srv/a'), worker('/srv/b')];
-    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     await pass(30_000);
-    expect(await other.look()).toBeInstanceOf(LeftToOthers);
+    expect(await other.look()).toBeInstanceOf(LeftToOthersError);
     await pass(30_000);
     const error = await one.look();
     expect(error).toMatchObject({ code: 'SOURCE_NOT_FOUND', retryable: false });
@@ -70,7 +70,7 @@ describe('workers that do not see a file', () => {
     const one = worker('/srv/a');
     await one.look();
     await pass(7_200_000);
-    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     await pass(7_200_000);
     expect(await one.look()).toBeInstanceOf(SourceError);
   });
@@ -83,9 +83,9 @@ describe('workers that do not see a file', () => {
     await one.look();
     await partIsDone('p0');
     await pass(30_000);
-    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     await pass(30_000);
-    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     await pass(30_000);
     expect(await one.look()).toBeInstanceOf(SourceError);
   });
@@ -98,7 +98,7 @@ describe('workers that do not see a file', () => {
     await one.look();
     for (let waitedMs = 30_000; waitedMs < 10 * GRACE_MS; waitedMs += 30_000) {
       await pass(30_000);
-      expect(await one.look()).toBeInstanceOf(LeftToOthers);
+      expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     }
     await pass(30_000);
     expect(await one.look()).toBeInstanceOf(SourceError);
@@ -112,7 +112,7 @@ describe('workers that do not see a file', () => {
     await pass(30_000);
     await one.look();
     await pass(30_000);
-    expect(await one.look()).toBeInstanceOf(LeftToOthers);
+    expect(await one.look()).toBeInstanceOf(LeftToOthersError);
     expect(await other.look()).toBeInstanceOf(SourceError);
   });
 });

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { createLogger } from '../../src/process/log.ts';
-import { type Attempt, Consumer } from '../../src/queue/consumer.ts';
-import { createLeave } from '../../src/queue/leave.ts';
+import { Consumer, type JobContext } from '../../src/queue/consumer.ts';
+import { createLeaveNewerJob } from '../../src/queue/leave-newer-job.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { Breaker } from '../../src/quota/breaker.ts';
 import { holdKey } from '../../src/quota/hold.ts';
@@ -24,7 +24,7 @@ export function connect(world: World): { readonly redis: RedisClient; readonly q
 export async function startConsumer(
   world: World,
   { redis, queues }: ReturnType<typeof connect>,
-  process: (attempt: Attempt) => Promise<unknown>,
+  process: (attempt: JobContext) => Promise<unknown>,
 ): Promise<Consumer<{ readonly uploadId: string }>> {
   const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
   const breaker = await Breaker.start({
@@ -37,14 +37,21 @@ export async function startConsumer(
     parse: (value) => value as { uploadId: string },
     process: (_data, attempt) => process(attempt),
     settings: {
-      ...{ connection: redis, name: 'consumer', prefix: world.prefix, log, breaker, leave: createLeave(log) },
+      ...{
+        connection: redis,
+        name: 'consumer',
+        prefix: world.prefix,
+        log,
+        breaker,
+        leave: createLeaveNewerJob(log),
+      },
       // Nobody but the holder takes a job from itself.
       ...{
         lockDurationMs: 600_000,
         stalledIntervalMs: 600_000,
         interruptionMs: 1,
         heldLookMs: 100,
-        onSpared: () => {},
+        onPostponed: () => {},
       },
     },
   });

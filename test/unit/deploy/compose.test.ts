@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Config, loadConfig, requireCredentials, VARIABLES } from '../../../src/config/config.ts';
-import { USUAL_STAGES } from '../../../src/queue/names.ts';
+import { DEFAULT_STAGES } from '../../../src/queue/names.ts';
 import { FLUSH_TIMEOUT_MS } from '../../../src/telemetry/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { LABEL_VALUES } from '../../support/known-metrics.ts';
@@ -76,7 +76,7 @@ describe('compose.yaml', () => {
     const stages = commands.flatMap(([name, option, list = '']) =>
       name === 'worker' && option === '--stages' ? list.split(',') : [],
     );
-    expect(stages.sort()).toEqual([...USUAL_STAGES].sort());
+    expect(stages.sort()).toEqual([...DEFAULT_STAGES].sort());
     expect(commands.filter(([name]) => name !== 'worker')).toEqual([['ops']]);
   });
 

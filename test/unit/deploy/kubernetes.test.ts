@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { requireCredentials, VARIABLES } from '../../../src/config/config.ts';
 import { STATUS_PATHS } from '../../../src/ops/status.ts';
-import { USUAL_STAGES } from '../../../src/queue/names.ts';
+import { DEFAULT_STAGES } from '../../../src/queue/names.ts';
 import { FLUSH_TIMEOUT_MS } from '../../../src/telemetry/tracing.ts';
 import { HAND_BACK_MS } from '../../../workers/shutdown.ts';
 import { configOf, environmentOf, secret } from './environment.ts';
@@ -49,7 +49,7 @@ describe.skipIf(!CAN_RENDER).each([
   const programs = programsOf(manifests);
 
   it('has every usual stage once, and one ops', () => {
-    expect(programs.flatMap(stagesOf).sort()).toEqual([...USUAL_STAGES].sort());
+    expect(programs.flatMap(stagesOf).sort()).toEqual([...DEFAULT_STAGES].sort());
     const ops = programs.filter(({ container }) => container.args?.[0] === 'ops');
     expect(names(ops)).toEqual(['ops']);
     expect(manifests.one('apps/v1 Deployment', 'ops').spec?.replicas).toBe(1);

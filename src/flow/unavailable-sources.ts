@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { formatSpan } from '../base/format.ts';
-import { namesOfWorkers } from '../queue/connected-workers.ts';
-import { type Attempt, LeftToOthers } from '../queue/consumer.ts';
+import { connectedWorkerNames } from '../queue/connected-workers.ts';
+import { type JobContext, LeftToOthersError } from '../queue/consumer.ts';
 import type { Run, SOURCE_STAGES } from '../queue/names.ts';
 import type { Pauses } from '../queue/pauses.ts';
 import type { Queues } from '../queue/queues.ts';
-import type { WorkerName } from '../queue/worker-name.ts';
+import type { WorkerIdentity } from '../queue/worker-identity.ts';
 import type { Breaker } from '../quota/breaker.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isUnseen, SourceError, UNSEEN_CODES, type UnseenCode } from '../source/errors.ts';
@@ -116,13 +116,13 @@ interface SourceJob {
   readonly source: string;
 }
 
-export interface UnseenOptions {
+export interface UnavailableSourcesOptions {
   readonly stage: (typeof SOURCE_STAGES)[number];
   readonly queues: Queues;
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly graceMs: number;
-  readonly worker: WorkerName;
+  readonly worker: WorkerIdentity;
   readonly roots: RootWatch;
   /** Of the host of VOD that the stage calls. */
   readonly breaker?: Breaker;
@@ -132,14 +132,14 @@ export interface UnseenOptions {
  * Sources that this process does not see, at one stage: others may see them, and this one may a moment later. Their jobs are
  * left to whoever comes, with no attempt spent, until all workers have looked for as long as the grace lasts.
  */
-export class Unseen {
-  readonly #options: UnseenOptions;
+export class UnavailableSources {
+  readonly #options: UnavailableSourcesOptions;
   readonly #inARow = new Set<string>();
   #pauses: Pauses | undefined;
   #resuming: NodeJS.Timeout | undefined;
-  #lookedAround: { at: number; names: Awaited<ReturnType<typeof namesOfWorkers>> } | undefined;
+  #lookedAround: { at: number; names: Awaited<ReturnType<typeof connectedWorkerNames>> } | undefined;
 
-  constructor(options: UnseenOptions) {
+  constructor(options: UnavailableSourcesOptions) {
     this.#options = options;
   }
 
@@ -150,8 +150,8 @@ export class Unseen {
 
   /** A processor that leaves what it can't see. */
   around<Data extends object, Value>(
-    process: (data: Data, attempt: Attempt) => Promise<Value>,
-  ): (data: Data, attempt: Attempt) => Promise<Value> {
+    process: (data: Data, attempt: JobContext) => Promise<Value>,
+  ): (data: Data, attempt: JobContext) => Promise<Value> {
     return async (data, attempt) => {
       try {
         const value = await process(data, attempt);
@@ -173,7 +173,7 @@ export class Unseen {
     { uploadId, run, source }: SourceJob,
     error: SourceError,
     code: UnseenCode,
-  ): Promise<LeftToOthers | SourceError> {
+  ): Promise<LeftToOthersError | SourceError> {
     const { roots, breaker, graceMs, worker } = this.#options;
     const { host, pid } = worker;
     const cause = new SourceError(error.code, `${host}, pid ${pid}: ${error.message}`, error);
@@ -181,14 +181,14 @@ export class Unseen {
     // Whose own directory is gone can't say anything of a file; and while nothing gets to VOD nobody is late.
     if (roots.gone.length > 0 || breaker?.isHeld) {
       await this.#sawNothing(jobId, new Map());
-      return new LeftToOthers(LEAVE_UNCOUNTED_MS, cause);
+      return new LeftToOthersError(LEAVE_UNCOUNTED_MS, cause);
     }
     const refusal: Refusal = { host, pid, roots: roots.roots.join(':').slice(0, 1024), code };
     const { waitedMs, refusals } = await this.#note(uploadId, run.attempt, refusal);
     const known = { waitedMs, unasked: waitedMs < graceMs ? 0 : await this.#unasked(refusals) };
     if (isHopeless(known, graceMs)) return unseenError(source, [...refusals.values()], waitedMs);
     await this.#sawNothing(jobId, refusals);
-    return new LeftToOthers(leaveMs(waitedMs, Math.random()), cause);
+    return new LeftToOthersError(leaveMs(waitedMs, Math.random()), cause);
   }
 
   /** Writes down that this worker does not see it. @returns with all who don't, by their names */
@@ -219,7 +219,7 @@ export class Unseen {
 
   /** How many workers of this stage have not looked; undefined when Redis does not tell who there is. */
   async #unasked(refusals: ReadonlyMap<string, Refusal>): Promise<number | undefined> {
-    const names = await namesOfWorkers(this.#options.queues[this.#options.stage]);
+    const names = await connectedWorkerNames(this.#options.queues[this.#options.stage]);
     return names?.filter((name) => name === undefined || !refusals.has(name)).length;
   }
 
@@ -244,7 +244,7 @@ export class Unseen {
     const { queues, stage, worker } = this.#options;
     const now = performance.now();
     if (this.#lookedAround === undefined || now - this.#lookedAround.at > LOOK_AROUND_MS) {
-      this.#lookedAround = { at: now, names: await namesOfWorkers(queues[stage]) };
+      this.#lookedAround = { at: now, names: await connectedWorkerNames(queues[stage]) };
     }
     const { names } = this.#lookedAround;
     return names?.some((name) => name !== worker.name && !refusals.has(name ?? '')) ?? true;

@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Logger } from '../process/log.ts';
-import { delay } from './delay.ts';
+import { delayJob } from './delay-job.ts';
 import type { NewerJobError } from './jobs/schema.ts';
 
 /** After this time a job that was left is offered again, to whichever worker comes. */
@@ -9,13 +9,13 @@ const LEAVE_MS = 2000;
 const LOG_INTERVAL_MS = 60_000;
 
 /** Leaves a job for other workers, with no attempt spent; never resolves. */
-export type Leave = (job: Job, token: string | undefined, error: NewerJobError) => Promise<never>;
+export type LeaveNewerJob = (job: Job, token: string | undefined, error: NewerJobError) => Promise<never>;
 
 /**
  * During a rollout workers of two versions share the queues, and the older ones leave to the newer ones what those have
  * written. When none of those runs, as after a rollback, it waits.
  */
-export function createLeave(log: Logger): Leave {
+export function createLeaveNewerJob(log: Logger): LeaveNewerJob {
   let loggedMs = Number.NEGATIVE_INFINITY;
   return async (job, token, error) => {
     const now = performance.now();
@@ -23,6 +23,6 @@ export function createLeave(log: Logger): Leave {
       loggedMs = now;
       log.warn({ queue: job.queueName, jobId: job.id, reason: error.message }, 'job left for newer workers');
     }
-    return await delay(job, LEAVE_MS * (0.5 + Math.random()), token);
+    return await delayJob(job, LEAVE_MS * (0.5 + Math.random()), token);
   };
 }

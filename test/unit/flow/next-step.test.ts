@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/flow/steps.ts';
+import { type Facts, MAX_REFUSALS, MAX_ROUNDS, nextStep } from '../../../src/flow/next-step.ts';
 import type { FinishValue } from '../../../src/queue/jobs/finish.ts';
 import type { Hashed } from '../../../src/queue/jobs/hash.ts';
 import type { InitValue } from '../../../src/queue/jobs/init.ts';

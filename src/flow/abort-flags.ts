@@ -3,7 +3,7 @@ import { abortChannel } from '../queue/names.ts';
 import type { RedisClient } from '../redis/client.ts';
 
 /**
- * Marks on an upload's job in Redis, beside BullMQ's own fields, that every replica sees at once. Each names the
+ * AbortFlags on an upload's job in Redis, beside BullMQ's own fields, that every replica sees at once. Each names the
  * attempt that it is for, so that none outlives it: a retried upload is a new attempt.
  *
  * - stop: children of this attempt must not begin.
@@ -11,7 +11,7 @@ import type { RedisClient } from '../redis/client.ts';
  *
  * BullMQ's own: `timestamp` is there as long as the job is, `atm` counts the attempts that have ended.
  */
-export class Marks {
+export class AbortFlags {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
   readonly #channel: string;
@@ -24,7 +24,7 @@ export class Marks {
   }
 
   /** Whether a child of this attempt still has something to do. One round trip. */
-  async isAlive(uploadId: string, attempt: number): Promise<boolean> {
+  async isActive(uploadId: string, attempt: number): Promise<boolean> {
     const [timestamp, ended, stop] = await this.#redis.hmget(this.#key(uploadId), 'timestamp', 'atm', 'stop');
     return timestamp !== null && Number(ended ?? 0) + 1 === attempt && stop !== String(attempt);
   }

@@ -17,7 +17,7 @@ return 1`;
  * Has an upload looked at again at once, whatever it waits for.
  * @returns whether it will be; false while it is being looked at right now, which may be too early to see a new mark
  */
-export async function wake(queue: Queue, redis: RedisClient, job: Job): Promise<boolean> {
+export async function wakeUpload(queue: Queue, redis: RedisClient, job: Job): Promise<boolean> {
   const id = job.id ?? '';
   switch (await job.getState()) {
     case 'waiting-children': {

@@ -1,10 +1,16 @@
 import type { Worker } from 'bullmq';
 import { describe, expect, it } from 'vitest';
-import { isHopeless, leaveMs, type Refusal, Unseen, unseenError } from '../../../src/flow/unseen.ts';
-import { type Attempt, LeftToOthers } from '../../../src/queue/consumer.ts';
+import {
+  isHopeless,
+  leaveMs,
+  type Refusal,
+  UnavailableSources,
+  unseenError,
+} from '../../../src/flow/unavailable-sources.ts';
+import { type JobContext, LeftToOthersError } from '../../../src/queue/consumer.ts';
 import { Pauses } from '../../../src/queue/pauses.ts';
 import type { Queues } from '../../../src/queue/queues.ts';
-import { workerName } from '../../../src/queue/worker-name.ts';
+import { workerIdentity } from '../../../src/queue/worker-identity.ts';
 import type { Breaker } from '../../../src/quota/breaker.ts';
 import type { RedisClient } from '../../../src/redis/client.ts';
 import { SourceError } from '../../../src/source/errors.ts';
@@ -64,7 +70,7 @@ describe('the reason of an upload whose file nobody sees', () => {
 describe('a worker', () => {
   const missing = new SourceError('SOURCE_NOT_FOUND', '/srv/x.mp4 does not exist');
   const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, source: '/srv/x.mp4' };
-  const attempt = (jobId: string): Attempt => ({
+  const attempt = (jobId: string): JobContext => ({
     ...{ jobId, restarted: false, starts: 1, signal: new AbortController().signal, save: async () => {} },
   });
 
@@ -87,7 +93,7 @@ describe('a worker', () => {
         return [0, seen.by];
       },
     };
-    const me = workerName();
+    const me = workerIdentity();
     const names = [me.name, ...others].map((name) => ({ rawname: `{vod}:q:w:${name}` }));
     const worker = {
       pause: async () => {
@@ -97,7 +103,7 @@ describe('a worker', () => {
         seen.isPaused = false;
       },
     };
-    const unseen = new Unseen({
+    const unseen = new UnavailableSources({
       stage: 'hash',
       queues: {
         upload: { toKey: (id: string) => `key:${id}` },
@@ -129,7 +135,7 @@ describe('a worker', () => {
     // The same again says nothing new.
     await take('job-0');
     expect(seen.isPaused).toBe(false);
-    expect(await take('job-7')).toBeInstanceOf(LeftToOthers);
+    expect(await take('job-7')).toBeInstanceOf(LeftToOthersError);
     expect(seen.isPaused).toBe(true);
     seen.outcome = undefined;
     expect(await take('job-8')).toBe('done');
@@ -155,7 +161,7 @@ describe('a worker', () => {
   it('takes jobs on when there is no other', async () => {
     const { seen, take } = setUp({ others: [] });
     await takeSeven(take);
-    expect(await take('job-7')).toBeInstanceOf(LeftToOthers);
+    expect(await take('job-7')).toBeInstanceOf(LeftToOthersError);
     expect(seen.isPaused).toBe(false);
   });
 
@@ -166,7 +172,7 @@ describe('a worker', () => {
     const { seen, take } = setUp(trouble);
     const left = await take('job');
     expect(left).toMatchObject({ waitMs: expect.any(Number), cause: { code: 'SOURCE_NOT_FOUND' } });
-    expect(left).toBeInstanceOf(LeftToOthers);
+    expect(left).toBeInstanceOf(LeftToOthersError);
     expect(seen.notes).toBe(0);
   });
 

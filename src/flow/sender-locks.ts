@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import { wake } from '../queue/wake.ts';
+import { wakeUpload } from '../queue/wake-upload.ts';
 import type { RedisClient } from '../redis/client.ts';
 
 /** After a success others of the same content need not go one by one any more: VOD has it. */
@@ -47,7 +47,7 @@ return redis.call('SPOP', KEYS[2], 1)`;
  * One file, one transfer: of all uploads of the same content, whatever their paths and replicas, one sends and the
  * others wait for it. When it succeeds they complete by instant upload; when it fails one of them takes over.
  */
-export class Senders {
+export class SenderLocks {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
   readonly #prefix: string;
@@ -63,20 +63,20 @@ export class Senders {
    * Asks to be the one that sends this content.
    * @returns the id of the one that is: the caller's own, or another's, whose end will wake the caller
    */
-  async claim(fileSha: string, uploadId: string): Promise<string> {
+  async acquire(fileSha: string, uploadId: string): Promise<string> {
     const jobPrefix = this.#uploads.toKey('');
     const keys = this.#keys(fileSha);
     return (await this.#redis.eval(CLAIM, keys.length, ...keys, uploadId, jobPrefix, KEEP_MS)) as string;
   }
 
-  /** Lets go of what {@link claim} gave, be it a place among those that wait, and wakes those that wait for it. */
+  /** Lets go of what {@link acquire} gave, be it a place among those that wait, and wakes those that wait for it. */
   async release(fileSha: string, uploadId: string, outcome: 'done' | 'failed'): Promise<void> {
     const keys = this.#keys(fileSha);
     const waiting = await this.#redis.eval(RELEASE, keys.length, ...keys, uploadId, outcome, DONE_MS);
     for (const id of waiting as string[]) {
       const job = await this.#uploads.getJob(id);
       // One that has gone on by itself meanwhile can't be promoted, and needn't be.
-      if (job !== undefined) await wake(this.#uploads, this.#redis, job).catch(() => false);
+      if (job !== undefined) await wakeUpload(this.#uploads, this.#redis, job).catch(() => false);
     }
   }
 
