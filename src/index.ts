@@ -19,12 +19,13 @@ export type { VodUploadsOptions } from './client/vod-uploads-options.ts';
 export { ConfigError } from './config/config-error.ts';
 export type { ReceivedEvent } from './events/vod-event-log.ts';
 export { EventsMissedError } from './notify/missed-events.ts';
+export type { Subscriber } from './notify/subscriber.ts';
 export type {
   UploadCompletedEvent,
   UploadFailedEvent,
   UploadProgressEvent,
 } from './notify/subscriber-events.ts';
-export type { Subscriber, Subscription } from './notify/subscription.ts';
+export type { Subscription } from './notify/subscription.ts';
 export { type ReceivedWebhook, verifyWebhook, WebhookVerificationError } from './notify/webhook/verify.ts';
 export type { Failure } from './queue/failure.ts';
 export type { UploadResult } from './queue/jobs/upload-result.ts';

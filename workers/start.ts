@@ -5,7 +5,7 @@ import { ConfigError } from '../src/config/config-error.ts';
 import { createCredentialsReader } from '../src/config/credentials.ts';
 import { createWebhookSender } from '../src/notify/webhook/send.ts';
 import { parseSecret } from '../src/notify/webhook/signature.ts';
-import { beginWebhooks } from '../src/notify/webhook-relay.ts';
+import { registerWebhooks } from '../src/notify/webhook-relay.ts';
 import { startStatusServer } from '../src/ops/status-server.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { StageConsumer } from '../src/queue/consumer.ts';
@@ -105,7 +105,7 @@ export async function startWorker(
     allowPrivate: config.webhooks.allowPrivate,
     proxyEnv: config.proxyEnv,
   });
-  await beginWebhooks(queues, redis, config.queuePrefix);
+  await registerWebhooks(queues, redis, config.queuePrefix);
   const { workers, readers, consumers, puller, relay } = startStages(stages, {
     config,
     redis,

@@ -1,7 +1,7 @@
 import { WebhookError } from '../src/notify/webhook/errors.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import { shownUrl } from '../src/notify/webhook/url.ts';
-import { isPending, webhookTarget } from '../src/notify/webhook-relay.ts';
+import { isWebhookPending, webhookTarget } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
 import { type JobContext, NotReadyError } from '../src/queue/consumer.ts';
 import type { WebhookData } from '../src/queue/jobs/webhook.ts';
@@ -25,7 +25,7 @@ export function webhookProcessor(deps: {
   const { queues, redis, sender, metrics, log } = deps;
   const known = new Map(deps.urls.map((url) => [webhookTarget(url), url]));
   return async ({ uploadId, target, url = known.get(target), payload, after }, { signal }) => {
-    if (after !== undefined && (await isPending(queues, redis, after))) {
+    if (after !== undefined && (await isWebhookPending(queues, redis, after))) {
       const waitedMs = Math.max(0, Date.now() - Date.parse(payload.timestamp));
       const { share, leastMs, maxMs } = LOOK_AGAIN;
       throw new NotReadyError(Math.min(maxMs, Math.max(leastMs, share * waitedMs)));

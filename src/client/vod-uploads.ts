@@ -1,6 +1,7 @@
 import type { Job, Queue } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
-import { type Subscriber, Subscription } from '../notify/subscription.ts';
+import type { Subscriber } from '../notify/subscriber.ts';
+import { Subscription } from '../notify/subscription.ts';
 import { resolveRoots } from '../source/roots.ts';
 import { type Blockers, readBlockers } from '../status/blockers.ts';
 import type { UploadDetails } from '../status/details.ts';

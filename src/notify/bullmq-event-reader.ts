@@ -2,28 +2,29 @@ import type { Queue } from 'bullmq';
 import type { RedisClient } from '../redis/client.ts';
 import type { Lease } from '../redis/lease.ts';
 
-/** So many entries are read at a time. */
-const BATCH = 500;
-/** A read that waits for news returns after this time at the latest. */
+/** Entries per read. */
+const BATCH_SIZE = 500;
+/** How long one blocking read waits for a new entry. */
 const BLOCK_MS = 2000;
 
-/** An entry of the stream in which BullMQ writes down what happens in a queue, within the step that makes it happen. */
+/** An entry of BullMQ's event stream. BullMQ writes it in the same script as the change that it reports. */
 export interface StreamEntry {
-  /** `<milliseconds since 1970>-<number>`, by the clock of Redis. */
+  /** `<milliseconds since 1970>-<number>`, by Redis's clock. */
   readonly id: string;
-  /** `event`, `jobId` and what belongs to that event. */
+  /** `event`, `jobId`, and fields specific to the event. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
 export interface StreamRead {
+  /** The entry that the consumer has processed last. */
   readonly cursor: string;
-  /** Whether nothing after the cursor has been trimmed away: the entry that it stands at is still there. */
+  /** Whether the stream still has the entry at the cursor. If not, entries after it may have been trimmed too. */
   readonly unbroken: boolean;
   readonly entries: readonly StreamEntry[];
 }
 
-/** A cursor always stands at an entry that was there, so that one that is gone tells of a gap. */
-const BEGIN = `
+/** The cursor is always the id of an entry that existed, so that a missing entry reveals a gap. */
+const REGISTER = `
 local cursor = redis.call('GET', KEYS[2])
 if cursor then return cursor end
 cursor = redis.call('XADD', KEYS[1], '*', 'event', 'subscribed')
@@ -36,19 +37,19 @@ if not cursor then return false end
 local found = redis.call('XRANGE', KEYS[1], cursor, cursor, 'COUNT', 1)
 return {cursor, #found, redis.call('XRANGE', KEYS[1], '(' .. cursor, '+', 'COUNT', ARGV[1])}`;
 
-const MOVE = `
+const COMMIT = `
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return false end
 local cursor = ARGV[2]
 if cursor == '' then cursor = redis.call('XADD', KEYS[1], '*', 'event', 'subscribed') end
 redis.call('SET', KEYS[2], cursor)
 return cursor`;
 
-/** The events of uploads for one named consumer, from where it stopped: its cursor is in Redis. */
+/** Reads BullMQ's event stream of the upload queue for one named consumer, whose cursor is stored in Redis. */
 export class BullmqEventReader {
   readonly #redis: RedisClient;
   readonly #uploads: Queue;
-  readonly #events: string;
-  readonly #cursor: string;
+  readonly #streamKey: string;
+  readonly #cursorKey: string;
 
   /** @param uploads the queue of upload jobs */
   constructor(
@@ -58,61 +59,62 @@ export class BullmqEventReader {
   ) {
     this.#redis = redis;
     this.#uploads = uploads;
-    this.#events = uploads.toKey('events');
-    this.#cursor = cursorKey(options.prefix, options.consumer);
+    this.#streamKey = uploads.toKey('events');
+    this.#cursorKey = cursorKey(options.prefix, options.consumer);
   }
 
-  /** Makes the consumer known, from when on nothing is missed. @returns where it stands */
-  async begin(): Promise<string> {
-    return (await this.#redis.eval(BEGIN, 2, this.#events, this.#cursor)) as string;
+  /** Stores a cursor for a new consumer, which misses no event from then on. @returns the cursor */
+  async register(): Promise<string> {
+    return (await this.#redis.eval(REGISTER, 2, this.#streamKey, this.#cursorKey)) as string;
   }
 
+  /** Reads the next entries after the cursor. Does not move the cursor. */
   async read(): Promise<StreamRead> {
-    const reply = await this.#redis.eval(READ, 2, this.#events, this.#cursor, BATCH);
-    // Somebody has emptied Redis.
-    if (reply === null) return { cursor: await this.begin(), unbroken: true, entries: [] };
-    const [cursor, there, found] = reply as [string, number, [string, string[]][]];
-    const entries = found.map(([id, values]) => ({ id, fields: pairsOf(values) }));
-    // BullMQ writes two entries for a failure at once; the second tells the attempt.
-    if (entries.length === BATCH && entries.at(-1)?.fields.event === 'failed') entries.pop();
-    return { cursor, unbroken: there === 1, entries };
+    const reply = await this.#redis.eval(READ, 2, this.#streamKey, this.#cursorKey, BATCH_SIZE);
+    // The cursor is gone: Redis was flushed.
+    if (reply === null) return { cursor: await this.register(), unbroken: true, entries: [] };
+    const [cursor, foundAtCursor, found] = reply as [string, number, [string, string[]][]];
+    const entries = found.map(([id, values]) => ({ id, fields: toRecord(values) }));
+    // BullMQ writes two entries per failure at once, and the second contains the attempt: keep them in one batch.
+    if (entries.length === BATCH_SIZE && entries.at(-1)?.fields.event === 'failed') entries.pop();
+    return { cursor, unbroken: foundAtCursor === 1, entries };
   }
 
   /**
-   * Notes that everything up to this entry is dealt with; absent: up to now.
-   * @returns whether the lease is still this process's; else another one deals with events, and nothing is noted
+   * Moves the cursor to this entry; without one, to the end of the stream.
+   * @returns false, with the cursor unchanged, when another process has taken the lease
    */
-  async move(lease: Lease, entryId = ''): Promise<boolean> {
-    const keys = [this.#events, this.#cursor, lease.key];
-    return (await this.#redis.eval(MOVE, keys.length, ...keys, lease.token, entryId)) !== null;
+  async commit(lease: Lease, entryId = ''): Promise<boolean> {
+    const keys = [this.#streamKey, this.#cursorKey, lease.key];
+    return (await this.#redis.eval(COMMIT, keys.length, ...keys, lease.token, entryId)) !== null;
   }
 
   /** The id of the newest entry. */
-  async newest(): Promise<string> {
+  async newestId(): Promise<string> {
     return await newestEventId(this.#redis, this.#uploads);
   }
 
-  /** Resolves when there is an entry after the cursor, or after a moment. @param blocking a connection for that alone */
-  async news(blocking: RedisClient, cursor: string): Promise<void> {
-    await blocking.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.#events, cursor);
+  /** Resolves when there is an entry after the cursor, or after 2 s. @param blocking a connection used only for this */
+  async waitForNew(blocking: RedisClient, cursor: string): Promise<void> {
+    await blocking.xread('COUNT', 1, 'BLOCK', BLOCK_MS, 'STREAMS', this.#streamKey, cursor);
   }
 }
 
-/** The id of the newest entry in the stream of a queue; `0-0` when there is none. */
+/** The id of the newest entry in a queue's event stream; `0-0` when it is empty. */
 export async function newestEventId(redis: RedisClient, queue: Queue): Promise<string> {
   const [entry] = await redis.xrevrange(queue.toKey('events'), '+', '-', 'COUNT', 1);
   return entry?.[0] ?? '0-0';
 }
 
-/** Where the lease of a consumer is, and where it stands. */
 export function leaseKey(prefix: string, consumer: string): string {
   return `${prefix}:vod-consumer-lease:${consumer}`;
 }
+
 function cursorKey(prefix: string, consumer: string): string {
   return `${prefix}:vod-consumer:${consumer}`;
 }
 
-/** The time of an entry, by the clock of Redis. */
+/** The time of an entry in ms since 1970, by Redis's clock. */
 export function entryMs(id: string): number {
   return Number(id.split('-', 1)[0]);
 }
@@ -124,7 +126,8 @@ export function isLater(id: string, than: string): boolean {
   return ms > thanMs || (ms === thanMs && count > thanCount);
 }
 
-function pairsOf(values: readonly string[]): Record<string, string> {
+/** Redis returns the fields of an entry as a flat list of names and values. */
+function toRecord(values: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at + 1 < values.length; at += 2) fields[values[at] as string] = values[at + 1] as string;
   return fields;

@@ -4,12 +4,12 @@ import type { RedisClient } from '../redis/client.ts';
 import { readHashFields } from '../redis/hash-fields.ts';
 import { EVENT_FIELDS, type EventFields, toEndEvent, type UploadEndEvent } from './subscriber-events.ts';
 
-/** BullMQ writes ends down by the workers' clocks, and its stream by that of Redis. */
-const CLOCKS_DIFFER_MS = 60_000;
+/** BullMQ stores the end of a job by the worker's clock, but stream entries by Redis's clock. */
+const MAX_CLOCK_DIFFERENCE_MS = 60_000;
 
 /**
- * A consumer was away for so long that Redis keeps neither the events nor, perhaps, all of the uploads that ended
- * meanwhile. What Redis still has of them has been told.
+ * Reported when a consumer was absent for so long that Redis has removed the events of some uploads, and possibly some
+ * of the uploads themselves. Uploads that Redis still has were delivered.
  */
 export class EventsMissedError extends UploaderError {
   readonly from: Date;
@@ -18,65 +18,75 @@ export class EventsMissedError extends UploaderError {
   constructor(from: Date, to: Date) {
     super(
       'EVENTS_MISSED',
-      `uploads that ended between ${from.toISOString()} and ${to.toISOString()} may be missing: Redis kept their events no ` +
-        'longer, and of ended uploads only later ones; KEEP_COMPLETED_COUNT, KEEP_FAILED_COUNT and the …_DAYS keep more',
+      `events of uploads that ended between ${from.toISOString()} and ${to.toISOString()} may be missing: Redis has ` +
+        'removed the events, and the oldest ended uploads too; to keep more, raise KEEP_COMPLETED_COUNT, ' +
+        'KEEP_FAILED_COUNT and the …_DAYS',
     );
     this.from = from;
     this.to = to;
   }
 }
 
-/** Ends of uploads in a span of time, by the clock of Redis. */
+/** A period without stream entries, by Redis's clock. */
 export interface Gap {
   readonly fromMs: number;
-  /** Absent: up to now. */
+  /** Absent: until now. */
   readonly toMs?: number;
 }
 
+interface EndedJob {
+  readonly id: string;
+  readonly atMs: number;
+  readonly event: 'completed' | 'failed';
+}
+
 /**
- * Ends that the stream has no longer, out of the lists of ended uploads, oldest first. Of an upload that was retried it
- * tells the last end, and clocks being what they are perhaps some from just before and just after the gap.
+ * Reads the ends of uploads that were trimmed from the stream from the sets of ended jobs, oldest first. Of a retried
+ * upload only the last end is known. Because clocks differ, ends shortly before and after the gap may be included.
  */
 export async function* readMissedEnds(
   uploads: Queue,
   redis: RedisClient,
-  { fromMs, toMs }: Gap,
+  gap: Gap,
 ): AsyncGenerator<UploadEndEvent, void, undefined> {
-  const max = toMs === undefined ? '+inf' : toMs + CLOCKS_DIFFER_MS;
-  const found = await Promise.all(
-    (['completed', 'failed'] as const).map(async (event) => {
-      const range = await redis.zrangebyscore(
-        uploads.toKey(event),
-        fromMs - CLOCKS_DIFFER_MS,
-        max,
-        'WITHSCORES',
-      );
-      const ends: { id: string; atMs: number; event: typeof event }[] = [];
-      for (let at = 0; at + 1 < range.length; at += 2) {
-        ends.push({ id: range[at] as string, atMs: Number(range[at + 1]), event });
-      }
-      return ends;
-    }),
+  const ended = await Promise.all(
+    (['completed', 'failed'] as const).map((event) => endedWithin(uploads, redis, event, gap)),
   );
-  const ends = found.flat().sort((a, b) => a.atMs - b.atMs);
-  const keys = ends.map(({ id }) => uploads.toKey(id));
+  const jobs = ended.flat().sort((a, b) => a.atMs - b.atMs);
+  const keys = jobs.map(({ id }) => uploads.toKey(id));
   let index = 0;
   for await (const values of readHashFields(redis, keys, [...EVENT_FIELDS, 'returnvalue', 'failedReason'])) {
-    const { id: uploadId, atMs, event } = ends[index++] as (typeof ends)[number];
+    const { id: uploadId, atMs, event } = jobs[index++] as EndedJob;
     const fields: EventFields = values.slice(0, EVENT_FIELDS.length);
     const value = values[EVENT_FIELDS.length + (event === 'completed' ? 0 : 1)];
-    // Gone, or retried, since it was listed.
-    if (value == null || fields.at(-1) == null) continue;
-    const told = toEndEvent({ uploadId, atMs, event, value, entryId: String(atMs) }, fields);
-    if (told !== undefined) yield told;
+    const wasRemovedOrRetried = value == null || fields.at(-1) == null;
+    if (wasRemovedOrRetried) continue;
+    const end = toEndEvent({ uploadId, atMs, event, value, entryId: String(atMs) }, fields);
+    if (end !== undefined) yield end;
   }
 }
 
-/** Whether ended uploads have been removed that ended after this time, as far as can be told: the oldest go first. */
+async function endedWithin(
+  uploads: Queue,
+  redis: RedisClient,
+  event: EndedJob['event'],
+  { fromMs, toMs }: Gap,
+): Promise<EndedJob[]> {
+  const min = fromMs - MAX_CLOCK_DIFFERENCE_MS;
+  const max = toMs === undefined ? '+inf' : toMs + MAX_CLOCK_DIFFERENCE_MS;
+  const range = await redis.zrangebyscore(uploads.toKey(event), min, max, 'WITHSCORES');
+  const jobs: EndedJob[] = [];
+  for (let at = 0; at + 1 < range.length; at += 2) {
+    jobs.push({ id: range[at] as string, atMs: Number(range[at + 1]), event });
+  }
+  return jobs;
+}
+
+/** Whether uploads that ended after this time may have been removed. The oldest are removed first. */
 export async function endsWereRemoved(uploads: Queue, redis: RedisClient, fromMs: number): Promise<boolean> {
   const oldest = await Promise.all(
-    ['completed', 'failed'].map(async (list) => {
-      const [, score] = await redis.zrange(uploads.toKey(list), '0', '0', 'WITHSCORES');
+    ['completed', 'failed'].map(async (set) => {
+      const [, score] = await redis.zrange(uploads.toKey(set), '0', '0', 'WITHSCORES');
       return score === undefined ? undefined : Number(score);
     }),
   );

@@ -1,35 +1,36 @@
-import type { Failure } from '../queue/failure.ts';
-import { parseFailure } from '../queue/failure.ts';
+import { defined } from '../base/defined.ts';
+import { type Failure, parseFailure } from '../queue/failure.ts';
 import { parseProgress } from '../queue/jobs/progress.ts';
 import { parseUploadView } from '../queue/jobs/upload.ts';
 import { parseUploadResult, type UploadResult } from '../queue/jobs/upload-result.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
 import { attemptOf, stateOf, type UploadProgress } from '../status/status.ts';
 
-/** What every event of an upload's end has. */
+/** Common properties of the events of an upload's end. */
 interface UploadEnded {
   /**
-   * The same whenever this event is told again, and no other event's: of the upload and its attempt. Whoever remembers
-   * the ids that were dealt with deals with each event once.
+   * Identifies the event: the same in every delivery of this event, and unique per upload and attempt. Remember the ids
+   * of processed events to process each event once.
    */
   readonly id: string;
   readonly uploadId: string;
   /** When the attempt ended. */
   readonly at: Date;
-  /** From 1; a retry after a failure is the next one. */
+  /** From 1; each retry of a failed upload is a new attempt. */
   readonly attempt: number;
-  /** What the upload was added with; both are absent when Redis keeps it no longer. */
+  /** The key that the upload was added with. Absent also when Redis no longer keeps the upload. */
   readonly key?: string;
+  /** Absolute path of the file. Absent when Redis no longer keeps the upload. */
   readonly source?: string;
 }
 
-/** VOD has the video. The last event of an upload. */
+/** An upload has completed: VOD has the video. The last event of an upload. */
 export interface UploadCompletedEvent extends UploadEnded {
   readonly type: 'upload.completed';
   readonly result: UploadResult;
 }
 
-/** An attempt ended without a video; a retry may follow, and end in an event of its own. */
+/** An attempt has failed or was cancelled. A retry may follow, which ends with its own event. */
 export interface UploadFailedEvent extends UploadEnded {
   readonly type: 'upload.failed';
   readonly state: 'failed' | 'cancelled';
@@ -38,50 +39,46 @@ export interface UploadFailedEvent extends UploadEnded {
 
 export type UploadEndEvent = UploadCompletedEvent | UploadFailedEvent;
 
-/** Where an upload stands, at most once a second. */
+/** The progress of an upload, at most once a second. */
 export interface UploadProgressEvent {
   readonly uploadId: string;
   readonly progress: UploadProgress;
+  /** As in {@link UploadEnded}. */
   readonly key?: string;
   readonly source?: string;
 }
 
-/** What a queue's stream, or a set of ended jobs, tells of the end of an attempt. */
+/** The end of an attempt, as BullMQ's event stream or the sets of ended jobs contain it. */
 export interface EndRecord {
   readonly uploadId: string;
   readonly atMs: number;
   readonly event: 'completed' | 'failed';
-  /** The returned value as JSON, or the reason of the failure. */
+  /** The job's return value as JSON, or its failedReason. */
   readonly value: string;
-  /** Absent where only the job itself tells. */
+  /** Absent if only the job contains it. */
   readonly attempt?: number;
-  /** Identifies the end where the job is gone. */
+  /** Makes the event's id unique when the job no longer exists. */
   readonly entryId: string;
 }
 
-/** The fields of an upload's job that make events of facts. */
+/** The fields of an upload job that {@link toEndEvent} and {@link toProgressEvent} need. */
 export const EVENT_FIELDS = ['data', 'timestamp', 'atm', 'finishedOn'] as const;
 export type EventFields = readonly (string | null | undefined)[];
 
-/** @returns undefined when it is no upload of ours that ended */
+/** @returns undefined when the record is not of a valid upload */
 export function toEndEvent(
-  facts: EndRecord,
+  record: EndRecord,
   [data, timestamp, atm, finishedOn]: EventFields,
 ): UploadEndEvent | undefined {
-  const { uploadId, value } = facts;
-  const isKept = timestamp != null;
-  // A completed upload is not retried, so its job tells which attempt that was.
+  const { uploadId, value } = record;
+  // The job's own attempt is right for a completed upload, because it can't be retried.
   const attempt =
-    facts.attempt ??
+    record.attempt ??
     attemptOf({ attemptsMade: Number(atm ?? 0), finishedOn: finishedOn ? Number(finishedOn) : null });
-  const ended = {
-    id: isKept ? endEventId(uploadId, Number(timestamp), attempt) : `${uploadId}-${facts.entryId}`,
-    uploadId,
-    at: new Date(facts.atMs),
-    attempt,
-    ...originOf(data),
-  };
-  if (facts.event === 'completed') {
+  const id =
+    timestamp == null ? `${uploadId}-${record.entryId}` : endEventId(uploadId, Number(timestamp), attempt);
+  const ended = { id, uploadId, at: new Date(record.atMs), attempt, ...originOf(data) };
+  if (record.event === 'completed') {
     const result = readOr(undefined, () => parseUploadResult(JSON.parse(value)));
     return result && { type: 'upload.completed', ...ended, result };
   }
@@ -91,35 +88,35 @@ export function toEndEvent(
 }
 
 /**
- * With a key an upload may come to have the id of one that Redis keeps no longer, so its time is part of it.
- * @param createdMs when the upload was enqueued
+ * Contains the creation time, because a new upload with the same key gets the id of one that Redis has removed.
+ * @param createdMs when the upload was enqueued, in ms since 1970
  */
 export function endEventId(uploadId: string, createdMs: number, attempt: number): string {
   return `${uploadId}-${createdMs.toString(36)}-r${attempt}`;
 }
 
-/** @param written of a job's progress, as JSON */
+/** @param json the progress that the job stores */
 export function toProgressEvent(
   uploadId: string,
-  written: string,
+  json: string,
   [data]: EventFields,
 ): UploadProgressEvent | undefined {
-  const stored = parseProgress(parseJsonOr(undefined, written));
+  const stored = parseProgress(parseJsonOr(undefined, json));
   if (stored === undefined) return undefined;
   const { stage, bytesHashed, bytesSent, totalBytes, bytesPerSecond } = stored;
-  const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond };
-  return { uploadId, progress: { stage, bytesHashed, bytesSent, totalBytes, ...speed }, ...originOf(data) };
+  const progress = { stage, bytesHashed, bytesSent, totalBytes, ...defined({ bytesPerSecond }) };
+  return { uploadId, progress, ...originOf(data) };
 }
 
 function originOf(data: string | null | undefined): Pick<UploadEnded, 'key' | 'source'> {
   if (data == null) return {};
   return readOr({}, () => {
     const { source, key } = parseUploadView(JSON.parse(data));
-    return { source, ...(key !== undefined && { key }) };
+    return defined({ source, key });
   });
 }
 
-/** Whoever can write to Redis is not trusted to write sense. */
+/** Anyone with access to Redis may have written invalid data. */
 function readOr<T, F>(fallback: F, read: () => T): T | F {
   try {
     return read();

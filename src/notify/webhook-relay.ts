@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
+import { defined } from '../base/defined.ts';
 import type { Logger } from '../process/log.ts';
 import { KEPT_JOBS } from '../queue/jobs/options.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
@@ -15,24 +16,24 @@ import { BullmqEventReader } from './bullmq-event-reader.ts';
 import { endEventId, type UploadEndEvent } from './subscriber-events.ts';
 import { Subscription } from './subscription.ts';
 
-/** No application can have this name. */
+/** `@` is not allowed in the consumer names of applications. */
 const CONSUMER = '@webhooks';
 
 type UploadView = ReturnType<typeof parseUploadView>;
 
-/** Names a receiver without telling its URL, which may be a secret. */
+/** Identifies a receiver in Redis and in logs without its URL, which may be a secret. */
 export function webhookTarget(url: string): string {
   return createHash('sha256').update(url).digest('hex').slice(0, 16);
 }
 
-/** From when on ends of uploads are announced, at the latest: to be called before the first upload can end. */
-export async function beginWebhooks(queues: Queues, redis: RedisClient, prefix: string): Promise<void> {
-  await new BullmqEventReader(redis, queues.upload, { prefix, consumer: CONSUMER }).begin();
+/** Registers the consumer of the relay. Call it before the first upload can end, so that no end is missed. */
+export async function registerWebhooks(queues: Queues, redis: RedisClient, prefix: string): Promise<void> {
+  await new BullmqEventReader(redis, queues.upload, { prefix, consumer: CONSUMER }).register();
 }
 
 /**
- * Makes of each end of an upload a job for each receiver. One process of all does so at a time; jobs have the same ids
- * whoever adds them, so nothing is announced twice when two believe to be the one.
+ * Adds a webhook job per receiver for each end of an upload. One process does this at a time. Job ids are derived from
+ * event and receiver, so that two processes that both hold the lease for a moment send no webhook twice.
  */
 export class WebhookRelay {
   readonly #queues: Queues;
@@ -47,9 +48,9 @@ export class WebhookRelay {
     readonly redis: RedisClient;
     readonly target: RedisTarget;
     readonly prefix: string;
-    /** Told of all uploads. */
+    /** Receivers of the webhooks of all uploads. */
     readonly urls: readonly string[];
-    /** Of each delivery. */
+    /** Attempts per webhook. */
     readonly attempts: number;
     readonly keepDead: { readonly age: number; readonly count: number };
     readonly log: Logger;
@@ -62,64 +63,61 @@ export class WebhookRelay {
     this.#jobOptions = {
       attempts: options.attempts,
       backoff: { type: 'custom' },
-      // Kept for a while, so that one that is added again is no second one.
+      // While the job is kept, adding it again does nothing.
       removeOnComplete: KEPT_JOBS,
       removeOnFail: options.keepDead,
       stackTraceLimit: 1,
     };
-    this.#subscription = new Subscription(
-      {
-        consumer: CONSUMER,
-        onCompleted: (event) => this.#announce(event),
-        onFailed: (event) => this.#announce(event),
-        onError: (error) => {
-          // The connection's own listener tells that Redis is away.
-          const isAway = error instanceof RedisUnavailableError || isRedisError(error);
-          const level = isAway ? 'debug' : 'error';
-          log[level]({ err: (error as Error).message }, 'webhooks may be late or missing');
-        },
-      },
-      queues.upload,
-      { redis, target, prefix },
-    );
+    const subscriber = {
+      consumer: CONSUMER,
+      onCompleted: (event: UploadEndEvent) => this.#addJobs(event),
+      onFailed: (event: UploadEndEvent) => this.#addJobs(event),
+      onError: (error: unknown) => this.#logError(error),
+    };
+    this.#subscription = new Subscription(subscriber, queues.upload, { redis, target, prefix });
   }
 
   async close(): Promise<void> {
     await this.#subscription.close();
   }
 
-  async #announce(event: UploadEndEvent): Promise<void> {
-    const key = this.#queues.upload.toKey(event.uploadId);
-    const [stored, timestamp] = await this.#redis.hmget(key, 'data', 'timestamp');
+  #logError(error: unknown): void {
+    // The connection's own listener already logs that Redis is unavailable.
+    const isUnavailable = error instanceof RedisUnavailableError || isRedisError(error);
+    const level = isUnavailable ? 'debug' : 'error';
+    this.#log[level]({ err: (error as Error).message }, 'webhooks may be late or missing');
+  }
+
+  async #addJobs(event: UploadEndEvent): Promise<void> {
     const { uploadId } = event;
+    const key = this.#queues.upload.toKey(uploadId);
+    const [stored, timestamp] = await this.#redis.hmget(key, 'data', 'timestamp');
     if (stored === null)
-      this.#log.warn({ uploadId }, 'upload is gone; a receiver of its own is not told of it');
-    const upload = uploadOf(stored);
-    const receivers = new Map<string, string | undefined>(this.#targets.map((target) => [target, undefined]));
-    const url = upload?.webhookUrl;
-    if (url !== undefined && !receivers.has(webhookTarget(url))) receivers.set(webhookTarget(url), url);
-    if (receivers.size === 0) return;
+      this.#log.warn({ uploadId }, 'upload no longer in Redis; no webhook to its own webhookUrl');
+    const upload = parseUpload(stored);
     const createdMs = timestamp == null ? undefined : Number(timestamp);
-    const payload = payloadOf(event, upload, createdMs);
-    for (const [target, own] of receivers) {
-      const after = createdMs === undefined ? undefined : await this.#jobBefore(event, createdMs, target);
+    const payload = toPayload(event, upload, createdMs);
+    for (const [target, url] of this.#receivers(upload?.webhookUrl)) {
+      const after = createdMs === undefined ? undefined : await this.#previousJob(event, createdMs, target);
       const data: WebhookData = {
-        schema: SCHEMA_VERSION,
-        uploadId,
-        target,
-        ...(own !== undefined && { url: own }),
-        payload,
-        ...(after !== undefined && { after }),
+        ...{ schema: SCHEMA_VERSION, uploadId, target, payload },
+        ...defined({ url, after }),
       };
-      await this.#queues.webhook.add(event.type, data, {
-        ...this.#jobOptions,
-        jobId: webhookJobId(event.id, target),
-      });
+      const jobId = webhookJobId(event.id, target);
+      await this.#queues.webhook.add(event.type, data, { ...this.#jobOptions, jobId });
     }
   }
 
-  /** The job of the last event before this one that was to go to the same receiver, if there is one. */
-  async #jobBefore(event: UploadEndEvent, createdMs: number, target: string): Promise<string | undefined> {
+  /** The targets of all receivers; with the URL for the upload's own receiver only, because workers know the others. */
+  #receivers(webhookUrl: string | undefined): ReadonlyMap<string, string | undefined> {
+    const receivers = new Map<string, string | undefined>(this.#targets.map((target) => [target, undefined]));
+    if (webhookUrl === undefined) return receivers;
+    const target = webhookTarget(webhookUrl);
+    return receivers.has(target) ? receivers : receivers.set(target, webhookUrl);
+  }
+
+  /** The job of the upload's previous event for the same receiver, if it exists. */
+  async #previousJob(event: UploadEndEvent, createdMs: number, target: string): Promise<string | undefined> {
     for (let attempt = event.attempt - 1; attempt >= 1; attempt--) {
       const id = webhookJobId(endEventId(event.uploadId, createdMs, attempt), target);
       if ((await this.#redis.exists(this.#queues.webhook.toKey(id))) === 1) return id;
@@ -128,13 +126,13 @@ export class WebhookRelay {
   }
 }
 
-/** Whether a job of this id is there and has not ended. */
-export async function isPending(queues: Queues, redis: RedisClient, jobId: string): Promise<boolean> {
+/** Whether a webhook job exists and has not ended. */
+export async function isWebhookPending(queues: Queues, redis: RedisClient, jobId: string): Promise<boolean> {
   const [timestamp, finishedOn] = await redis.hmget(queues.webhook.toKey(jobId), 'timestamp', 'finishedOn');
   return timestamp != null && finishedOn == null;
 }
 
-function uploadOf(data: string | null | undefined): UploadView | undefined {
+function parseUpload(data: string | null | undefined): UploadView | undefined {
   try {
     return parseUploadView(JSON.parse(data ?? 'null'));
   } catch {
@@ -142,7 +140,7 @@ function uploadOf(data: string | null | undefined): UploadView | undefined {
   }
 }
 
-function payloadOf(
+function toPayload(
   event: UploadEndEvent,
   upload: UploadView | undefined,
   createdMs: number | undefined,
@@ -152,8 +150,7 @@ function payloadOf(
   const common = {
     uploadId,
     attempt,
-    ...(key !== undefined && { key }),
-    ...(upload !== undefined && { name: upload.video.name, type: upload.video.type }),
+    ...defined({ key, name: upload?.video.name, type: upload?.video.type }),
     ...(createdMs !== undefined && { createdAt: new Date(createdMs).toISOString() }),
   };
   if (event.type === 'upload.failed') {

@@ -47,7 +47,7 @@ async function pressRetry(receiver: Receiver): Promise<void> {
   };
   const [job] = found.queues.find(({ name }) => name === 'vod-webhook')?.jobs ?? [];
   expect(job?.failedReason).toBe(
-    `http://127.0.0.1:${receiver.port} answered 410: it wants no more of these [WEBHOOK_GONE]`,
+    `http://127.0.0.1:${receiver.port} answered 410 (Gone): the receiver no longer accepts these webhooks [WEBHOOK_GONE]`,
   );
   const pressed = await fetch(`${queue}/vod-webhook/${encodeURIComponent(job?.id ?? '')}/retry`, {
     method: 'PUT',
@@ -211,7 +211,7 @@ test('nobody can have a worker connect to this machine, or to a private network,
     ['https://127.0.0.1/x', 'must not name a private address'],
     ['https://0x7f.1/', 'must not name a private address'],
     ['https://[::ffff:10.0.0.1]/', 'must not name a private address'],
-    ['https://user:planted@example.com/', 'must not hold a user or password'],
+    ['https://user:planted@example.com/', 'must not contain a user or password'],
     ['ftp://example.com/', 'must be a URL that begins with https://'],
     [`https://example.com/${'x'.repeat(2048)}`, 'must be at most 2048 characters'],
   ] as const) {
@@ -228,7 +228,7 @@ test('nobody can have a worker connect to this machine, or to a private network,
   // Whoever can write to Redis gains nothing either.
   await producer().add({ source: await source('forged.mp4', 2000), webhookUrl: receiver.url });
   const forged = await running.line(({ code }) => code === 'WEBHOOK_URL');
-  expect(forged).toMatchObject({ next: 'failed', reason: 'its URL must begin with https://' });
+  expect(forged).toMatchObject({ next: 'failed', reason: "the webhook's URL must begin with https://" });
   expect(receiver.connections).toBe(0);
 });
 

@@ -3,37 +3,37 @@ import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /*
- * Where webhooks may go: whoever may enqueue uploads names a URL, and a worker's network has more in it than that
- * somebody is to reach.
+ * Protection against server-side request forgery: anyone who can enqueue uploads chooses a webhook URL, and must not
+ * reach the private network of the workers with it.
  */
 
-/** What IANA has given out to the Internet so far; the rest of IPv6 holds IPv4 addresses in all kinds of disguise. */
+/** The IPv6 range allocated for the Internet by IANA. Other ranges include ways to encode IPv4 addresses. */
 const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR('2000::/3');
 
-/** Whether an address is none of the public Internet; an IPv4 address mapped into IPv6 is judged as what it is. */
+/** Whether an address is not on the public Internet. An IPv4-mapped IPv6 address is treated as its IPv4 address. */
 export function isPrivateAddress(address: string): boolean {
-  // ipaddr.js reads more than addresses: `1` is one to it.
+  // ipaddr.js accepts more than addresses, such as `1`.
   if (isIP(address) === 0) return true;
   const parsed = ipaddr.process(address);
   if (parsed.range() !== 'unicast') return true;
   return parsed instanceof ipaddr.IPv6 && !parsed.match(GLOBAL_UNICAST_V6);
 }
 
-/** The address that a URL's host is, when it is not a name. */
+/** The IP address in a URL; undefined when its host is a name. */
 export function literalAddress(url: URL): string | undefined {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return isIP(host) === 0 ? undefined : host;
 }
 
-/** A name leads, now, to addresses only that are not to be reached. */
+/** A host name currently resolves to private addresses only. */
 export class PrivateAddressError extends Error {
   readonly code = 'PRIVATE_ADDRESS';
 }
 
 /**
- * Resolves names for connections, to public addresses only. What is checked is what is connected to, so a name that
- * leads elsewhere a moment later gains nothing.
- * @param host the name that is bound to that; others, such as a proxy's, are resolved as they are
+ * The `lookup` option of a connection that resolves a name to its public addresses only. The checked addresses are the
+ * ones connected to, so changing the DNS record after the check (DNS rebinding) has no effect.
+ * @param host the name to restrict; other names, such as that of a proxy, are resolved without restriction
  */
 export function publicLookup(host: string): LookupFunction {
   return (hostname, options, done) => {

@@ -1,8 +1,8 @@
 import { UploaderError } from '../../base/errors.ts';
 
-/** A webhook was not taken. Its text names the receiver by its origin only: the rest of a URL may be a secret. */
+/** A webhook was not delivered. The message contains only the origin of the receiver's URL: the rest may be a secret. */
 export class WebhookError extends UploaderError {
-  /** When the receiver wants to be asked again at the earliest, as far as it says. */
+  /** The delay that the receiver's Retry-After header asks for, in ms. */
   readonly retryAfterMs?: number;
 
   constructor(

@@ -1,16 +1,16 @@
-/** The time between two attempts doubles up to this. */
-const LONGEST_MS = 3_600_000;
-/** Times differ by so much, one way or the other, so that those that failed together don't come together. */
+const MAX_DELAY_MS = 3_600_000;
+/** Delays vary by ± this share, so that webhooks that failed together are not retried together. */
 const JITTER = 0.2;
 
+/** Doubles with each attempt. */
 function delayMs(attempt: number, baseMs: number): number {
-  return Math.min(LONGEST_MS, baseMs * 2 ** Math.min(attempt - 1, 40));
+  return Math.min(MAX_DELAY_MS, baseMs * 2 ** Math.min(attempt - 1, 40));
 }
 
 /**
- * How long to wait before a delivery is tried again.
+ * The delay before the next attempt of a delivery, in ms.
  * @param attempt how many attempts have failed, from 1
- * @param options.retryAfterMs what the receiver asks for at least
+ * @param options.retryAfterMs the minimum that the receiver asks for
  * @param random a number from 0 up to 1; injected so that a test can state the exact delay
  */
 export function webhookDelayMs(
@@ -22,7 +22,7 @@ export function webhookDelayMs(
   return Math.round(Math.max(delay, options.retryAfterMs ?? 0));
 }
 
-/** So many attempts take about so many hours, when the receiver asks for no longer pauses. */
+/** The number of attempts that take about this many hours, unless the receiver asks for longer delays. */
 export function webhookAttempts(hours: number, baseMs: number): number {
   let attempts = 1;
   for (let ms = 0; ms < hours * 3_600_000; attempts++) ms += delayMs(attempts, baseMs);

@@ -7,31 +7,36 @@ import { classifyNodeCode } from '../../vod/wire/transport-codes.ts';
 import { type PrivateAddressError, publicLookup } from './address.ts';
 import { WebhookError } from './errors.ts';
 import { sign } from './signature.ts';
-import { receiverProblem, shownUrl } from './url.ts';
+import { receiverProblem } from './url.ts';
+
+/*
+ * Uses node:http and not fetch: only its `lookup` option checks the address that is connected to, and its agents limit
+ * the connections per receiver.
+ */
 
 const TIMEOUT_MS = 10_000;
-/** Nobody reads what a receiver says; up to here it is let finish, so that its connection can be used again. */
-const MOST_REPLY_BYTES = 64 * 1024;
+/** The reply is read up to this size so that its connection can be reused, and then ignored. */
+const MAX_REPLY_BYTES = 64 * 1024;
 const IDLE_SOCKET_MS = 15_000;
-/** What Node says of a request that it can't write, now or later. */
+/** Node's error codes for a request that can't be written; retrying does not help. */
 const UNWRITABLE: ReadonlySet<string> = new Set(['ERR_INVALID_CHAR', 'ERR_UNESCAPED_CHARACTERS']);
-/** A receiver may ask for no longer pause. */
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+/** Limit for the delay that a receiver asks for. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export interface WebhookSenderOptions {
-  /** Of each receiver. */
+  /** Maximum number of connections per receiver. */
   readonly connections: number;
-  /** The first signs for those that know no other; see {@link sign}. */
+  /** Each webhook gets one signature per secret; see {@link sign}. */
   readonly secrets: readonly Buffer[];
   readonly allowPrivate: boolean;
   readonly proxyEnv: Readonly<Record<string, string>>;
-  /** For all of a delivery, from the look-up of the name to the reply's first line; default 10,000 ms. */
+  /** From the DNS lookup to the headers of the reply. Default: 10,000 ms. */
   readonly timeoutMs?: number;
 }
 
-/** Delivers webhooks, each by one request; knows HTTP and no queue. */
+/** Delivers webhooks, one request each. */
 export interface WebhookSender {
-  /** @throws {WebhookError} unless the receiver has taken it, which a status of 2xx says */
+  /** @throws {WebhookError} unless the receiver answers with a 2xx status */
   send(url: string, payload: SentPayload, signal: AbortSignal): Promise<void>;
   close(): void;
 }
@@ -45,13 +50,6 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     proxyEnv: { ...options.proxyEnv },
   };
   const agents = { 'http:': new http.Agent(agentOptions), 'https:': new https.Agent(agentOptions) };
-
-  /** Whoever can write to Redis gains nothing; and behind a proxy, which resolves names, this is all that can be checked. */
-  function checked(text: string): URL {
-    const problem = receiverProblem(text, allowPrivate);
-    if (problem === undefined) return new URL(text);
-    throw new WebhookError('WEBHOOK_URL', `its URL ${problem}`, { retryable: false });
-  }
 
   async function post(url: URL, payload: SentPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
     const body = JSON.stringify(payload);
@@ -78,27 +76,19 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
 
   return {
     async send(text, payload, signal) {
-      if (secrets.length === 0) {
-        throw new WebhookError(
-          'WEBHOOK_UNSIGNED',
-          'WEBHOOK_SECRETS is not set, and nothing is sent unsigned',
-          {
-            retryable: true,
-          },
-        );
-      }
-      const url = checked(text);
+      requireSecrets(secrets);
+      const url = checkedUrl(text, allowPrivate);
       const deadline = AbortSignal.timeout(timeoutMs);
       let response: http.IncomingMessage;
       try {
         response = await post(url, payload, AbortSignal.any([signal, deadline]));
       } catch (error) {
         signal.throwIfAborted();
-        throw deadline.aborted ? late(shownUrl(text), timeoutMs) : unanswered(shownUrl(text), error);
+        throw deadline.aborted ? timeoutError(url.origin, timeoutMs) : requestError(url.origin, error);
       }
-      leave(response);
-      const failure = refusal(shownUrl(text), response);
-      if (failure !== undefined) throw failure;
+      discardBody(response);
+      const error = statusError(url.origin, response);
+      if (error !== undefined) throw error;
     },
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
@@ -106,22 +96,38 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
   };
 }
 
-/** Lets a reply end, if it does so soon. */
-function leave(response: http.IncomingMessage): void {
+function requireSecrets(secrets: readonly Buffer[]): void {
+  if (secrets.length > 0) return;
+  const text = 'WEBHOOK_SECRETS is not set; webhooks are never sent unsigned';
+  throw new WebhookError('WEBHOOK_UNSIGNED', text, { retryable: true });
+}
+
+/**
+ * Checks the URL again, because anyone with access to Redis may have written it. Behind a proxy, which resolves the name
+ * itself, this is the only check.
+ */
+function checkedUrl(text: string, allowPrivate: boolean): URL {
+  const problem = receiverProblem(text, allowPrivate);
+  if (problem === undefined) return new URL(text);
+  throw new WebhookError('WEBHOOK_URL', `the webhook's URL ${problem}`, { retryable: false });
+}
+
+/** Reads a reply to its end, up to {@link MAX_REPLY_BYTES}. */
+function discardBody(response: http.IncomingMessage): void {
   let bytes = 0;
   response.on('error', () => {});
-  response.on('data', (piece: Buffer) => {
-    bytes += piece.length;
-    if (bytes > MOST_REPLY_BYTES) response.destroy();
+  response.on('data', (data: Buffer) => {
+    bytes += data.length;
+    if (bytes > MAX_REPLY_BYTES) response.destroy();
   });
 }
 
-function late(origin: string, timeoutMs: number): WebhookError {
+function timeoutError(origin: string, timeoutMs: number): WebhookError {
   const text = `${origin} did not answer within ${timeoutMs / 1000} s`;
   return new WebhookError('WEBHOOK_TIMEOUT', text, { retryable: true });
 }
 
-function unanswered(origin: string, error: unknown): WebhookError {
+function requestError(origin: string, error: unknown): WebhookError {
   const { code } = error as NodeJS.ErrnoException | PrivateAddressError;
   if (code === 'PRIVATE_ADDRESS') {
     const text = `${origin} has no public address; WEBHOOK_ALLOW_PRIVATE=1 allows others`;
@@ -137,22 +143,23 @@ function unanswered(origin: string, error: unknown): WebhookError {
   });
 }
 
-function refusal(
+/** @returns undefined for a 2xx status */
+function statusError(
   origin: string,
   { statusCode = 0, headers }: http.IncomingMessage,
 ): WebhookError | undefined {
   if (statusCode >= 200 && statusCode <= 299) return undefined;
+  const text = `${origin} answered ${statusCode}`;
   if (statusCode === 410) {
-    return new WebhookError('WEBHOOK_GONE', `${origin} answered 410: it wants no more of these`, {
-      retryable: false,
-    });
+    const reason = `${text} (Gone): the receiver no longer accepts these webhooks`;
+    return new WebhookError('WEBHOOK_GONE', reason, { retryable: false });
   }
   if (statusCode >= 300 && statusCode <= 399) {
-    const text = `${origin} answered ${statusCode}, a redirect, which is never followed`;
-    return new WebhookError('WEBHOOK_REDIRECT', text, { retryable: true });
+    const reason = `${text}, a redirect, which is never followed`;
+    return new WebhookError('WEBHOOK_REDIRECT', reason, { retryable: true });
   }
-  return new WebhookError(`WEBHOOK_HTTP_${statusCode}`, `${origin} answered ${statusCode}`, {
+  return new WebhookError(`WEBHOOK_HTTP_${statusCode}`, text, {
     retryable: true,
-    retryAfterMs: retryAfterMs(headers, { nowMs: Date.now(), maxMs: LONGEST_RETRY_AFTER_MS }),
+    retryAfterMs: retryAfterMs(headers, { nowMs: Date.now(), maxMs: MAX_RETRY_AFTER_MS }),
   });
 }

@@ -2,14 +2,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /*
  * Signatures of Standard Webhooks (https://www.standardwebhooks.com), version 1: HMAC-SHA256 over `id.timestamp.body`,
- * as `v1,<base64>`; a webhook carries one for each secret that is valid, with spaces between them.
+ * as `v1,<base64>`. A webhook has one signature per valid secret, separated by spaces.
  */
 
 const PREFIX = 'whsec_';
-/** Bytes, by the standard. */
+/** Set by the standard. */
 const SECRET_BYTES = { min: 24, max: 64 };
 
-/** The bytes of a secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`; undefined when it is none. */
+/** The bytes of a secret such as `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`; undefined when it is invalid. */
 export function parseSecret(secret: string): Buffer | undefined {
   const text = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : '';
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined;
@@ -17,8 +17,8 @@ export function parseSecret(secret: string): Buffer | undefined {
   return bytes.length >= SECRET_BYTES.min && bytes.length <= SECRET_BYTES.max ? bytes : undefined;
 }
 
-/** What a secret must be; for errors, which must not repeat it. */
-export const SECRET_RULE = `whsec_ and, in base64, ${SECRET_BYTES.min} to ${SECRET_BYTES.max} random bytes`;
+/** The format of a secret, for error messages, which must not contain the secret. */
+export const SECRET_RULE = `whsec_ followed by ${SECRET_BYTES.min} to ${SECRET_BYTES.max} random bytes in base64`;
 
 export interface Signed {
   readonly id: string;
@@ -27,7 +27,7 @@ export interface Signed {
   readonly body: string | Uint8Array;
 }
 
-/** One signature for each secret, the first first. */
+/** One signature per secret, in the same order. */
 export function sign({ id, timestamp, body }: Signed, secrets: readonly Buffer[]): string {
   return secrets
     .map((secret) => {
@@ -37,7 +37,7 @@ export function sign({ id, timestamp, body }: Signed, secrets: readonly Buffer[]
     .join(' ');
 }
 
-/** Whether one of the signatures is that of one of the secrets; takes as long for those that are nearly so. */
+/** Whether any of the signatures was made with any of the secrets. Compares in constant time. */
 export function isSigned(signed: Signed, signatures: string, secrets: readonly Buffer[]): boolean {
   const given = signatures.split(' ').map((signature) => Buffer.from(signature));
   const expected = sign(signed, secrets)

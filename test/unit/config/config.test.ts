@@ -154,7 +154,7 @@ describe('loadConfig', () => {
       'WEBHOOK_SECRETS is not set, but WEBHOOK_URL is: webhooks are always signed',
     ]);
     expect(problems({ WEBHOOK_SECRETS: 'planted-secret' })).toEqual([
-      'WEBHOOK_SECRETS must be whsec_ and, in base64, 24 to 64 random bytes',
+      'WEBHOOK_SECRETS must be whsec_ followed by 24 to 64 random bytes in base64',
     ]);
     const three = [secret, secret, secret].join(',');
     expect(problems({ WEBHOOK_SECRETS: three })[0]).toContain('must be one secret, or two');

@@ -30,7 +30,7 @@ test.each([
   '64:ff9b::7f00:1',
   '64:ff9b:1::7f00:1',
   '100::1',
-  // Given out to nobody.
+  // Unallocated.
   '1::1',
   '4000::1',
   '8000::1',
@@ -44,7 +44,7 @@ test.each([
   '198.51.100.1',
   '203.0.113.1',
   '240.0.0.1',
-  // Not addresses, though some programs take them for 127.0.0.1.
+  // Not addresses, but some programs read them as 127.0.0.1.
   '1',
   '2130706433',
   '0x7f.1',
@@ -57,7 +57,7 @@ test.each([
   'ff02::1',
   'not an address',
   '',
-])('%s is not of the public Internet', (address) => expect(isPrivateAddress(address)).toBe(true));
+])('%s is private', (address) => expect(isPrivateAddress(address)).toBe(true));
 
 test.each([
   '1.1.1.1',
@@ -71,9 +71,9 @@ test.each([
   '2a00::1',
   '2001:4860:4860::8888',
   '::ffff:8.8.8.8',
-])('%s is', (address) => expect(isPrivateAddress(address)).toBe(false));
+])('%s is public', (address) => expect(isPrivateAddress(address)).toBe(false));
 
-test('an IPv4 address is the same within IPv6', () => {
+test('an IPv4-mapped IPv6 address is treated as its IPv4 address', () => {
   fc.assert(
     fc.property(fc.ipV4(), (address) => {
       const normal = new URL(`http://${address}`).hostname;
@@ -82,7 +82,7 @@ test('an IPv4 address is the same within IPv6', () => {
   );
 });
 
-/** What a connection to a name would use. */
+/** The addresses that a connection to a name would use. */
 function lookup(host: string, name: string, all: boolean): Promise<unknown> {
   return new Promise((resolve, reject) => {
     publicLookup(host)(name, { all }, (error, found: string | LookupAddress[]) =>
@@ -91,7 +91,7 @@ function lookup(host: string, name: string, all: boolean): Promise<unknown> {
   });
 }
 
-it('resolves no name that leads to this machine, but for others than the receiver’s', async () => {
+it('rejects a receiver that resolves to private addresses, and does not restrict other names', async () => {
   for (const all of [true, false]) {
     await expect(lookup('localhost', 'localhost', all)).rejects.toMatchObject({
       code: 'PRIVATE_ADDRESS',
@@ -108,9 +108,9 @@ test.each([
   ['https://[::1]:8443/', undefined, 'must not name a private address'],
   ['https://2130706433/', undefined, 'must not name a private address'],
   ['https://0177.0.0.1/', undefined, 'must not name a private address'],
-  ['https://user@example.com/', 'must not hold a user or password', undefined],
-  ['https://:pass@example.com/', 'must not hold a user or password', undefined],
-  ['https://example.com/#x', 'must not hold a #', undefined],
+  ['https://user@example.com/', 'must not contain a user or password', undefined],
+  ['https://:pass@example.com/', 'must not contain a user or password', undefined],
+  ['https://example.com/#x', 'must not contain a fragment (#)', undefined],
   ['example.com', 'must be a URL that begins with https://', undefined],
   ['file:///etc/passwd', 'must be a URL that begins with https://', undefined],
   [`https://e/${'a'.repeat(2040)}`, 'must be at most 2048 characters', undefined],
@@ -119,7 +119,7 @@ test.each([
   if (problem === undefined) expect(publicUrlProblem(url)).toBe(publicProblem);
 });
 
-test('of a URL only its origin is shown', () => {
+test('shownUrl returns only the origin', () => {
   expect(shownUrl('https://example.com:8443/secret?token=secret')).toBe('https://example.com:8443');
   expect(shownUrl('no url')).toBe('(not a URL)');
 });

@@ -4,8 +4,8 @@ import { webhookAttempts, webhookDelayMs } from '../../../../src/notify/webhook/
 
 const HOUR_MS = 3_600_000;
 
-describe('the time before a webhook is tried again', () => {
-  it('doubles up to an hour, give or take a fifth', () => {
+describe('the delay between attempts', () => {
+  it('doubles up to an hour, ± 20 %', () => {
     const middle = (attempt: number): number => webhookDelayMs(attempt, { baseMs: 1000 }, () => 0.5);
     expect([1, 2, 3, 12, 13, 40, 1000].map(middle)).toEqual([
       1000,
@@ -20,12 +20,12 @@ describe('the time before a webhook is tried again', () => {
     expect(webhookDelayMs(1, { baseMs: 1000 }, () => 1 - Number.EPSILON)).toBe(1200);
   });
 
-  it('is at least what the receiver asks for', () => {
+  it('is at least the delay that the receiver asks for', () => {
     expect(webhookDelayMs(1, { baseMs: 1000, retryAfterMs: 5000 }, () => 0.5)).toBe(5000);
     expect(webhookDelayMs(9, { baseMs: 1000, retryAfterMs: 5000 }, () => 0.5)).toBe(256_000);
   });
 
-  it('adds up to the hours that are asked for', () => {
+  it('adds up to the requested hours', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 720 }), fc.integer({ min: 1, max: 60_000 }), (hours, baseMs) => {
         const attempts = webhookAttempts(hours, baseMs);

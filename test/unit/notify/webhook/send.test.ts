@@ -52,17 +52,17 @@ const serve = async (answer: RequestListener): Promise<string> =>
 
 const never = new AbortController().signal;
 
-/** What is thrown; no error of a delivery tells more of its URL than the origin. */
+/** The error thrown. Checks that it contains no more of the URL than its origin. */
 async function failure(sending: Promise<void>): Promise<Error & { code: string }> {
   const error = await sending.then(
-    () => new Error('it was taken'),
+    () => new Error('it was delivered'),
     (thrown: Error) => thrown,
   );
   expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('planted0');
   return error as Error & { code: string };
 }
 
-test('a reply that never ends is cut off, and was one all the same', async () => {
+test('a reply with an endless body is cut off and counts as delivered', async () => {
   const closed = Promise.withResolvers<void>();
   const url = await serve((_, response) => {
     response.writeHead(200);
@@ -76,39 +76,42 @@ test('a reply that never ends is cut off, and was one all the same', async () =>
   await closed.promise;
 });
 
-test('who does not answer in time is told as such', async () => {
+test('no answer in time is a WEBHOOK_TIMEOUT', async () => {
   const url = await serve(() => {});
   const error = await failure(senderWith({ timeoutMs: 20 }).send(url, payload, never));
   expect(error).toMatchObject({ code: 'WEBHOOK_TIMEOUT', retryable: true });
   expect(error.message).toMatch(/^http:\/\/127\.0\.0\.1:\d+ did not answer within 0\.02 s$/);
 });
 
-test('whoever aborts it gets the reason, and no failure', async () => {
+test('an abort rejects with its reason', async () => {
   const abort = new AbortController();
   const url = await serve(() => abort.abort('shutdown'));
   await expect(senderWith().send(url, payload, abort.signal)).rejects.toBe('shutdown');
 });
 
-test.each(['u1\r\nx: y', '\u4e00', 'a\0'])('an id that is no header, %j, never will be one', async (id) => {
-  const url = await serve((_, response) => response.end());
-  const error = await failure(senderWith().send(url, { ...payload, id }, never));
-  expect(error).toMatchObject({ code: 'WEBHOOK_UNWRITABLE', retryable: false });
-});
+test.each(['u1\r\nx: y', '\u4e00', 'a\0'])(
+  'an id that is invalid as a header, %j, is not retryable',
+  async (id) => {
+    const url = await serve((_, response) => response.end());
+    const error = await failure(senderWith().send(url, { ...payload, id }, never));
+    expect(error).toMatchObject({ code: 'WEBHOOK_UNWRITABLE', retryable: false });
+  },
+);
 
-test('connections are used again', async () => {
+test('connections are reused', async () => {
   let connections = 0;
   const server = http.createServer((_, response) => response.writeHead(204).end());
-  // Idle connections stay.
+  // Keeps idle connections open.
   server.keepAliveTimeout = 0;
   server.on('connection', () => connections++);
   const url = `http://127.0.0.1:${await listen(server)}/`;
   const sender = senderWith();
   for (let times = 0; times < 10; times++) await sender.send(url, payload, never);
-  // The next one may be sent while the last reply is still ending.
+  // A request may be sent while the previous reply is still being read.
   expect(connections).toBeLessThanOrEqual(2);
 });
 
-test('a certificate that nobody vouches for, a port that is closed and a name that is none have codes of their own', async () => {
+test('an untrusted certificate and a refused connection have their own codes', async () => {
   const { certFile, keyFile } = await makeCertificates();
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const server = https.createServer({ cert, key }, (_, response) => response.end());
@@ -120,7 +123,7 @@ test('a certificate that nobody vouches for, a port that is closed and a name th
   });
 });
 
-test('without a secret nothing is sent', async () => {
+test('sends nothing without a secret', async () => {
   let requests = 0;
   const url = await serve((_, response) => {
     requests++;
@@ -131,21 +134,21 @@ test('without a secret nothing is sent', async () => {
   expect(requests).toBe(0);
 });
 
-test('a proxy is asked for the receiver by name, wherever the proxy itself is', async () => {
-  const asked: (string | undefined)[] = [];
+test('passes the host name to a proxy, which may itself have a private address', async () => {
+  const requested: (string | undefined)[] = [];
   const proxy = http.createServer();
   proxy.on('connect', (request, socket) => {
-    asked.push(request.url);
+    requested.push(request.url);
     socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
   });
   const https_proxy = `http://localhost:${await listen(proxy)}`;
   const sender = senderWith({ allowPrivate: false, proxyEnv: { https_proxy } });
   const error = await failure(sender.send('https://receiver.example/planted0', payload, never));
   expect(error).toMatchObject({ code: 'WEBHOOK_PROXY', retryable: true });
-  expect(asked).toEqual(['receiver.example:443']);
+  expect(requested).toEqual(['receiver.example:443']);
   expect(await failure(sender.send('https://10.0.0.1/planted0', payload, never))).toMatchObject({
     code: 'WEBHOOK_URL',
-    message: 'its URL must not name a private address',
+    message: "the webhook's URL must not name a private address",
   });
-  expect(asked).toHaveLength(1);
+  expect(requested).toHaveLength(1);
 });
