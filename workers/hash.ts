@@ -4,7 +4,7 @@ import type { ProgressWriter } from '../src/flow/progress-writer.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import type { HashData, Hashed } from '../src/queue/jobs/hash.ts';
 import type { Disk } from '../src/source/disk.ts';
-import type { OpenFiles } from '../src/source/open-files.ts';
+import type { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
@@ -16,7 +16,7 @@ import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 export function hashProcessor(deps: {
   readonly disk: Disk;
   readonly roots: readonly string[];
-  readonly files: OpenFiles;
+  readonly files: OpenFileCache;
   readonly hasher: Hasher;
   readonly cache: HashCache;
   readonly progress: ProgressWriter;
@@ -30,7 +30,7 @@ export function hashProcessor(deps: {
       if (problem !== undefined)
         throw new UploaderError('TOO_MANY_PARTS', `${data.source} is too large: ${problem}`);
       const hashed = await hashOf(source, data, signal);
-      deps.files.keep(source);
+      deps.files.add(source);
       return hashed;
     } catch (error) {
       void source.close();

@@ -2,7 +2,7 @@ import type { AbortFlags } from '../src/flow/abort-flags.ts';
 import { CongestionError, type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
 import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/part.ts';
 import type { SharedRate } from '../src/redis/shared-rate.ts';
-import type { OpenFiles } from '../src/source/open-files.ts';
+import type { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { FileSource } from '../src/source/source.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { VodClient } from '../src/vod/client.ts';
@@ -19,7 +19,7 @@ const MOST_STRAINED_STARTS = 20;
  * the part with just this MD5.
  */
 export function partProcessor(deps: {
-  readonly files: OpenFiles;
+  readonly files: OpenFileCache;
   readonly slots: PartSlots;
   /** Absent when there is no cap on all replicas together. */
   readonly bandwidth: SharedRate | undefined;

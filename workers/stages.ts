@@ -35,7 +35,7 @@ import type { Breaker } from '../src/quota/breaker.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
 import type { Disk } from '../src/source/disk.ts';
-import { OpenFiles } from '../src/source/open-files.ts';
+import { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { RootWatch } from '../src/source/root-watch.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
@@ -147,7 +147,7 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
   const cache = new HashCache(redis, config.queuePrefix);
   const { quotaWindowMs } = config.vod;
   const call = createVodCall(breaker, quotaWindowMs);
-  const openFiles = new OpenFiles(disk, roots.roots);
+  const openFiles = new OpenFileCache(disk, roots.roots);
   const { queuePrefix: prefix, sourceGraceMs: graceMs } = config;
   const unseen = { queues, redis, prefix, graceMs, worker: name, roots };
   consume(

@@ -4,7 +4,7 @@ import { defined } from '../base/defined.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import { idOfKey } from '../queue/names.ts';
-import { inspectFile } from '../source/file.ts';
+import { inspectFile } from '../source/inspect-file.ts';
 import type { FileVersion } from '../source/source.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
 import { tooManyParts } from '../upload/plan.ts';

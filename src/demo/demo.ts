@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
-import { inspectFile } from '../source/file.ts';
+import { inspectFile } from '../source/inspect-file.ts';
 import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 import type { Cleanup } from './cleanup.ts';
 import { keepRunning } from './keep-running.ts';

@@ -177,7 +177,7 @@ export class UnavailableSources {
     const { roots, breaker, graceMs, worker } = this.#options;
     const { host, pid } = worker;
     const cause = new SourceError(error.code, `${host}, pid ${pid}: ${error.message}`, error);
-    await roots.look();
+    await roots.checkNow();
     // Whose own directory is gone can't say anything of a file; and while nothing gets to VOD nobody is late.
     if (roots.gone.length > 0 || breaker?.isHeld) {
       await this.#sawNothing(jobId, new Map());

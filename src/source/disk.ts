@@ -1,41 +1,44 @@
 import { READ_TIMEOUT_MS } from './deadline-queue.ts';
-import type { DirectoryLook, OpenedFile } from './file-operations.ts';
+import type { DirectoryState } from './directory-state.ts';
+import type { OpenedFile } from './open-file.ts';
 import type { Digest, FileSource, FileVersion } from './source.ts';
 import { ThreadPool } from './thread-pool.ts';
 
-/** One computes digests as fast as parts can be sent; the other reads meanwhile. Each takes 12 MB. */
+/** One thread computes digests as fast as parts can be sent, while the other reads. Each needs 12 MB. */
 const THREADS = 2;
-/** More for disks that answer late. */
-const MORE_THREADS = 2;
+/** Additional threads for disks with a high latency. */
+const EXTRA_THREADS = 2;
 
-/** A thread so has the next request at once, and need not wait for a turn of the caller's busy event loop. */
+/** A thread has its next request at once, even when the caller's event loop is busy. */
 const DEPTH = 5;
 
 /**
- * Opens and reads source files in threads. A disk that hangs so holds neither the caller's thread nor those that Node
- * shares among all asynchronous calls.
+ * Opens and reads source files in threads, so that a hung disk blocks neither the caller's thread nor those that Node has
+ * for asynchronous calls.
  */
 export class Disk {
   readonly #threads: ThreadPool;
 
   /**
-   * @param options.timeoutMs for each open, look and read; 60,000 if not given
-   * @param options.threads that work at a time; 2, and up to 4 when reads are slow, if not given
+   * @param options.timeoutMs for each operation; default 60,000
+   * @param options.threads number of threads; default 2, and up to 4 when reads are slow
    */
   constructor(options: { readonly timeoutMs?: number; readonly threads?: number } = {}) {
     const { timeoutMs = READ_TIMEOUT_MS, threads } = options;
-    const more = threads === undefined ? MORE_THREADS : 0;
     this.#threads = new ThreadPool({
-      ...{ name: 'disk', threads: threads ?? THREADS, more },
-      ...{ depth: DEPTH, timeoutMs },
+      name: 'disk',
+      threads: threads ?? THREADS,
+      extraThreads: threads === undefined ? EXTRA_THREADS : 0,
+      depth: DEPTH,
+      timeoutMs,
     });
   }
 
   /**
-   * Opens a regular file of at least one byte inside one of the roots, symbolic links and `..` resolved.
-   * @param options.roots absolute directories as `resolveRoots` returns them
-   * @param options.expect the version that a job has of it
-   * @throws {SourceError} any of its codes but SOURCE_ROOTS_INVALID; no descriptor stays open then
+   * Opens a regular file of at least one byte inside one of the roots. Resolves symbolic links and `..`.
+   * @param options.roots absolute directories as returned by `resolveRoots`
+   * @param options.expect the version that the file must have
+   * @throws {SourceError} with any code except SOURCE_ROOTS_INVALID; no descriptor stays open then
    * @throws {ThreadError} (retryable) when the thread dies or the disk is closed
    * @throws the signal's reason, at once
    */
@@ -48,34 +51,33 @@ export class Disk {
     },
   ): Promise<FileSource> {
     const { roots, expect, signal } = options;
-    const opened = await this.#threads.ask(
+    const opened = await this.#threads.run(
       { kind: 'open', path, roots, expect },
       {
-        doing: () => 'opening it',
+        describe: () => 'opening it',
         signal,
-        late: ({ fd }) => void closeFile(this.#threads, path, fd),
+        onLateResult: ({ fd }) => void closeFile(this.#threads, path, fd),
       },
     );
     return new OpenFile(this.#threads, path, opened);
   }
 
   /**
-   * Looks at a directory.
-   * @returns undefined when it is gone
-   * @throws {SourceError} SOURCE_READ_FAILED and others when that can't be told, as while its disk hangs
+   * @returns undefined if the directory is gone
+   * @throws {SourceError} SOURCE_READ_FAILED and others when that is not known, for example because its disk hangs
    * @throws {ThreadError}
    */
-  async lookAt(directory: string): Promise<DirectoryLook | undefined> {
-    return await this.#threads.ask({ kind: 'look', path: directory }, { doing: () => 'looking at it' });
+  async directoryState(path: string): Promise<DirectoryState | undefined> {
+    return await this.#threads.run({ kind: 'directoryState', path }, { describe: () => 'checking it' });
   }
 
-  /** Ends the threads; what is under way fails with HASHER_CLOSED. */
+  /** Ends the threads; pending operations fail with HASHER_CLOSED. */
   async close(): Promise<void> {
     await this.#threads.close();
   }
 }
 
-/** A descriptor that `Disk.open` has checked. */
+/** A file that `Disk.open` has opened and checked. */
 class OpenFile implements FileSource {
   readonly path: string;
   readonly version: FileVersion;
@@ -106,15 +108,15 @@ class OpenFile implements FileSource {
     if (!Number.isSafeInteger(offset) || offset < 0 || offset + target.length > size) {
       throw new RangeError(`${target.length} bytes at ${offset} are not within the ${size} of ${path}`);
     }
-    return await this.#threads.ask(
+    return await this.#threads.run(
       { kind: 'read', path, fd, version, target, offset, digest },
-      { doing: () => `reading ${target.length} bytes at offset ${offset}`, signal },
+      { describe: () => `reading ${target.length} bytes at offset ${offset}`, signal },
     );
   }
 
   async verify(signal?: AbortSignal): Promise<void> {
     const { path, fd, version } = this;
-    await this.#threads.ask({ kind: 'verify', path, fd, version }, { doing: () => 'looking at it', signal });
+    await this.#threads.run({ kind: 'verify', path, fd, version }, { describe: () => 'checking it', signal });
   }
 
   async close(): Promise<void> {
@@ -124,9 +126,9 @@ class OpenFile implements FileSource {
   }
 }
 
-/** Never rejects: nothing would help but to have it closed again, which may be another file by then. */
+/** Never rejects. A failed close is not repeated: the descriptor may belong to another file by then. */
 async function closeFile(threads: ThreadPool, path: string, fd: number): Promise<void> {
   await threads
-    .ask({ kind: 'close', path, fd }, { doing: () => 'closing it', mustRun: true })
+    .run({ kind: 'close', path, fd }, { describe: () => 'closing it', mustRun: true })
     .catch(() => {});
 }

@@ -1,6 +1,7 @@
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 
-/** Everything that can be wrong with a file to upload; see the table below for which of it may pass. */
+/** Problems with a file to upload; the table below says which are retryable. */
 export type SourceErrorCode =
   | 'SOURCE_NOT_FOUND'
   | 'SOURCE_NOT_UTF8'
@@ -12,7 +13,7 @@ export type SourceErrorCode =
   | 'SOURCE_READ_FAILED'
   | 'SOURCE_ROOTS_INVALID';
 
-/** A retry can mend a disk, a mount or a shortage of descriptors; all the rest waits for a person. */
+/** A disk, a mount or a lack of descriptors can recover before a retry; all other problems need a person. */
 const RETRYABLE: Readonly<Record<SourceErrorCode, boolean>> = {
   SOURCE_NOT_FOUND: false,
   SOURCE_NOT_UTF8: false,
@@ -26,8 +27,8 @@ const RETRYABLE: Readonly<Record<SourceErrorCode, boolean>> = {
 };
 
 /**
- * Why a process does not see a file that other machines may see, or this one a moment later: the file or its mount may be
- * on its way. The one that tells most of the file comes first.
+ * Reasons why a process can't see a file that other machines may see, or this one later: the file or its mount may not be
+ * there yet. The most specific one comes first.
  */
 export const UNSEEN_CODES = [
   'SOURCE_EMPTY',
@@ -42,12 +43,12 @@ export function isUnseen(code: string): code is UnseenCode {
   return (UNSEEN_CODES as readonly string[]).includes(code);
 }
 
-/** A file that can't be uploaded as it is. The message names the file and what to do about it. */
+/** A file can't be uploaded as it is. The message names the file and what to do. */
 export class SourceError extends UploaderError {
   declare readonly code: SourceErrorCode;
 
   constructor(code: SourceErrorCode, message: string, cause?: unknown) {
-    super(code, message, { retryable: RETRYABLE[code], ...(cause === undefined ? {} : { cause }) });
+    super(code, message, { retryable: RETRYABLE[code], ...defined({ cause }) });
   }
 }
 
@@ -59,7 +60,7 @@ const DELETED =
 const REFUSED =
   'may not be read by this process; give its user read permission on the file and search permission on the directories above it';
 
-/** What a system call's error means for the file; codes that are not listed are failed reads. */
+/** Errors of system calls; codes that are not listed are failed reads. */
 const BY_ERRNO: Readonly<Record<string, readonly [code: SourceErrorCode, words: string]>> = {
   ENOENT: ['SOURCE_NOT_FOUND', MISSING],
   ENOTDIR: ['SOURCE_NOT_FOUND', MISSING],
@@ -72,39 +73,39 @@ const BY_ERRNO: Readonly<Record<string, readonly [code: SourceErrorCode, words: 
 };
 
 /**
- * The `SourceError` for whatever a file operation threw; a `SourceError` stays as it is.
- * @param known the file has been seen before, so that its absence means that it was deleted meanwhile
+ * The `SourceError` for an error of a file operation; a `SourceError` is returned unchanged.
+ * @param existed whether the file existed before, so that a missing file was deleted
  */
-export function sourceErrorOf(cause: unknown, path: string, known = false): SourceError {
+export function sourceErrorOf(cause: unknown, path: string, existed = false): SourceError {
   if (cause instanceof SourceError) return cause;
   const { code: errno, message, path: opened = '' } = cause as NodeJS.ErrnoException;
   const [code, words] = BY_ERRNO[errno ?? ''] ?? [
     'SOURCE_READ_FAILED' as const,
     `could not be read: ${message}; check the disk or the mount that holds it`,
   ];
-  if (words === MISSING && !known && isDecodedWrongly(path, opened)) {
+  if (words === MISSING && !existed && hasInvalidUtf8(path, opened)) {
     return new SourceError('SOURCE_NOT_UTF8', `${path} ${NOT_UTF8}`, cause);
   }
-  return new SourceError(code, `${path} ${known && words === MISSING ? DELETED : words}`, cause);
+  return new SourceError(code, `${path} ${existed && words === MISSING ? DELETED : words}`, cause);
 }
 
 /**
- * Whether one of these paths, where there is nothing, is another one's that has bytes which are no UTF-8: Node puts � in
- * their place, in arguments and in what it says of links and directories.
+ * Whether one of these paths, which do not exist, may have come from a path with bytes that are not valid UTF-8: Node
+ * replaces those by �, in arguments and in the targets of links.
  */
-export function isDecodedWrongly(...paths: readonly string[]): boolean {
+export function hasInvalidUtf8(...paths: readonly string[]): boolean {
   return paths.some((path) => path.includes('\ufffd'));
 }
 
-/** A file that is not, or no longer, the version that this upload is made of. */
-export function changedError(path: string, what: string): SourceError {
+/** The file does not have the version that is being uploaded. */
+export function changedError(path: string, change: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} changed while it was being uploaded: ${what}; upload it again when nothing writes to it any more`,
+    `${path} changed while it was being uploaded: ${change}; upload it again when nothing writes to it any more`,
   );
 }
 
-/** A file that has fewer bytes than it had when it was opened. */
+/** The file has fewer bytes than when it was opened. */
 export function endedEarlyError(path: string, size: number, end: number): SourceError {
   return changedError(path, `size was ${size} bytes, but it ended after ${end}`);
 }

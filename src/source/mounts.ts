@@ -1,34 +1,34 @@
 import { readFileSync } from 'node:fs';
 
 export interface Mount {
-  /** The kernel's; another one after the file system was mounted anew. */
+  /** The kernel's id; changes when the file system is mounted again. */
   readonly id: string;
   readonly point: string;
 }
 
-/** Where there is no /proc (not Linux) all files are in one. */
+/** For all paths where there is no /proc (not Linux). */
 const ROOT: Mount = { id: '0', point: '/' };
 
-/** What is mounted changes rarely, and is asked for only while operations hang. */
-const KEEP_MS = 1000;
+/** Mounts rarely change, and are only needed while operations hang. */
+const MAX_AGE_MS = 1000;
 
 let mounts: readonly Mount[] = [];
 let readAt = Number.NEGATIVE_INFINITY;
 
-/** The mount that a path is in, by its name alone: no file system is touched, and no symbolic link is followed. */
+/** The mount of a path, by its name only: does not access the file system, and does not resolve symbolic links. */
 export function mountOf(path: string): Mount {
-  if (performance.now() - readAt > KEEP_MS) {
+  if (performance.now() - readAt > MAX_AGE_MS) {
     mounts = readMounts();
     readAt = performance.now();
   }
-  let found = ROOT;
+  let innermost = ROOT;
   for (const mount of mounts) {
     const { point } = mount;
     const isInside = point === '/' || path === point || path.startsWith(`${point}/`);
-    // Of two at one point the later one hides the other.
-    if (isInside && point.length >= found.point.length) found = mount;
+    // Of two mounts at one point, the later one hides the earlier.
+    if (isInside && point.length >= innermost.point.length) innermost = mount;
   }
-  return found;
+  return innermost;
 }
 
 function readMounts(): Mount[] {
@@ -40,11 +40,11 @@ function readMounts(): Mount[] {
   }
   return text.split('\n').flatMap((line) => {
     const [id, , , , point] = line.split(' ');
-    if (id === undefined || point === undefined) return [];
-    // Spaces and the like are written as three octal digits.
-    const unescaped = point.replace(/\\(\d{3})/g, (_, digits) =>
-      String.fromCharCode(Number.parseInt(digits, 8)),
-    );
-    return [{ id, point: unescaped }];
+    return id === undefined || point === undefined ? [] : [{ id, point: unescapeOctal(point) }];
   });
+}
+
+/** Spaces and some other characters are written as three octal digits. */
+function unescapeOctal(point: string): string {
+  return point.replace(/\\(\d{3})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

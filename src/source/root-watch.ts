@@ -1,40 +1,39 @@
 import { fulfilledWithin } from '../base/fulfilled-within.ts';
+import type { DirectoryState } from './directory-state.ts';
 import type { Disk } from './disk.ts';
-import type { DirectoryLook } from './file-operations.ts';
 
-/** How often each root is looked at. */
-const LOOK_MS = 2000;
+const CHECK_INTERVAL_MS = 2000;
 
-/** Whoever wants to know at once waits so long: a root whose disk hangs is told by its reads. */
-const WAIT_MS = 1000;
+/** `checkNow` waits at most this long: a root whose disk hangs is reported by reads. */
+const CHECK_NOW_MS = 1000;
 
-/** Told when a root has gone, or is back. */
+/** Called when a root has gone or is back. */
 export type RootChange = (root: string, isGone: boolean) => void;
 
 /**
- * Whether a root is gone: it does not exist, or another, empty directory is in its place, as where nothing is mounted any
- * more. One that was emptied is not gone.
- * @param known what was there before; undefined when nothing is known
- * @param now undefined when there is nothing
+ * Whether a root is gone: it does not exist, or a different, empty directory is in its place, as after an unmount. A root
+ * whose files were deleted is not gone.
+ * @param known its last state; undefined if unknown
+ * @param now undefined if it does not exist
  */
-export function isGone(known: DirectoryLook | undefined, now: DirectoryLook | undefined): boolean {
+export function isGone(known: DirectoryState | undefined, now: DirectoryState | undefined): boolean {
   if (now === undefined) return true;
   return known !== undefined && now.isEmpty && now.identity !== known.identity;
 }
 
-/** Looks now and then whether the directories that sources are in, or their mounts, are still there. */
+/** Checks periodically whether the roots, or the file systems mounted there, still exist. */
 export class RootWatch {
-  readonly #disk: Pick<Disk, 'lookAt'>;
+  readonly #disk: Pick<Disk, 'directoryState'>;
   readonly #roots: readonly string[];
-  readonly #known = new Map<string, DirectoryLook>();
+  readonly #known = new Map<string, DirectoryState>();
   readonly #gone = new Set<string>();
-  /** Looks that have not ended, by root: one at a time, and none more while a disk hangs. */
-  readonly #looks = new Map<string, Promise<void>>();
+  /** Running checks by root: one at a time, so that a hung disk gets no further ones. */
+  readonly #checks = new Map<string, Promise<void>>();
   #onChange: RootChange = () => {};
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param roots absolute directories as `resolveRoots` returns them */
-  constructor(disk: Pick<Disk, 'lookAt'>, roots: readonly string[]) {
+  /** @param roots absolute directories as returned by `resolveRoots` */
+  constructor(disk: Pick<Disk, 'directoryState'>, roots: readonly string[]) {
     this.#disk = disk;
     this.#roots = roots;
   }
@@ -43,12 +42,11 @@ export class RootWatch {
     return this.#roots;
   }
 
-  /** Those that are gone. */
   get gone(): readonly string[] {
     return this.#roots.filter((root) => this.#gone.has(root));
   }
 
-  /** Why this process can't do all its work, for people. */
+  /** Why this process is not ready, for people; undefined if it is. */
   get unready(): string | undefined {
     const { gone } = this;
     if (gone.length === 0) return undefined;
@@ -58,40 +56,40 @@ export class RootWatch {
   async start(onChange: RootChange): Promise<void> {
     this.#onChange = onChange;
     this.#timer = setInterval(() => {
-      for (const root of this.#roots) void this.#lookAt(root);
-    }, LOOK_MS).unref();
-    await this.look();
+      for (const root of this.#roots) void this.#check(root);
+    }, CHECK_INTERVAL_MS).unref();
+    await this.checkNow();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Looks at all of them as they are now. Never rejects, and takes no longer than a second. */
-  async look(): Promise<void> {
-    await fulfilledWithin(Promise.all(this.#roots.map((root) => this.#lookAfresh(root))), WAIT_MS);
+  /** Checks the current state of all roots. Never rejects, and takes a second at most. */
+  async checkNow(): Promise<void> {
+    await fulfilledWithin(Promise.all(this.#roots.map((root) => this.#checkAgain(root))), CHECK_NOW_MS);
   }
 
-  async #lookAfresh(root: string): Promise<void> {
-    // That one may have seen what was there a moment before.
-    await this.#looks.get(root);
-    await this.#lookAt(root);
+  async #checkAgain(root: string): Promise<void> {
+    // A running check may have read an earlier state.
+    await this.#checks.get(root);
+    await this.#check(root);
   }
 
-  #lookAt(root: string): Promise<void> {
-    const underWay = this.#looks.get(root);
-    if (underWay !== undefined) return underWay;
-    const look = this.#disk
-      .lookAt(root)
-      .then((now) => this.#seen(root, now))
-      // What can't be told leaves it as it was.
+  #check(root: string): Promise<void> {
+    const running = this.#checks.get(root);
+    if (running !== undefined) return running;
+    const check = this.#disk
+      .directoryState(root)
+      .then((now) => this.#update(root, now))
+      // If the state can't be read, the last one remains.
       .catch(() => {})
-      .finally(() => this.#looks.delete(root));
-    this.#looks.set(root, look);
-    return look;
+      .finally(() => this.#checks.delete(root));
+    this.#checks.set(root, check);
+    return check;
   }
 
-  #seen(root: string, now: DirectoryLook | undefined): void {
+  #update(root: string, now: DirectoryState | undefined): void {
     const known = this.#known.get(root);
     const gone = isGone(known, now);
     if (now !== undefined && !gone) this.#known.set(root, now);

@@ -1,12 +1,12 @@
 import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isDecodedWrongly, SourceError } from './errors.ts';
-import { lookAt } from './looks.ts';
+import { hasInvalidUtf8, SourceError } from './errors.ts';
+import { queueFileCalls } from './libuv-queue.ts';
 
 /**
- * The directories that uploads may come from, as absolute paths without symbolic links; resolve them once, at the
- * start. `/` allows every file.
- * @param directories the entries of the variable SOURCE_ROOTS, relative ones seen from `cwd`; `cwd` alone when undefined
+ * The directories that uploads may come from, as absolute paths without symbolic links. Resolved once, at the start. `/`
+ * allows every file.
+ * @param directories the entries of the variable SOURCE_ROOTS, relative to `cwd`; undefined: only `cwd`
  * @throws {SourceError} SOURCE_ROOTS_INVALID, naming every entry that is not a directory or whose disk hangs
  */
 export async function resolveRoots(
@@ -28,11 +28,12 @@ export async function resolveRoots(
   return [...roots];
 }
 
+/** @returns the problem with the entry, if there is one */
 async function addRoot(roots: Set<string>, entry: string, cwd: string): Promise<string | undefined> {
   if (entry === '') return 'an entry is empty';
   try {
     const path = resolve(cwd, entry);
-    const { root, stats } = await lookAt(path, async () => {
+    const { root, stats } = await queueFileCalls(path, async () => {
       const root = await realpath(path);
       return { root, stats: await stat(root) };
     });
@@ -40,9 +41,9 @@ async function addRoot(roots: Set<string>, entry: string, cwd: string): Promise<
     roots.add(root);
     return undefined;
   } catch (error) {
-    const { code, message, path: looked = '' } = error as NodeJS.ErrnoException;
+    const { code, message, path: opened = '' } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT') return `${entry} can't be used (${message})`;
-    return isDecodedWrongly(entry, looked)
+    return hasInvalidUtf8(entry, opened)
       ? `${entry} has, or leads to, a name that is not valid UTF-8, where there is a �`
       : `${entry} does not exist`;
   }

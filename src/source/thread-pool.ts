@@ -1,57 +1,58 @@
 import { fulfilledWithin } from '../base/fulfilled-within.ts';
-import { DeadlineQueue, type FileOperation } from './deadline-queue.ts';
-import type { Kind, Operations, Request } from './disk-thread.ts';
-import { Thread } from './thread.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import { PoolThread } from './pool-thread.ts';
+import type { FileOperation } from './queued-operation.ts';
 import { ThreadError } from './thread-error.ts';
+import type { Kind, Operations, Request } from './thread-protocol.ts';
 
-/** Threads that operations of one file system may hold, and of all of them, before others have to wait for those. */
-const HELD_PER_MOUNT = 8;
-const HELD_IN_ALL = 32;
+/** Slow threads per file system, and in total, that are replaced by others. */
+const SLOW_PER_MOUNT = 8;
+const SLOW_IN_TOTAL = 32;
 
-/** Requests that usually take longer wait for their disk most of the time. */
-const WAITING_MS = 20;
+/** A longer average means that threads mostly wait for their disk. */
+const DISK_BOUND_MS = 20;
 
-/** Threads end within milliseconds, unless a disk holds them: then they can't be ended at all. */
+/** Threads end within milliseconds, unless a disk hangs: then they can't be ended. */
 const CLOSE_MS = 1000;
 
 export interface PoolOptions {
-  /** Of the threads, for debuggers. */
+  /** Name of the threads, for debuggers. */
   readonly name: string;
-  /** Threads that work at the same time, without those that a disk holds. */
+  /** Number of threads, without slow ones. */
   readonly threads: number;
-  /** So many more, while requests wait for disks and others could be carried out meanwhile. */
-  readonly more?: number;
-  /** Requests that a thread has at a time, so that the next one is there at once. */
+  /** Additional threads while requests mostly wait for disks. */
+  readonly extraThreads?: number;
+  /** Requests that are sent to a thread at a time, so that it has the next one at once. */
   readonly depth: number;
-  /** Whether there is one thread more, for small operations that others keep waiting. */
+  /** Whether there is an additional thread for small operations when all others are busy. */
   readonly smallLane?: boolean;
   readonly timeoutMs: number;
 }
 
-/** What is particular to one request. */
-export type AskOptions<K extends Kind> = Pick<
-  FileOperation<Operations[K]['returns']>,
-  'doing' | 'signal' | 'late' | 'isSmall' | 'mustRun'
+/** Options of one request. */
+export type RunOptions<K extends Kind> = Pick<
+  FileOperation<Operations[K]['result']>,
+  'describe' | 'signal' | 'onLateResult' | 'isSmall' | 'mustRun'
 > & {
-  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 };
 
 /**
- * Threads that work on files. One that a disk holds is replaced by another, and goes when it has returned. Threads start
- * when they are needed.
+ * Threads that carry out file operations. They are started when needed. A thread whose disk hangs is replaced, and ends
+ * when it returns.
  */
 export class ThreadPool {
   readonly #options: PoolOptions;
   readonly #queue: DeadlineQueue;
-  readonly #threads = new Set<Thread>();
+  readonly #threads = new Set<PoolThread>();
 
   constructor(options: PoolOptions) {
     const { threads, depth, smallLane = false, timeoutMs } = options;
     this.#options = options;
     this.#queue = new DeadlineQueue({
       limit: threads * depth,
-      heldPerMount: HELD_PER_MOUNT,
-      heldInAll: HELD_IN_ALL,
+      slowPerMount: SLOW_PER_MOUNT,
+      slowInTotal: SLOW_IN_TOTAL,
       smallLane,
       timeoutMs,
       variable: 'SOURCE_READ_TIMEOUT_MS',
@@ -59,49 +60,56 @@ export class ThreadPool {
   }
 
   /**
-   * Has a thread do something to a file.
-   * @throws {SourceError} what the file or its disk is to blame for
+   * Carries out an operation in a thread.
+   * @throws {SourceError} errors of the file or its disk
    * @throws {ThreadError} when the thread dies, or none can be started, or the pool is closed
    * @throws the signal's reason, at once
    */
-  async ask<K extends Kind>(
+  async run<K extends Kind>(
     request: Request & { readonly kind: K },
-    options: AskOptions<K>,
-  ): Promise<Operations[K]['returns']> {
-    const { onProgress = () => {}, ...operation } = options;
-    let thread: Thread | undefined;
+    options: RunOptions<K>,
+  ): Promise<Operations[K]['result']> {
+    const { onBytes = () => {}, ...operation } = options;
+    let thread: PoolThread | undefined;
     let abandon: (() => void) | undefined;
-    return await this.#queue.run<Operations[K]['returns']>({
+    return await this.#queue.run<Operations[K]['result']>({
       ...operation,
       path: request.path,
-      start: (goesOn) =>
+      start: (onProgress) =>
         new Promise((resolve, reject) => {
-          thread = this.#take(request.path);
-          const asker = { goesOn, onProgress, reject, resolve: resolve as (result: unknown) => void };
-          abandon = thread.send(request, asker);
+          thread = this.#select(request.path);
+          abandon = thread.send(request, {
+            ...{ onProgress, onBytes, reject },
+            resolve: resolve as (result: unknown) => void,
+          });
         }),
-      hold: () => thread?.hold(),
-      abandon: () => abandon?.(),
+      onSlow: () => thread?.markSlow(),
+      onAbandoned: () => abandon?.(),
     });
   }
 
-  /** Ends the threads; what is asked for and not done fails with HASHER_CLOSED. May be called again. */
+  /** Ends the threads; pending requests fail with HASHER_CLOSED. May be called again. */
   async close(): Promise<void> {
     this.#queue.close(() => new ThreadError('HASHER_CLOSED', 'The threads that read files were closed'));
     await fulfilledWithin(Promise.all(Array.from(this.#threads, (thread) => thread.close())), CLOSE_MS);
   }
 
-  /** The thread to give a request to: an idle one, or a new one, or else the one that has the fewest. */
-  #take(path: string): Thread {
-    const { threads, more = 0, depth } = this.#options;
-    const well = [...this.#threads].filter(({ isHeld }) => !isHeld);
-    const [first] = well.sort((a, b) => a.load - b.load);
-    const most = well.some(({ usualMs }) => usualMs > WAITING_MS) ? threads + more : threads;
-    const mayFollow = depth > 1 && well.length >= most;
-    if (first !== undefined && (first.load === 0 || mayFollow)) return first;
+  /** The thread for the next request: an idle one, or a new one, or the one with the fewest requests. */
+  #select(path: string): PoolThread {
+    const { threads, extraThreads = 0, depth } = this.#options;
+    const responsive = [...this.#threads].filter(({ isSlow }) => !isSlow);
+    const [leastBusy] = responsive.sort((a, b) => a.load - b.load);
+    const isDiskBound = responsive.some(({ averageMs }) => averageMs > DISK_BOUND_MS);
+    const maxThreads = isDiskBound ? threads + extraThreads : threads;
+    const mayQueue = depth > 1 && responsive.length >= maxThreads;
+    if (leastBusy !== undefined && (leastBusy.load === 0 || mayQueue)) return leastBusy;
+    return this.#startThread(path);
+  }
+
+  #startThread(path: string): PoolThread {
     try {
-      const thread: Thread = new Thread(this.#options.name, {
-        idle: () => this.#endSurplus(thread),
+      const thread: PoolThread = new PoolThread(this.#options.name, {
+        idle: () => this.#endIfSurplus(thread),
         exit: () => this.#threads.delete(thread),
       });
       this.#threads.add(thread);
@@ -111,11 +119,11 @@ export class ThreadPool {
     }
   }
 
-  /** Ends an idle thread that has come back after another took its place. */
-  #endSurplus(thread: Thread): void {
-    const { threads, more = 0, smallLane } = this.#options;
+  /** Ends an idle thread that has returned after it was replaced. */
+  #endIfSurplus(thread: PoolThread): void {
+    const { threads, extraThreads = 0, smallLane } = this.#options;
     const idle = [...this.#threads].filter(({ load }) => load === 0);
-    if (idle.length <= threads + more + (smallLane ? 1 : 0)) return;
+    if (idle.length <= threads + extraThreads + (smallLane ? 1 : 0)) return;
     this.#threads.delete(thread);
     void thread.close();
   }

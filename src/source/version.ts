@@ -3,15 +3,15 @@ import { changedError } from './errors.ts';
 import type { FileVersion } from './source.ts';
 
 /**
- * Which fields must agree for two versions to count as one. It depends on who compares:
- * - `file`: an open descriptor, or it and what its path leads to, on one machine.
- * - `upload`: what a job has of a file and what another process, perhaps on another machine, finds under its path. On SMB,
- *   FUSE and object stores inodes differ from machine to machine and change with each mount, and so may ctimes, which
- *   chmod, rename and link change as well. A file that is replaced by a copy with the same times may so go on being sent.
- *   Its SHA-1, which the service checks in the end, is what keeps other bytes from becoming a video.
- * - `content`: a SHA-1 that is taken over and not computed again, so nothing else is behind it. Whoever rewrites a file
- *   and sets its mtime back (`touch -r`) can't set its ctime back. A version without ctime is of an older worker, and no
- *   SHA-1 is taken over from it.
+ * The fields in which two versions must agree to be the same. It depends on the purpose:
+ * - `file`: compares an open descriptor with itself or with the file at its path, on one machine.
+ * - `upload`: compares the version in a job with the file that another process, perhaps on another machine, finds at its
+ *   path. On SMB, FUSE and object stores inodes differ between machines and mounts, and so may ctimes, which chmod, rename
+ *   and link change as well. A file that is replaced by a copy with the same times may therefore continue to be sent. The
+ *   service checks the SHA-1 at the end, so other bytes can't become a video.
+ * - `content`: decides whether a known SHA-1 is reused, so nothing checks it later. A program that rewrites a file and
+ *   resets its mtime (`touch -r`) can't reset its ctime. A version without ctime is from an older worker: its SHA-1 is
+ *   not reused.
  */
 const FIELDS = {
   file: ['size', 'mtimeNs', 'inode'],
@@ -33,12 +33,11 @@ export function sameVersion(a: FileVersion, b: FileVersion, as: keyof typeof FIE
 }
 
 /**
- * Holds a file to the version that it had. A write that keeps the size and falls into the same tick of the file
- * system's clock (about 4 ms on Linux), or whose author puts the old time back, can't be seen this way; the service's
- * check of the SHA-1 is behind it.
- * @throws {SourceError} SOURCE_CHANGED, saying what differs
+ * Checks that a file still has its version. Does not detect a write that keeps the size and happens within one tick of the
+ * file system's clock (about 4 ms on Linux), or that resets the time; the service's check of the SHA-1 does.
+ * @throws {SourceError} SOURCE_CHANGED, with the differences
  */
-export function refuseChanges(
+export function checkUnchanged(
   path: string,
   was: FileVersion,
   is: FileVersion,
@@ -56,7 +55,7 @@ export function refuseChanges(
   throw changedError(path, changes.join('; '));
 }
 
-/** ISO 8601 with all nine digits, since two versions may be less than a millisecond apart. */
+/** ISO 8601 with nanoseconds, since two versions may be less than a millisecond apart. */
 function timeOf(mtimeNs: string): string {
   const ns = BigInt(mtimeNs);
   const below = String(ns % 1_000_000n).padStart(6, '0');

@@ -4,14 +4,13 @@ import { ThreadPool } from '../source/thread-pool.ts';
 
 export interface Hasher {
   /**
-   * The SHA-1 of a whole file in lower-case hex. The source must stay open until it has settled.
-   * @param options.onProgress called with the bytes hashed so far, at most every `progressMs`, and once with all of
-   *   them at the end; must not throw
-   * @throws {SourceError} SOURCE_CHANGED or SOURCE_NOT_FOUND when the file is not the same one before and after,
-   *   SOURCE_READ_FAILED
+   * The SHA-1 of a whole file in lower-case hex. The source must stay open until this has settled.
+   * @param options.onProgress called with the bytes hashed so far, at most every `progressMs`, and once with all bytes at
+   *   the end; must not throw
+   * @throws {SourceError} SOURCE_CHANGED or SOURCE_NOT_FOUND when the file changed in the meantime, SOURCE_READ_FAILED
    * @throws {ThreadError} (retryable) when the thread dies or the hasher is closed
-   * @throws the signal's reason, at once. The descriptor may be closed then, and its number be given to another file: a
-   *   read of the thread that comes too late moves no file's position, and what it got is thrown away.
+   * @throws the signal's reason, at once. The descriptor may then be closed and reused for another file: a late read in
+   *   the thread moves no file position, and its result is ignored.
    */
   hash(
     source: FileSource,
@@ -20,26 +19,26 @@ export interface Hasher {
       readonly onProgress?: ((bytesHashed: number) => void) | undefined;
     },
   ): Promise<string>;
-  /** Ends the threads; hashes that are under way or waiting fail with HASHER_CLOSED. May be called again. */
+  /** Ends the threads; pending hashes fail with HASHER_CLOSED. May be called again. */
   close(): Promise<void>;
 }
 
-/** Up to here a file is hashed as a part is read. */
+/** Files up to this size are read at once, like a part. */
 const TINY_BYTES = 1024 * 1024;
 
-/** Up to here a file is hashed in a fraction of a second. */
+/** Files up to this size are hashed in a fraction of a second. */
 const SMALL_BYTES = 64 * 1024 * 1024;
 
 /** Often enough to show that a disk does not hang. */
 const PROGRESS_MS = 250;
 
 /**
- * Hashes files in threads, so that the caller's event loop stays free whatever their size. Threads start with the first
- * file that needs one and don't keep the process alive while they have nothing to do.
- * @param options.threads files hashed at the same time, 2 if not given; more wait their turn in order, but for a small
- *   one, which passes large ones that keep all threads busy
- * @param options.timeoutMs for each read; 60,000 if not given
- * @param options.progressMs far less than `timeoutMs`; 250 if not given
+ * Hashes files in threads, so that the event loop is never blocked. Threads are started when needed and don't keep the
+ * process alive while idle.
+ * @param options.threads files hashed at a time; default 2. Other files wait in order, except that one small file may
+ *   start while large ones keep all threads busy
+ * @param options.timeoutMs for each read; default 60,000
+ * @param options.progressMs far less than `timeoutMs`; default 250
  * @throws {RangeError} unless `threads` is a whole number ≥ 1
  */
 export function createHasher(
@@ -61,19 +60,19 @@ export function createHasher(
     onProgress: ((bytesHashed: number) => void) | undefined,
   ): Promise<string> {
     let bytesHashed = 0;
-    const fileSha = await pool.ask(
+    const fileSha = await pool.run(
       { kind: 'hash', path, fd, size, progressMs },
       {
-        doing: () => `reading from offset ${bytesHashed} on`,
+        describe: () => `reading from offset ${bytesHashed} on`,
         signal,
         isSmall: size <= SMALL_BYTES,
-        onProgress: (bytes) => {
+        onBytes: (bytes) => {
           bytesHashed = bytes;
           onProgress?.(bytes);
         },
       },
     );
-    // It is undefined only when nobody waits for it.
+    // Undefined only after an abort, when this has rejected already.
     return fileSha as string;
   }
 

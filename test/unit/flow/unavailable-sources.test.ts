@@ -114,7 +114,7 @@ describe('a worker', () => {
       graceMs: GRACE_MS,
       worker: me,
       breaker: { isHeld } as Breaker,
-      roots: { roots: ['/srv'], gone, look: async () => {} } as unknown as RootWatch,
+      roots: { roots: ['/srv'], gone, checkNow: async () => {} } as unknown as RootWatch,
     });
     unseen.follow(new Pauses(worker as unknown as Worker));
     const processor = unseen.around(async () => {

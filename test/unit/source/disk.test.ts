@@ -243,7 +243,7 @@ describe('in a process of its own', () => {
       const path = join(dead.directory, 'film.mp4');
       writeFileSync(path, 'film');
       const script = `${imports}
-      import { inspectFile } from '${url('source/file.ts')}';
+      import { inspectFile } from '${url('source/inspect-file.ts')}';
       import { existsSync, mkdirSync, readFileSync } from 'node:fs';
       const [path, record] = process.argv.slice(1);
       const disk = new Disk();

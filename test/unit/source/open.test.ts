@@ -14,8 +14,8 @@ import {
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { inspectFile } from '../../../src/source/file.ts';
-import { type OpenedFile, openFile as openNow } from '../../../src/source/file-operations.ts';
+import { inspectFile } from '../../../src/source/inspect-file.ts';
+import { type OpenedFile, openFile as openNow } from '../../../src/source/open-file.ts';
 import { inSteps } from './steps.ts';
 import { openDescriptors, openFile, tempDir } from './temp-dir.ts';
 

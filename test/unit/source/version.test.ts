@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { refuseChanges, sameVersion } from '../../../src/source/version.ts';
+import { checkUnchanged, sameVersion } from '../../../src/source/version.ts';
 
 const VERSION = {
   size: 10,
@@ -13,7 +13,7 @@ describe('a version', () => {
     for (const as of ['file', 'upload', 'content'] as const) {
       expect(sameVersion(VERSION, { ...VERSION }, as)).toBe(true);
     }
-    expect(() => refuseChanges('/films/a.mp4', VERSION, { ...VERSION }, 'file')).not.toThrow();
+    expect(() => checkUnchanged('/films/a.mp4', VERSION, { ...VERSION }, 'file')).not.toThrow();
   });
 
   test.each([
@@ -27,7 +27,7 @@ describe('a version', () => {
   ])('of one open file is another one with %j', (change, words) => {
     const other = { ...VERSION, ...change };
     expect(sameVersion(VERSION, other, 'file')).toBe(false);
-    expect(() => refuseChanges('/films/a.mp4', VERSION, other, 'file')).toThrow(words);
+    expect(() => checkUnchanged('/films/a.mp4', VERSION, other, 'file')).toThrow(words);
   });
 
   // Whether it is the same for an upload under way, and for a SHA-1 that is taken over.
@@ -50,7 +50,7 @@ describe('a version', () => {
 
   test('that was replaced by a copy tells of no inode where inodes do not count', () => {
     const other = { ...VERSION, inode: '1', size: 11 };
-    expect(() => refuseChanges('/films/a.mp4', VERSION, other, 'upload')).toThrow(
+    expect(() => checkUnchanged('/films/a.mp4', VERSION, other, 'upload')).toThrow(
       /uploaded: size was 10 bytes, is 11;/,
     );
   });

@@ -1,8 +1,8 @@
 import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { inspectFile } from '../../../src/source/file.ts';
-import { OpenFiles } from '../../../src/source/open-files.ts';
+import { inspectFile } from '../../../src/source/inspect-file.ts';
+import { OpenFileCache } from '../../../src/source/open-file-cache.ts';
 import type { FileSource } from '../../../src/source/source.ts';
 import { disk, MD5, openDescriptors, openFile, room, tempDir } from './temp-dir.ts';
 
@@ -20,7 +20,7 @@ async function setUp(content: string) {
   return {
     open,
     root,
-    files: new OpenFiles(disk, [root]),
+    files: new OpenFileCache(disk, [root]),
     path,
     version: await inspectFile(path, [root]),
     text,
@@ -54,9 +54,9 @@ test('opens a file once for all who use it, and closes it a second after the las
 test('takes over what somebody else has opened', async () => {
   holdTime();
   const { open, root, files, path, version, text } = await setUp('bytes');
-  files.keep(await openFile(path, { roots: [root] }));
+  files.add(await openFile(path, { roots: [root] }));
   // There already: the second is closed.
-  files.keep(await openFile(path, { roots: [root] }));
+  files.add(await openFile(path, { roots: [root] }));
   await until(() => (open() ?? 1) === 1);
   expect(await files.use(path, version, text)).toBe('bytes');
   expect(open() ?? 1).toBe(1);

@@ -2,8 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { inspectFile } from '../../../src/source/file.ts';
-import { lookAt } from '../../../src/source/looks.ts';
+import { inspectFile } from '../../../src/source/inspect-file.ts';
+import { queueFileCalls } from '../../../src/source/libuv-queue.ts';
 import { resolveRoots } from '../../../src/source/roots.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -20,7 +20,10 @@ function hungLooks() {
   return {
     begun: () => begun.length,
     look(path: string): Promise<unknown> {
-      const outcome = lookAt(path, () => new Promise<string>((resolve) => begun.push(() => resolve('seen'))));
+      const outcome = queueFileCalls(
+        path,
+        () => new Promise<string>((resolve) => begun.push(() => resolve('seen'))),
+      );
       outcomes.push(outcome.catch(() => {}));
       return outcome;
     },
@@ -35,7 +38,7 @@ test.runIf(process.platform === 'linux')(
     expect(begun()).toBe(2);
     vi.advanceTimersByTime(1000);
     expect(begun()).toBe(2);
-    expect(await lookAt('/proc/self', async () => 'seen')).toBe('seen');
+    expect(await queueFileCalls('/proc/self', async () => 'seen')).toBe('seen');
     const outcomes = Promise.allSettled(hung);
     vi.advanceTimersByTime(59_000);
     const words = 'took longer than 60 s; check the disk or the mount that holds it';

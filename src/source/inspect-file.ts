@@ -1,25 +1,25 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { sourceErrorOf } from './errors.ts';
-import { OPEN_FLAGS, refuseEmpty, refuseNoPath, refuseOtherThanFile, refuseOutside } from './locate.ts';
-import { lookAt } from './looks.ts';
+import { checkInsideRoots, checkNotEmpty, checkPath, checkRegularFile, OPEN_FLAGS } from './file-checks.ts';
+import { queueFileCalls } from './libuv-queue.ts';
 import type { FileVersion } from './source.ts';
 import { versionOf } from './version.ts';
 
 /**
- * Whether a file could be opened and uploaded, as far as its name tells; for one that is going to be uploaded later.
- * @param roots absolute directories as `resolveRoots` returns them
+ * Checks that a file can be uploaded later.
+ * @param roots absolute directories as returned by `resolveRoots`
  * @throws {SourceError} as `Disk.open`
  */
 export async function inspectFile(path: string, roots: readonly string[]): Promise<FileVersion> {
-  refuseNoPath(path);
+  checkPath(path);
   try {
-    return await lookAt(path, async () => {
+    return await queueFileCalls(path, async () => {
       const realPath = await realpath(path);
-      refuseOutside(path, realPath, roots);
+      checkInsideRoots(path, realPath, roots);
       const stats = await stat(realPath, { bigint: true });
-      refuseOtherThanFile(path, stats);
+      checkRegularFile(path, stats);
       await (await open(realPath, OPEN_FLAGS)).close();
-      refuseEmpty(path, stats);
+      checkNotEmpty(path, stats);
       return versionOf(stats);
     });
   } catch (error) {

@@ -2,25 +2,26 @@ import { type BigIntStats, constants } from 'node:fs';
 import { SourceError } from './errors.ts';
 
 /**
- * How a file is opened that has been looked at: a FIFO or device that appears in its place at the last moment must
- * neither block the open nor become the terminal of this process.
+ * Flags to open a file that has been checked. If a FIFO or a device replaces it in the meantime, the open must not block,
+ * and must not make the device the terminal of this process.
  */
 export const OPEN_FLAGS =
   constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_NOFOLLOW;
 
-/** @throws {SourceError} SOURCE_NOT_FOUND */
-export function refuseNoPath(path: string): void {
+/** @throws {SourceError} SOURCE_NOT_FOUND if no file can have this path */
+export function checkPath(path: string): void {
   if (path !== '' && !path.includes('\0')) return;
   throw new SourceError('SOURCE_NOT_FOUND', `${JSON.stringify(path)} is not the path of a file`);
 }
 
 /**
- * @param realPath where `path` leads
+ * @param realPath `path` with symbolic links resolved
  * @throws {SourceError} SOURCE_OUTSIDE_ROOTS
  */
-export function refuseOutside(path: string, realPath: string, roots: readonly string[]): void {
-  if (roots.some((root) => realPath === root || realPath.startsWith(root.endsWith('/') ? root : `${root}/`)))
-    return;
+export function checkInsideRoots(path: string, realPath: string, roots: readonly string[]): void {
+  const isInside = (root: string) =>
+    realPath === root || realPath.startsWith(root.endsWith('/') ? root : `${root}/`);
+  if (roots.some(isInside)) return;
   const leads = realPath === path ? 'is' : `leads to ${realPath},`;
   throw new SourceError(
     'SOURCE_OUTSIDE_ROOTS',
@@ -30,14 +31,16 @@ export function refuseOutside(path: string, realPath: string, roots: readonly st
 }
 
 /** @throws {SourceError} SOURCE_NOT_A_FILE */
-export function refuseOtherThanFile(path: string, stats: BigIntStats): void {
+export function checkRegularFile(path: string, stats: BigIntStats): void {
   if (stats.isFile()) return;
-  const words = `${path} is a ${kindOf(stats)}; only regular files can be uploaded`;
-  throw new SourceError('SOURCE_NOT_A_FILE', words);
+  throw new SourceError(
+    'SOURCE_NOT_A_FILE',
+    `${path} is a ${kindOf(stats)}; only regular files can be uploaded`,
+  );
 }
 
 /** @throws {SourceError} SOURCE_EMPTY */
-export function refuseEmpty(path: string, { size }: Pick<BigIntStats, 'size'>): void {
+export function checkNotEmpty(path: string, { size }: Pick<BigIntStats, 'size'>): void {
   if (size === 0n) throw new SourceError('SOURCE_EMPTY', `${path} is empty; a video has at least 1 byte`);
 }
 
