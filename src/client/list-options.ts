@@ -1,5 +1,5 @@
 import { UPLOAD_STATES, type UploadState } from '../status/status.ts';
-import type { UploadPageQuery } from '../status/upload-pages.ts';
+import type { UploadPageQuery } from '../status/upload-page.ts';
 import { InvalidUploadError } from './upload-options.ts';
 
 export interface ListOptions {

@@ -6,7 +6,7 @@ import { resolveRoots } from '../source/roots.ts';
 import { type Blockers, readBlockers } from '../status/blockers.ts';
 import type { UploadDetails } from '../status/details.ts';
 import type { UploadStatus } from '../status/status.ts';
-import { type UploadPage, type UploadPageQuery, UploadPages } from '../status/upload-pages.ts';
+import { readUploadPage, type UploadPage, type UploadPageQuery } from '../status/upload-page.ts';
 import { cancelUpload } from './cancel.ts';
 import { checkAll, enqueueUploads } from './enqueue.ts';
 import { type ListOptions, toListQuery } from './list-options.ts';
@@ -151,7 +151,7 @@ export class VodUploads {
   /** @internal One page of uploads with counts per state, including uploads that can't be read. */
   async page(query: UploadPageQuery): Promise<UploadPage> {
     const { queues, redis } = this.#connection;
-    return await this.#connection.run(() => new UploadPages(queues.upload, redis).page(query));
+    return await this.#connection.run(() => readUploadPage(queues.upload, redis, query));
   }
 
   /** @internal What blocks all uploads. */

@@ -1,29 +1,31 @@
 import type { Queue } from 'bullmq';
 import { z } from 'zod';
+import { defined } from '../base/defined.ts';
 import { EVENT_WAYS, type EventWay } from '../queue/jobs/event.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { parseEvent, type VodEvent } from '../vod/wire/events.ts';
 
-/** An event of VOD's that is about an upload's video. */
+/** An event that VOD has sent about an upload's video. */
 export interface ReceivedEvent {
-  /** The same for every copy of the event. */
+  /** The same for duplicates of the event. */
   readonly id: string;
-  /** When it came. */
+  /** When it was received. */
   readonly at: Date;
+  /** How it was received: pulled from VOD, or by callback. */
   readonly via: EventWay;
   readonly event: VodEvent;
 }
 
-/** Field of an upload's job in Redis, beside BullMQ's own, so that it goes when the job goes: a line of JSON each. */
+/** Field of the upload's job in Redis, so that it is deleted with the job. One line of JSON per event. */
 const FIELD = 'vod-events';
 
-/** Far more than VOD has to tell of one video; whoever finds out the callback's path must not fill Redis. */
-const MOST_BYTES = 256 * 1024;
+/** Far more than VOD sends about one video. Keeps anyone who knows the callback's path from filling Redis. */
+const MAX_BYTES = 256 * 1024;
 
 /**
- * KEYS[1]: the upload's job. ARGV: the field, what a line of this event begins with, the line, the most bytes.
- * Returns what became of it and, once it is known, when the upload ended.
+ * KEYS[1]: the upload's job. ARGV: the field, the start of this event's line, the line, the maximum bytes.
+ * Returns the outcome and, if the upload has ended, when.
  */
 const APPEND = `
 local job = redis.call('HMGET', KEYS[1], 'timestamp', 'finishedOn', ARGV[1])
@@ -34,10 +36,10 @@ if #lines + #ARGV[3] > tonumber(ARGV[4]) then return {'full'} end
 redis.call('HSET', KEYS[1], ARGV[1], lines .. ARGV[3] .. '\\n')
 return {'added', job[2]}`;
 
-export interface Appended {
-  /** known: it was there already; gone: the upload is not there any more; full: it has more events than it may. */
+export interface AppendResult {
+  /** known: the upload has the event already; gone: the upload no longer exists; full: its events would exceed the limit. */
   readonly outcome: 'added' | 'known' | 'gone' | 'full';
-  /** When the upload ended, in ms since 1970; absent while it has not, or isn't there. */
+  /** When the upload ended, in ms since 1970; absent if it has not ended or does not exist. */
   readonly finishedOn?: number;
 }
 
@@ -45,12 +47,12 @@ const lineSchema = z.object({
   id: z.string(),
   at: z.int(),
   via: z.enum(EVENT_WAYS),
-  /** As VOD has it. */
+  /** The event as VOD sent it. */
   content: z.unknown(),
 });
 type Line = z.infer<typeof lineSchema>;
 
-/** The events of each upload, in the order in which they came to be known as its own. */
+/** The events that VOD has sent about each upload, in the order in which they were matched to it. */
 export class VodEventLog {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
@@ -61,8 +63,8 @@ export class VodEventLog {
     this.#redis = redis;
   }
 
-  /** Writes an event down; doing it again changes nothing. */
-  async append(uploadId: string, { id, at, via, content }: Line): Promise<Appended> {
+  /** Stores an event. Idempotent. */
+  async append(uploadId: string, { id, at, via, content }: Line): Promise<AppendResult> {
     const start = `{"id":${JSON.stringify(id)},`;
     const line = JSON.stringify({ id, at, via, content });
     const [outcome, finishedOn] = (await this.#redis.eval(
@@ -72,9 +74,9 @@ export class VodEventLog {
       FIELD,
       start,
       line,
-      MOST_BYTES,
-    )) as [Appended['outcome'], (string | null)?];
-    return { outcome, ...(finishedOn != null && { finishedOn: Number(finishedOn) }) };
+      MAX_BYTES,
+    )) as [AppendResult['outcome'], (string | null)?];
+    return { outcome, ...defined({ finishedOn: finishedOn == null ? undefined : Number(finishedOn) }) };
   }
 
   async read(uploadId: string): Promise<ReceivedEvent[]> {
@@ -83,7 +85,7 @@ export class VodEventLog {
   }
 }
 
-/** Whatever else stands there is none of ours. */
+/** Ignores invalid lines. */
 function readLine(text: string): ReceivedEvent[] {
   const { data } = lineSchema.safeParse(parseJsonOr(undefined, text));
   if (data === undefined) return [];

@@ -3,12 +3,12 @@ import type { EventData, EventWay } from '../queue/jobs/event.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { eventId, eventTypeSchema } from '../vod/wire/events.ts';
 
-/** The name of a job whose content is no event. */
+/** The job name of content that is not a valid event. */
 const UNKNOWN = 'unknown';
 
 /**
- * Puts events into their queue, all or none. A copy of one that is or was there, by whichever way either came, adds
- * nothing: the id of its job is made of its content.
+ * Adds events to the event queue, all or none. The job id is derived from the content, so a duplicate of an event, received
+ * in the same or another way, is not added while its job is kept.
  */
 export async function enqueueVodEvents(
   queue: Queue,
@@ -24,7 +24,7 @@ export async function enqueueVodEvents(
   );
 }
 
-/** The event's type, for people who look at the queue. */
+/** The event's type, for display in dashboards. */
 function nameOf(content: unknown): string {
   const { eventType } = (content ?? {}) as { readonly eventType?: unknown };
   return eventTypeSchema.safeParse(eventType).data ?? UNKNOWN;

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { defined } from '../base/defined.ts';
 import { type HistoryEntry, readHistory } from '../flow/history.ts';
 import { NewerJobError } from '../queue/jobs/schema.ts';
 import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
@@ -8,18 +9,18 @@ import type { PartState } from './part-states.ts';
 import { readPartStates } from './read-part-states.ts';
 import { isTerminal, type UploadStatus } from './status.ts';
 
-/** Everything that is known of one upload. */
+/** Everything known about one upload. */
 export interface UploadDetails {
   readonly status: UploadStatus;
-  /** Absent when a newer version has written it. */
+  /** Absent if it was written by a newer version. */
   readonly data?: UploadData;
-  /** Somebody has cancelled it, and no worker has looked at it since. */
+  /** Whether the upload is marked as cancelled, but no worker has ended it yet. */
   readonly cancelling: boolean;
-  /** When it is to be looked at next, where that is a matter of time. */
+  /** When a delayed upload will be processed next. */
   readonly dueAt?: Date;
   /** Oldest first. */
   readonly history: readonly HistoryEntry[];
-  /** What has become of each part; absent while that isn't known. */
+  /** The state of each part; absent while it is unknown. */
   readonly parts?: readonly PartState[];
 }
 
@@ -39,12 +40,10 @@ export async function readDetails(
   ]);
   return {
     status,
-    ...(data !== undefined && { data }),
     cancelling: cancelled === String(attempt) && !isTerminal(state),
     history,
-    ...(parts !== undefined && { parts }),
-    // BullMQ keeps the time with twelve bits of order after it.
-    ...(due !== null && { dueAt: new Date(Math.floor(Number(due) / 4096)) }),
+    // BullMQ's score is the time in ms, shifted left by 12 bits for a counter.
+    ...defined({ data, parts, dueAt: due === null ? undefined : new Date(Math.floor(Number(due) / 4096)) }),
   };
 }
 

@@ -1,13 +1,13 @@
 import type { IndexRange } from '../upload/plan.ts';
 
 /**
- * What has become of a part of an upload, in its present run:
- * - skipped: VOD had it.
- * - sent: VOD has taken it.
- * - sending: a worker is at it.
- * - waiting: its turn has not come; after the upload's end: it was not sent.
- * - retrying: an attempt failed, and the next one has its time.
- * - failed: it was refused for good, or too often.
+ * The state of a part in the upload's current run:
+ * - skipped: VOD already had it.
+ * - sent: VOD has accepted it.
+ * - sending: a worker is sending it.
+ * - waiting: it is queued; after the upload's end: it was not sent.
+ * - retrying: an attempt failed, and the next one is delayed.
+ * - failed: VOD rejected it with an unrecoverable error, or all attempts failed.
  */
 export type PartState = 'skipped' | 'sent' | 'sending' | 'waiting' | 'retrying' | 'failed';
 
@@ -20,8 +20,8 @@ export const PART_STATES: readonly PartState[] = [
   'failed',
 ];
 
-/** Indices of parts, as the queues and the upload's job tell of them. */
-export interface PartFacts {
+/** Indices of parts, from the queues and the upload's job. */
+export interface PartIndices {
   readonly count: number;
   readonly missing: readonly IndexRange[];
   readonly sent: readonly number[];
@@ -30,17 +30,17 @@ export interface PartFacts {
   readonly failed: readonly number[];
 }
 
-/** The state of each part. What the upload's job says counts more than a queue, which was read a moment earlier. */
-export function partStates(facts: PartFacts): PartState[] {
-  const states: PartState[] = Array(facts.count).fill('skipped');
-  const mark = (indices: readonly number[], state: PartState): void => {
-    for (const index of indices) if (index < facts.count) states[index] = state;
+/** The state of each part. The upload's job takes precedence over the queues, which may be outdated. */
+export function partStates(indices: PartIndices): PartState[] {
+  const states: PartState[] = Array(indices.count).fill('skipped');
+  const mark = (marked: readonly number[], state: PartState): void => {
+    for (const index of marked) if (index < indices.count) states[index] = state;
   };
-  for (const [first, last] of facts.missing) states.fill('waiting', first, last + 1);
-  mark(facts.retrying, 'retrying');
-  mark(facts.sending, 'sending');
-  mark(facts.failed, 'failed');
-  mark(facts.sent, 'sent');
+  for (const [first, last] of indices.missing) states.fill('waiting', first, last + 1);
+  mark(indices.retrying, 'retrying');
+  mark(indices.sending, 'sending');
+  mark(indices.failed, 'failed');
+  mark(indices.sent, 'sent');
   return states;
 }
 

@@ -2,6 +2,7 @@ import { CANCELLED, parseFailure } from '../queue/failure.ts';
 import { parseInitValue } from '../queue/jobs/init.ts';
 import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
+import type { UploadResult } from '../queue/jobs/upload-result.ts';
 import { childId, type Run, runName } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
@@ -10,9 +11,12 @@ import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import { type PartState, partStates } from './part-states.ts';
 import type { UploadStatus } from './status.ts';
 
+/** Return values of part jobs that sent nothing, as JSON. */
+const UNSENT: readonly string[] = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
+
 /**
- * What has become of each part of an upload, in its present run; undefined while InitUpload has not told what VOD has.
- * A finished upload of many parts has forgotten which of them VOD had: their numbers are what is left, those first.
+ * The state of each part of an upload in its current run; undefined until InitUpload has returned which parts VOD has.
+ * A completed upload with many parts keeps only the numbers of skipped and sent parts, so skipped parts come first.
  */
 export async function readPartStates(
   queues: Queues,
@@ -20,10 +24,43 @@ export async function readPartStates(
   { data, status }: { readonly data: UploadData; readonly status: UploadStatus },
 ): Promise<PartState[] | undefined> {
   const { id, attempt } = status;
-  // One that waits for its transcoding has its result already.
-  const result = status.result ?? data.result;
   const run = data.run?.attempt === attempt ? data.run : { attempt, round: 0 };
-  const job = queues.upload.toKey(id);
+  const jobs = await readPartJobs(queues, redis, id);
+  const initValue = parseJsonOr<unknown>(
+    undefined,
+    jobs.processed[queues.init.toKey(childId(id, run, 'init'))],
+  );
+  const init = initValue === undefined ? undefined : parseInitValue(initValue);
+  // While an upload waits for its transcoding, its result is in the data.
+  if (init?.kind !== 'send' || data.hashed === undefined) return fromResult(status.result ?? data.result);
+  const { size } = data.hashed.version;
+  if (tooManyParts(size, init.partSize) !== undefined) return undefined;
+  const indices = indexReader(id, run);
+  const { processed, failed } = jobs;
+  return partStates({
+    count: partCount(size, init.partSize),
+    missing: init.missing,
+    sent: indices(Object.keys(processed).filter((key) => !UNSENT.includes(processed[key] ?? ''))),
+    sending: indices(jobs.active),
+    retrying: indices(jobs.delayed),
+    failed: indices(
+      Object.keys(failed).filter((key) => parseFailure(failed[key] ?? '').code !== CANCELLED.code),
+    ),
+  });
+}
+
+interface PartJobs {
+  /** Return values of the upload's completed children, by job key. */
+  readonly processed: Readonly<Record<string, string>>;
+  /** Reasons of its failed children, by job key. */
+  readonly failed: Readonly<Record<string, string>>;
+  /** Ids of the active and delayed part jobs of all uploads. */
+  readonly active: readonly string[];
+  readonly delayed: readonly string[];
+}
+
+async function readPartJobs(queues: Queues, redis: RedisClient, uploadId: string): Promise<PartJobs> {
+  const job = queues.upload.toKey(uploadId);
   const replies = await redis
     .pipeline()
     .hgetall(`${job}:processed`)
@@ -31,29 +68,14 @@ export async function readPartStates(
     .lrange(queues.part.toKey('active'), 0, -1)
     .zrange(queues.part.toKey('delayed'), '0', '-1')
     .exec();
-  const [processed, failed, active, delayed] = (replies ?? []).map(([error, found]) => {
+  const [processed, failed, active, delayed] = (replies ?? []).map(([error, reply]) => {
     if (error) throw error;
-    return found;
+    return reply;
   }) as [Record<string, string>, Record<string, string>, string[], string[]];
-  const init = parseJsonOr<unknown>(undefined, processed[queues.init.toKey(childId(id, run, 'init'))]);
-  const answer = init === undefined ? undefined : parseInitValue(init);
-  if (answer?.kind === 'send' && data.hashed !== undefined) {
-    const { size } = data.hashed.version;
-    if (tooManyParts(size, answer.partSize) !== undefined) return undefined;
-    const count = partCount(size, answer.partSize);
-    const indices = indexReader(id, run);
-    const unsent = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
-    return partStates({
-      count,
-      missing: answer.missing,
-      sent: indices(Object.keys(processed).filter((key) => !unsent.includes(processed[key] ?? ''))),
-      sending: indices(active),
-      retrying: indices(delayed),
-      failed: indices(
-        Object.keys(failed).filter((key) => parseFailure(failed[key] ?? '').code !== CANCELLED.code),
-      ),
-    });
-  }
+  return { processed, failed, active, delayed };
+}
+
+function fromResult(result: UploadResult | UploadData['result']): PartState[] | undefined {
   if (result === undefined || result.partsSkipped + result.partsSent > MAX_PARTS) return undefined;
   return [
     ...Array<PartState>(result.partsSkipped).fill('skipped'),
@@ -61,7 +83,7 @@ export async function readPartStates(
   ];
 }
 
-/** Reads the parts' indices out of the ids or keys of a run's part jobs; whatever else is there is left out. */
+/** Returns a function that extracts part indices from ids or keys of this run's part jobs, and ignores other jobs. */
 function indexReader(uploadId: string, run: Run): (idsOrKeys: readonly string[]) => number[] {
   const prefix = `${uploadId}-${runName(run)}-p`;
   return (idsOrKeys) =>

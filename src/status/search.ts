@@ -1,31 +1,32 @@
 import { basename } from 'node:path';
 import { idOfKey } from '../queue/names.ts';
 
-/** The fields of an upload's job that a search looks at, as they are in Redis. */
+/** The fields of an upload's job that are searched. */
 export const SEARCHED_FIELDS = ['name', 'data', 'returnvalue'] as const;
 
-export interface Searched {
+/** The values of {@link SEARCHED_FIELDS}. */
+export interface SearchedJob {
   readonly id: string;
   readonly name: string;
   /** JSON. */
   readonly data: string;
-  /** JSON; empty while there is none. */
+  /** JSON; empty until the upload has completed. */
   readonly returnvalue: string;
 }
 
 export interface Search {
-  /** The uploads whose id or key is just this text, if there are any. */
+  /** The ids of the uploads whose id or key equals the text, if they exist. */
   readonly ids: readonly [id: string, idOfKey: string];
-  matches(upload: Searched): boolean;
+  matches(upload: SearchedJob): boolean;
 }
 
 /**
- * Finds uploads by what people know of them: part of the file's name or of the key, in capitals or not, part of the
- * path when the text has a slash; or exactly the id, the SHA-1 or the fileId. Nearly every upload is ruled out by its raw
- * strings, and only what is left is parsed.
+ * Searches uploads for part of the file name or of the key, ignoring case; part of the path if the text contains a slash;
+ * or exactly the id, the SHA-1 or the fileId. To be fast, it first searches the raw strings, and parses only the jobs
+ * that contain the text.
  */
 export function searchFor(text: string): Search {
-  // Some systems write é as e and an accent.
+  // Some file systems store é as e and a combining accent.
   const fold = (value: string): string =>
     /^[\x20-\x7e]*$/.test(text) ? value.toLowerCase() : value.normalize('NFC').toLowerCase();
   const wanted = fold(text);
@@ -38,8 +39,8 @@ export function searchFor(text: string): Search {
       if (is(id) || has(name)) return true;
       const inData = fold(data).includes(wantedInJson);
       if (!inData && !fold(returnvalue).includes(wantedInJson)) return false;
-      const { source, key, hashed } = parsed(data);
-      const { fileId, fileSha } = parsed(returnvalue);
+      const { source, key, hashed } = parseObject(data);
+      const { fileId, fileSha } = parseObject(returnvalue);
       const file = typeof source === 'string' && !text.includes('/') ? basename(source) : source;
       const sha = (hashed as Record<string, unknown> | undefined)?.fileSha;
       return has(file) || has(key) || is(sha) || is(fileSha) || is(fileId);
@@ -47,8 +48,8 @@ export function searchFor(text: string): Search {
   };
 }
 
-/** A job that isn't parseable has no properties to find it by. */
-function parsed(json: string): Record<string, unknown> {
+/** @returns an empty object for invalid JSON */
+function parseObject(json: string): Record<string, unknown> {
   try {
     return (JSON.parse(json) ?? {}) as Record<string, unknown>;
   } catch {

@@ -1,4 +1,5 @@
 import type { JobState } from 'bullmq';
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { CANCELLED, type Failure, parseFailure } from '../queue/failure.ts';
 import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
@@ -8,10 +9,10 @@ import type { StoredJob } from '../queue/stored-job.ts';
 import type { Hold } from '../quota/hold.ts';
 
 /**
- * The life of an upload: queued → hashing → initializing → uploading → finishing → completed, with failed and
- * cancelled reachable from each of the first five, and a retry leading from those two back to queued. An upload that
- * VOD has already goes from initializing straight to completed. One that waits for its transcoding is transcoding
- * before it is completed, and can fail or be cancelled there as well.
+ * The life cycle of an upload: queued → hashing → initializing → uploading → finishing → completed. It can become failed
+ * or cancelled in every state before completed, and a retry makes it queued again. An instant upload, of a file that VOD
+ * already has, goes from initializing to completed. An upload with `waitFor: 'transcoded'` is transcoding before it is
+ * completed.
  */
 export type UploadState =
   | 'queued'
@@ -37,36 +38,42 @@ export const UPLOAD_STATES: readonly UploadState[] = [
 ];
 
 export interface UploadProgress {
+  /** The state of the upload. */
   readonly stage: UploadState;
   readonly bytesHashed: number;
-  /** Bytes of the file that VOD has, sent by this upload or found there. */
+  /** Bytes of the file that VOD has, whether this upload sent them or VOD had them before. */
   readonly bytesSent: number;
-  /** Bytes of the file; 0 until it has been looked at. */
+  /** File size in bytes; 0 until a worker has read it. */
   readonly totalBytes: number;
-  /** How fast this stage goes, lately; absent when that isn't known, or no longer true. */
+  /** Current speed of this stage; absent if unknown or older than 10 s. */
   readonly bytesPerSecond?: number;
-  /** Why uploads make no progress now, though nothing is wrong with them; absent when they do, and after the end. */
+  /** Why all uploads are on hold, such as an outage of VOD. Absent if they are not, and after the upload's end. */
   readonly hold?: Hold;
 }
 
-/** An upload as it is at one moment. */
+/** A snapshot of an upload. */
 export interface UploadStatus {
   readonly id: string;
   readonly state: UploadState;
+  /** Absolute path of the file. */
   readonly source: string;
+  /** Name and type of the video in VOD. */
   readonly name: string;
   readonly type: string;
+  /** The key that the upload was added with. */
   readonly key?: string;
   readonly createdAt: Date;
   readonly finishedAt?: Date;
-  /** From 1; a retry after a failure is the next one. */
+  /** From 1; each retry of a failed upload is a new attempt. */
   readonly attempt: number;
   readonly progress: UploadProgress;
+  /** Only when completed. */
   readonly result?: UploadResult;
+  /** Only when failed or cancelled. */
   readonly error?: Failure;
 }
 
-/** An upload ended without a video in VOD. */
+/** An upload has failed or was cancelled. `code` is the failure's code. */
 export class UploadFailedError extends UploaderError {
   readonly uploadId: string;
   constructor(uploadId: string, { code, message, retryable }: Failure) {
@@ -79,10 +86,10 @@ export function isTerminal(state: UploadState): boolean {
   return state === 'completed' || state === 'failed' || state === 'cancelled';
 }
 
-/** What a job and its BullMQ state say of the upload. @throws {UnrecoverableError} when it is no upload of ours. */
+/** The status of an upload from its job. @throws {UnrecoverableError} when the job's data is invalid */
 export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: Hold): UploadStatus {
   const data = parseUploadView(job.data);
-  // A failed job without a reason has just been set to work again.
+  // A failed job without a reason is being retried right now.
   const error = jobState === 'failed' && job.failedReason ? parseFailure(job.failedReason) : undefined;
   const result = jobState === 'completed' ? parseUploadResult(job.returnvalue) : undefined;
   const ended = error !== undefined || jobState === 'completed';
@@ -104,27 +111,26 @@ export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: 
       bytesHashed: result ? totalBytes : (stored?.bytesHashed ?? 0),
       bytesSent: result ? totalBytes : (stored?.bytesSent ?? 0),
       totalBytes,
-      ...(speed !== undefined && { bytesPerSecond: speed }),
-      ...(hold !== undefined && !isTerminal(state) && { hold }),
+      ...defined({ bytesPerSecond: speed, hold: isTerminal(state) ? undefined : hold }),
     },
-    ...(data.key !== undefined && { key: data.key }),
     ...(job.finishedOn != null && { finishedAt: new Date(job.finishedOn) }),
-    ...(result !== undefined && { result }),
-    ...(error !== undefined && { error }),
+    ...defined({ key: data.key, result, error }),
   };
 }
 
-/** A speed that was written down so long ago says nothing about now. */
-const SPEED_KEEPS_MS = 10_000;
+/** A stored speed is valid for this time. */
+const MAX_SPEED_AGE_MS = 10_000;
 
+/** @returns bytes per second; undefined if unknown or outdated */
 export function speedOf(stored: StoredProgress | undefined): number | undefined {
-  if (stored?.at === undefined || Date.now() - stored.at > SPEED_KEEPS_MS) return undefined;
+  if (stored?.at === undefined || Date.now() - stored.at > MAX_SPEED_AGE_MS) return undefined;
   return stored.bytesPerSecond;
 }
 
 /**
- * The attempt that an upload is in, or ended in. BullMQ counts an attempt when it ends; a retry takes `finishedOn` away.
- * Its lists may have been read a moment earlier, and say that a job goes on that has ended by now.
+ * The attempt that is running, or the last one if the upload has ended. BullMQ increments `attemptsMade` at the end of an
+ * attempt, and a retry deletes `finishedOn`. Depends on the job only, and not on its state, which may have been read
+ * before the job ended.
  */
 export function attemptOf({
   attemptsMade,
@@ -136,13 +142,17 @@ export function attemptOf({
   return finishedOn == null ? attemptsMade + 1 : Math.max(1, attemptsMade);
 }
 
-/** The progress that a job has of this attempt: what an earlier one had come to says nothing about it. */
-export function progressOf(written: unknown, attempt: number): StoredProgress | undefined {
-  const stored = parseProgress(written);
+/** The stored progress; undefined if it is from an earlier attempt. */
+export function progressOf(progress: unknown, attempt: number): StoredProgress | undefined {
+  const stored = parseProgress(progress);
   return stored?.attempt === undefined || stored.attempt === attempt ? stored : undefined;
 }
 
-/** @param error of a failed job; @param stage of the progress that is stored */
+/**
+ * The state of an upload from its job.
+ * @param error the failure of a failed job
+ * @param stage the stage in the stored progress
+ */
 export function stateOf(
   jobState: JobState | 'unknown',
   error: Failure | undefined,

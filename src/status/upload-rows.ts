@@ -5,20 +5,50 @@ import type { RedisClient } from '../redis/client.ts';
 import { readHashFields } from '../redis/hash-fields.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 
-/** Where an upload is: all that is known of it without reading the whole job. */
+/** An upload as lists need it for filtering and sorting, without its job data. */
 export interface UploadRow {
   readonly id: string;
   readonly jobState: JobState;
   readonly state: UploadState;
-  /** When it was enqueued or, of one that has ended, when that was; 0 of one that is queued. */
+  /** When the upload ended; if it has not, when it was enqueued; 0 while it is queued. In ms since 1970. */
   readonly atMs: number;
 }
 
-/** A list of ids in the order in which BullMQ will take them, or of ids and the times of their ends. */
-type Found = readonly (readonly [id: string, endedMs?: number])[];
+/** A job in BullMQ's set of completed or failed jobs. */
+type EndedJob = readonly [id: string, endedMs: number];
 
-/** Where every upload is, in no order but the queue's own; one round trip, and one more per 500 that are under way. */
+/** The ids in BullMQ's lists and sets of jobs, in the order in which BullMQ will process them. */
+interface JobLists {
+  readonly active: readonly string[];
+  readonly parents: readonly string[];
+  readonly waiting: readonly string[];
+  readonly prioritized: readonly string[];
+  readonly delayed: readonly string[];
+  readonly failed: readonly EndedJob[];
+  readonly completed: readonly EndedJob[];
+}
+
+/** Reads all uploads, in one round trip and one more per 500 uploads that are not completed or prioritized. */
 export async function readUploadRows(queue: Queue, redis: RedisClient): Promise<UploadRow[]> {
+  const { active, parents, waiting, prioritized, delayed, failed, completed } = await readJobLists(
+    queue,
+    redis,
+  );
+  return [
+    ...(await readRunning(queue, redis, 'active', active)),
+    ...(await readRunning(queue, redis, 'waiting-children', parents)),
+    ...(await readRunning(queue, redis, 'waiting', waiting)),
+    // Prioritized jobs have not started: a job that was started before has no priority any more.
+    ...prioritized.map((id): UploadRow => ({ id, jobState: 'prioritized', state: 'queued', atMs: 0 })),
+    ...(await readRunning(queue, redis, 'delayed', delayed)),
+    ...(await readFailed(queue, redis, failed)),
+    ...completed.map(
+      ([id, endedMs]): UploadRow => ({ id, jobState: 'completed', state: 'completed', atMs: endedMs }),
+    ),
+  ];
+}
+
+async function readJobLists(queue: Queue, redis: RedisClient): Promise<JobLists> {
   const key = (list: string): string => queue.toKey(list);
   const replies = await redis
     .pipeline()
@@ -32,71 +62,64 @@ export async function readUploadRows(queue: Queue, redis: RedisClient): Promise<
     .zrange(key('completed'), '0', '-1', 'WITHSCORES')
     .exec();
   const [active, parents, wait, paused, prioritized, delayed, failed, completed] = (replies ?? []).map(
-    ([error, found]) => {
+    ([error, reply]) => {
       if (error) throw error;
-      return found as string[];
+      return reply as string[];
     },
   ) as [string[], string[], string[], string[], string[], string[], string[], string[]];
-  const ids = (found: readonly string[]): Found => found.map((id) => [id]);
-  return [
-    ...(await running(queue, redis, 'active', ids(active))),
-    ...(await running(queue, redis, 'waiting-children', ids(parents))),
-    // BullMQ takes them from the right.
-    ...(await running(queue, redis, 'waiting', ids([...wait, ...paused].reverse()))),
-    // Whatever was taken once has no priority any more.
-    ...prioritized.map((id): UploadRow => ({ id, jobState: 'prioritized', state: 'queued', atMs: 0 })),
-    ...(await running(queue, redis, 'delayed', ids(delayed))),
-    ...(await ended(queue, redis, scored(failed))),
-    ...scored(completed).map(
-      ([id, endedMs = 0]): UploadRow => ({ id, jobState: 'completed', state: 'completed', atMs: endedMs }),
-    ),
-  ];
+  return {
+    ...{ active, parents, prioritized, delayed },
+    // BullMQ takes jobs from the right end of these lists.
+    waiting: [...wait, ...paused].reverse(),
+    failed: toEndedJobs(failed),
+    completed: toEndedJobs(completed),
+  };
 }
 
-/** Uploads that have begun, or may have: the stage that they wrote down tells. */
-async function running(
+/** Uploads that may have started: their state is the stage in their stored progress. */
+async function readRunning(
   queue: Queue,
   redis: RedisClient,
   jobState: JobState,
-  found: Found,
+  ids: readonly string[],
 ): Promise<UploadRow[]> {
-  const keys = found.map(([id]) => queue.toKey(id));
-  const entries: UploadRow[] = [];
+  const keys = ids.map((id) => queue.toKey(id));
+  const rows: UploadRow[] = [];
   const fields = ['timestamp', 'progress', 'atm', 'finishedOn'];
-  for await (const [timestamp, progress, ended, finishedOn] of readHashFields(redis, keys, fields)) {
-    const [id = ''] = found[entries.length] ?? [];
+  for await (const [timestamp, progress, attemptsMade, finishedOn] of readHashFields(redis, keys, fields)) {
     const attempt = attemptOf({
-      attemptsMade: Number(ended ?? 0),
+      attemptsMade: Number(attemptsMade ?? 0),
       finishedOn: finishedOn == null ? undefined : Number(finishedOn),
     });
     const stored = progressOf(parseJsonOr(undefined, progress), attempt);
     const state = stateOf(jobState, undefined, stored?.stage);
-    entries.push({ id, jobState, state, atMs: state === 'queued' ? 0 : Number(timestamp ?? 0) });
+    const atMs = state === 'queued' ? 0 : Number(timestamp ?? 0);
+    rows.push({ id: ids[rows.length] ?? '', jobState, state, atMs });
   }
-  return entries;
+  return rows;
 }
 
-/** Uploads that have failed, or were cancelled: the reason tells. */
-async function ended(queue: Queue, redis: RedisClient, found: Found): Promise<UploadRow[]> {
-  const keys = found.map(([id]) => queue.toKey(id));
-  const entries: UploadRow[] = [];
+/** Failed and cancelled uploads: failedReason tells which. */
+async function readFailed(queue: Queue, redis: RedisClient, jobs: readonly EndedJob[]): Promise<UploadRow[]> {
+  const keys = jobs.map(([id]) => queue.toKey(id));
+  const rows: UploadRow[] = [];
   for await (const [reason] of readHashFields(redis, keys, ['failedReason'])) {
-    const [id = '', endedMs = 0] = found[entries.length] ?? [];
+    const [id, atMs] = jobs[rows.length] as EndedJob;
     const state = stateOf('failed', parseFailure(reason ?? ''), undefined);
-    entries.push({ id, jobState: 'failed', state, atMs: endedMs });
+    rows.push({ id, jobState: 'failed', state, atMs });
   }
-  return entries;
+  return rows;
 }
 
-function scored(membersAndScores: readonly string[]): Found {
-  const found: [string, number][] = [];
-  for (let at = 0; at + 1 < membersAndScores.length; at += 2) {
-    found.push([membersAndScores[at] ?? '', Number(membersAndScores[at + 1])]);
+function toEndedJobs(idsAndScores: readonly string[]): EndedJob[] {
+  const jobs: EndedJob[] = [];
+  for (let at = 0; at + 1 < idsAndScores.length; at += 2) {
+    jobs.push([idsAndScores[at] as string, Number(idsAndScores[at + 1])]);
   }
-  return found;
+  return jobs;
 }
 
-const BY_INTEREST: readonly UploadState[] = [
+const STATE_ORDER: readonly UploadState[] = [
   'finishing',
   'uploading',
   'hashing',
@@ -106,20 +129,19 @@ const BY_INTEREST: readonly UploadState[] = [
 ];
 
 /**
- * Orders uploads by what is most worth looking at: those that come to their end and those that send, those that are
- * on their way there, each newest first; then what is queued, in the order in which it will be taken; then what has
- * ended, the latest first. An upload that moved while it was read is told once.
+ * Sorts uploads: first those that run, by state, newest first within a state; then queued ones, in the order in which
+ * they will be processed; then delayed ones; then ended ones, the latest end first. An upload that was read twice, because
+ * it moved to another list meanwhile, is returned once.
  */
-export function sortByActivity(entries: readonly UploadRow[]): UploadRow[] {
-  const once = new Map<string, UploadRow>();
-  for (const entry of entries) if (!once.has(entry.id)) once.set(entry.id, entry);
-  const group = ({ state, jobState }: UploadRow): number => {
-    if (isTerminal(state)) return BY_INTEREST.length + 1;
-    // Queued for later.
-    if (state === 'queued' && jobState === 'delayed') return BY_INTEREST.length;
-    return BY_INTEREST.indexOf(state);
+export function sortByActivity(rows: readonly UploadRow[]): UploadRow[] {
+  const unique = new Map<string, UploadRow>();
+  for (const row of rows) if (!unique.has(row.id)) unique.set(row.id, row);
+  const rank = ({ state, jobState }: UploadRow): number => {
+    if (isTerminal(state)) return STATE_ORDER.length + 1;
+    if (state === 'queued' && jobState === 'delayed') return STATE_ORDER.length;
+    return STATE_ORDER.indexOf(state);
   };
-  const groups = Map.groupBy(once.values(), group);
+  const groups = Map.groupBy(unique.values(), rank);
   return [...groups]
     .sort(([a], [b]) => a - b)
     .flatMap(([, members]) => members.sort((a, b) => b.atMs - a.atMs));

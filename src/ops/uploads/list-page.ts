@@ -4,7 +4,7 @@ import { formatBytes } from '../../base/format.ts';
 import { printable } from '../../base/printable.ts';
 import type { Blockers } from '../../status/blockers.ts';
 import { UPLOAD_STATES, type UploadState, type UploadStatus } from '../../status/status.ts';
-import type { UnreadableUpload, UploadPage } from '../../status/upload-pages.ts';
+import type { UnreadableUpload, UploadPage } from '../../status/upload-page.ts';
 import { renderBanner } from './banner.ts';
 import {
   fileNameOf,

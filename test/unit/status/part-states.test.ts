@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countPartStates, type PartFacts, partStates } from '../../../src/status/part-states.ts';
+import { countPartStates, type PartIndices, partStates } from '../../../src/status/part-states.ts';
 
-const facts = (some: Partial<PartFacts>): PartFacts => ({
+const indicesOf = (some: Partial<PartIndices>): PartIndices => ({
   count: 8,
   missing: [],
   sent: [],
@@ -13,25 +13,25 @@ const facts = (some: Partial<PartFacts>): PartFacts => ({
 });
 
 describe('partStates', () => {
-  it('tells what has become of each part', () => {
+  it('returns the state of each part', () => {
     const missing = [
       [1, 2],
       [4, 7],
     ] as const;
-    expect(partStates(facts({ missing, sent: [1], sending: [2], retrying: [4], failed: [5] }))).toEqual([
+    expect(partStates(indicesOf({ missing, sent: [1], sending: [2], retrying: [4], failed: [5] }))).toEqual([
       ...['skipped', 'sent', 'sending', 'skipped'],
       ...['retrying', 'failed', 'waiting', 'waiting'],
     ]);
   });
 
-  it('takes a part as sent that a queue had as under way a moment earlier', () => {
-    const [state] = partStates(facts({ missing: [[0, 7]], sending: [0], retrying: [0], sent: [0] }));
+  it('prefers sent over an outdated queue', () => {
+    const [state] = partStates(indicesOf({ missing: [[0, 7]], sending: [0], retrying: [0], sent: [0] }));
     expect(state).toBe('sent');
   });
 
-  it('leaves out what is no part of the file, whatever is in Redis', () => {
+  it('ignores indices beyond the file', () => {
     const huge = Number.MAX_SAFE_INTEGER;
-    const states = partStates(facts({ missing: [[6, huge]], sent: [8, huge], sending: [99] }));
+    const states = partStates(indicesOf({ missing: [[6, huge]], sent: [8, huge], sending: [99] }));
     expect(states).toHaveLength(8);
     expect(countPartStates(states)).toMatchObject({ skipped: 6, waiting: 2, sent: 0, sending: 0 });
   });

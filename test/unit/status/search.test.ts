@@ -21,9 +21,9 @@ const finds = (text: string, upload = UPLOAD): boolean => searchFor(text).matche
 describe('searchFor', () => {
   it.each([
     ['part of the file name', 'launch'],
-    ['… whatever its case', 'LAUNCH "DAY'],
-    ['… also where it is not ASCII', 'cafÉ'],
-    ['… also when the accent is a character of its own', 'Cafe\u0301'],
+    ['… ignoring case', 'LAUNCH "DAY'],
+    ['… ignoring the case of non-ASCII letters', 'cafÉ'],
+    ['… with a combining accent', 'Cafe\u0301'],
     ['its extension', '.mp4'],
     ['part of the key', 'ORDER-4'],
     ['part of the path, with a slash', 'videos/2026'],
@@ -39,7 +39,7 @@ describe('searchFor', () => {
     ['part of an id', UPLOAD.id.slice(0, 8)],
     ['part of a SHA-1', SHA1.slice(0, 12)],
     ['part of a fileId', '528589'],
-    ['what is not its name', 'landing'],
+    ['another name', 'landing'],
     ['other properties', 'n0nce'],
     ['JSON itself', '"key":"'],
     ['tags', 'spring'],
@@ -47,17 +47,17 @@ describe('searchFor', () => {
     expect(finds(text)).toBe(false);
   });
 
-  it('looks at text and not at patterns', () => {
+  it('does not interpret the text as a pattern', () => {
     expect(finds('.*')).toBe(false);
     expect(finds('100%', { ...UPLOAD, name: '100% real.mp4' })).toBe(true);
   });
 
-  it('finds a name with control characters, which JSON writes another way', () => {
+  it('finds a name with control characters, which JSON escapes', () => {
     const data = JSON.stringify({ source: '/srv/a\tb.mp4' });
     expect(finds('A\tB', { ...UPLOAD, name: '', data })).toBe(true);
   });
 
-  it('takes jobs that are no sense', () => {
+  it('does not find or fail on invalid jobs', () => {
     for (const data of [
       '',
       '{"source"',
@@ -69,7 +69,7 @@ describe('searchFor', () => {
       expect(finds('launch', { id: 'x', name: '', data, returnvalue: 'launch' })).toBe(false);
   });
 
-  it('knows the ids that a text is, or is the key of', () => {
+  it('returns the ids that match the text as an id and as a key', () => {
     expect(searchFor('order-42').ids).toEqual(['order-42', idOfKey('order-42')]);
   });
 });
