@@ -1,41 +1,28 @@
 import { Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
-import type { VodEventLog } from '../src/events/vod-event-log.ts';
-import type { FileIndex } from '../src/flow/file-index.ts';
 import { wakeAfterTranscoding } from '../src/flow/transcode.ts';
-import { type ConsumerSettings, logWorkerError, workerOptions } from '../src/queue/consumer.ts';
+import { logWorkerError, workerOptions } from '../src/queue/consumer.ts';
 import { QUEUES } from '../src/queue/names.ts';
-import type { Queues } from '../src/queue/queues.ts';
 import { steadyRate } from '../src/quota/limits.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
-import type { VodApiClient } from '../src/vod/api-client.ts';
-import { type Backoff, keepJobs } from './consume.ts';
+import { keepJobs } from './consumers.ts';
 import { eventProcessor } from './event.ts';
-import type { Observer } from './observe.ts';
+import { observeEvents, reportInvalidEvents } from './observe-events.ts';
 import { Puller } from './pull.ts';
+import type { StageContext } from './stage-context.ts';
 
-/** Joining an event takes Redis some round trips and nothing else. */
+/** Joining an event takes a few round trips to Redis and nothing else. */
 const EVENT_CONCURRENCY = 8;
 
-/** Joins events to their uploads, and pulls them from VOD unless they come by callback only. */
-export function startEvents(
-  settings: ConsumerSettings,
-  deps: {
-    readonly config: Config;
-    readonly redis: RedisClient;
-    readonly queues: Queues;
-    readonly api: VodApiClient;
-    readonly files: FileIndex;
-    readonly events: VodEventLog;
-    readonly backoff: Backoff;
-    readonly observer: Observer;
-  },
-): { readonly worker: Worker; readonly puller: Puller | undefined } {
-  const { config, redis, queues, api, files, events, backoff, observer } = deps;
-  const { log, leave } = settings;
+/** Joins events to their uploads, and pulls events from VOD unless they come by callback only. */
+export function startEvents(context: StageContext): {
+  readonly worker: Worker;
+  readonly puller: Puller | undefined;
+} {
+  const { config, redis, queues, files, events, settings, backoff, log } = context;
   const process = eventProcessor({
-    ...{ files, events, backoff, leave, looks: config.partAttempts },
+    ...{ files, events, backoff, leave: settings.leave, looks: config.partAttempts },
     transcoded: (uploadId) => wakeAfterTranscoding(queues.upload, redis, uploadId),
   });
   const worker = new Worker(QUEUES.events, process, {
@@ -45,18 +32,21 @@ export function startEvents(
     removeOnFail: keepJobs(config.keep.failed),
   });
   worker.on('error', (error) => logWorkerError(log, 'events', error));
-  observer.observeEvents(worker);
-  if (config.events.callbackOnly) return { worker, puller: undefined };
-  const puller = new Puller({
+  observeEvents(worker, context);
+  return { worker, puller: config.events.callbackOnly ? undefined : startPuller(context) };
+}
+
+function startPuller(context: StageContext): Puller {
+  const { config, redis, queues, api, backoff, log } = context;
+  return new Puller({
     ...{ api, queue: queues.events, rates: eventRates(config, redis), backoff, log },
     minuteMs: config.vod.quotaWindowMs,
     accountProbeMs: config.probeMs.account,
-    onOdd: (odd) => observer.oddEvents(odd),
+    onInvalid: (counts) => reportInvalidEvents(counts, context),
   });
-  return { worker, puller };
 }
 
-/** Requests of PullEvent and of ConfirmEvent, each its own quota. */
+/** Rates of PullEvent and of ConfirmEvent, each with its own quota, shared by all replicas. */
 function eventRates(
   { queuePrefix, vod: { quotaPerMinute, quotaWindowMs } }: Config,
   redis: RedisClient,

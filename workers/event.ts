@@ -1,4 +1,5 @@
 import { type Job, UnrecoverableError } from 'bullmq';
+import { defined } from '../src/base/defined.ts';
 import { UploaderError } from '../src/base/errors.ts';
 import type { VodEventLog } from '../src/events/vod-event-log.ts';
 import type { FileIndex } from '../src/flow/file-index.ts';
@@ -10,66 +11,71 @@ import type { LeaveNewerJob } from '../src/queue/leave-newer-job.ts';
 import { isRedisError } from '../src/redis/errors.ts';
 import { fileIdsOf, parseEvent } from '../src/vod/wire/events.ts';
 
-/** How soon an event is looked at again that Redis did not let join. */
-const REDIS_AGAIN_MS = 500;
+/** Delay of an event's next attempt after an error of Redis. */
+const REDIS_RETRY_MS = 500;
 
-/**
- * Joins an event to the uploads whose video it is about. What came by HTTP may be anybody's: only a `fileId` that an
- * upload of ours has from VOD itself makes it count. An event often comes before its upload has written that down, so
- * one of an unknown file is looked at again for a while.
- */
-export function eventProcessor(deps: {
+interface EventDependencies {
   readonly files: FileIndex;
   readonly events: VodEventLog;
-  /** So often an event is looked at before it is taken for another program's. */
+  /** After this many lookups an event with an unknown file is taken for another program's. */
   readonly looks: number;
-  /** Milliseconds until the next look. */
+  /** Milliseconds until the next lookup. */
   readonly backoff: (looks: number) => number;
   readonly leave: LeaveNewerJob;
-  /** Has an upload look at the end of its transcoding, once that is written down. */
+  /** Wakes an upload after the event that its transcoding has ended is stored. */
   readonly transcoded: (uploadId: string) => Promise<void>;
-}): (job: Job, token?: string) => Promise<EventValue> {
-  const { files, events, looks, backoff, leave, transcoded } = deps;
+}
 
-  async function join(job: Job): Promise<{
-    readonly fileIds: readonly string[];
-    readonly joined: readonly JoinedUpload[];
-    readonly full: boolean;
-  }> {
-    const { via, content } = parseEventData(job.data);
-    const parsed = parseEvent(content);
-    const fileIds = fileIdsOf(parsed);
-    const uploads = new Set((await Promise.all(fileIds.map((fileId) => files.uploadsOf(fileId)))).flat());
-    const joined: JoinedUpload[] = [];
-    let full = false;
-    for (const uploadId of uploads) {
-      const event = { id: job.id ?? '', at: job.timestamp, via, content };
-      const { outcome, finishedOn } = await events.append(uploadId, event);
-      if (outcome === 'full') full = true;
-      if (outcome === 'gone' || outcome === 'full') continue;
-      if (parsed.type === 'TranscodeComplete') await transcoded(uploadId);
-      const lagMs = finishedOn === undefined ? undefined : Math.max(0, Date.now() - finishedOn);
-      joined.push({ uploadId, isNew: outcome === 'added', ...(lagMs !== undefined && { lagMs }) });
-    }
-    return { fileIds, joined, full };
-  }
-
+/**
+ * Joins an event to the uploads of its video. An event received by HTTP may be forged, so it counts only if it names a
+ * `fileId` that one of our uploads got from VOD. Events often arrive before their upload has stored its `fileId`: an
+ * event of an unknown file is looked up several times.
+ */
+export function eventProcessor(deps: EventDependencies): (job: Job, token?: string) => Promise<EventValue> {
+  const { looks, backoff, leave } = deps;
   return async (job, token) => {
     try {
-      const { fileIds, joined, full } = await join(job);
+      const { fileIds, joined, full } = await joinEvent(job, deps);
       if (joined.length > 0) return { outcome: 'joined', uploads: joined };
-      if (full) return { outcome: 'not ours', reason: 'its upload has more events than it may have already' };
+      if (full) return { outcome: 'not ours', reason: 'its upload already has the maximum number of events' };
       if (fileIds.length === 0) return { outcome: 'not ours', reason: 'it names no file' };
       if (job.attemptsStarted < looks) return await delayJob(job, backoff(job.attemptsStarted), token);
       return {
         outcome: 'not ours',
-        reason: `no upload that is known has the fileId ${fileIds.slice(0, 3).join(' or ')}`,
+        reason: `no known upload has the fileId ${fileIds.slice(0, 3).join(' or ')}`,
       };
     } catch (error) {
       if (error instanceof NewerJobError) return await leave(job, token, error);
-      if (isRedisError(error)) return await delayJob(job, REDIS_AGAIN_MS, token);
+      if (isRedisError(error)) return await delayJob(job, REDIS_RETRY_MS, token);
       if (!(error instanceof UploaderError)) throw error;
       throw new UnrecoverableError(formatFailure(failureOf(error)));
     }
   };
+}
+
+async function joinEvent(
+  job: Job,
+  { files, events, transcoded }: EventDependencies,
+): Promise<{
+  readonly fileIds: readonly string[];
+  readonly joined: readonly JoinedUpload[];
+  /** Whether an upload of this video has the maximum number of events already. */
+  readonly full: boolean;
+}> {
+  const { via, content } = parseEventData(job.data);
+  const parsed = parseEvent(content);
+  const fileIds = fileIdsOf(parsed);
+  const uploads = new Set((await Promise.all(fileIds.map((fileId) => files.uploadsOf(fileId)))).flat());
+  const joined: JoinedUpload[] = [];
+  let full = false;
+  for (const uploadId of uploads) {
+    const event = { id: job.id ?? '', at: job.timestamp, via, content };
+    const { outcome, finishedOn } = await events.append(uploadId, event);
+    if (outcome === 'full') full = true;
+    if (outcome === 'gone' || outcome === 'full') continue;
+    if (parsed.type === 'TranscodeComplete') await transcoded(uploadId);
+    const lagMs = finishedOn === undefined ? undefined : Math.max(0, Date.now() - finishedOn);
+    joined.push(defined({ uploadId, isNew: outcome === 'added', lagMs }));
+  }
+  return { fileIds, joined, full };
 }

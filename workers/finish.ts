@@ -7,8 +7,8 @@ import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 
 /**
- * FinishUpload. When its reply is lost, or VOD refuses for good (parts are missing, say), it is not simply asked again:
- * the upload then asks InitUpload what has become of the file.
+ * FinishUpload. When its reply is lost, or VOD refuses permanently (for missing parts, for example), the call is not
+ * repeated: the upload calls InitUpload to find out the state of the file.
  */
 export function finishProcessor(deps: {
   readonly vod: VodClient;

@@ -12,7 +12,7 @@ import type { Hasher } from '../src/upload/hash.ts';
 import { tooManyParts } from '../src/upload/plan.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 
-/** SHA-1 of the whole file; not computed when it is known of this very version of the file. */
+/** Computes the SHA-1 of the whole file, unless it is known for this version of the file. */
 export function hashProcessor(deps: {
   readonly disk: Disk;
   readonly roots: readonly string[];
@@ -25,7 +25,7 @@ export function hashProcessor(deps: {
   return async (data, { signal }) => {
     const source = await deps.disk.open(data.source, { roots: deps.roots, signal });
     try {
-      // As few parts as it can have: with smaller ones it is refused when VOD has told their size.
+      // The number of the largest possible parts. With smaller ones the check is repeated when VOD has set the part size.
       const problem = tooManyParts(source.size, PART_SIZES[1]);
       if (problem !== undefined)
         throw new UploaderError('TOO_MANY_PARTS', `${data.source} is too large: ${problem}`);
@@ -39,7 +39,7 @@ export function hashProcessor(deps: {
   };
 
   async function hashOf(source: FileSource, data: HashData, signal: AbortSignal): Promise<Hashed> {
-    const known = data.rehash ? undefined : await knownOf(source, data);
+    const known = data.rehash ? undefined : await findKnown(source, data);
     if (known !== undefined) return known;
     const startedAt = performance.now();
     const fileSha = await deps.hasher.hash(source, {
@@ -53,8 +53,11 @@ export function hashProcessor(deps: {
     return hashed;
   }
 
-  /** The SHA-1 as an earlier attempt of this upload, or another upload, has computed it. */
-  async function knownOf({ version }: FileSource, { source, known }: HashData): Promise<Hashed | undefined> {
+  /** The SHA-1 that an earlier attempt of this upload, or another upload, computed. */
+  async function findKnown(
+    { version }: FileSource,
+    { source, known }: HashData,
+  ): Promise<Hashed | undefined> {
     if (known !== undefined && sameVersion(known.version, version, 'content')) {
       return { fileSha: known.fileSha, version };
     }

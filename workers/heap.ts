@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * A worker makes much short-lived garbage and keeps little. Left to itself V8 lets its young generation grow to 64 MiB,
- * and the old one to twice of what is alive, before it looks: these two halve the peak and cost a tenth of the speed.
- * To be imported before anything else, since what has grown stays.
+ * A worker creates much short-lived garbage and keeps little. By default V8 lets the young generation grow to 64 MiB, and
+ * the old generation to twice the live data, before it collects. These flags halve the peak and cost 10 % of the speed.
+ * Must be imported first, because the heap does not shrink again.
  */
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=40');

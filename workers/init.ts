@@ -1,3 +1,4 @@
+import { defined } from '../src/base/defined.ts';
 import { encodeMd5s } from '../src/flow/planned-parts.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import type { InitData, InitValue } from '../src/queue/jobs/init.ts';
@@ -7,7 +8,7 @@ import type { VodClient } from '../src/vod/client.ts';
 import type { InitRequest } from '../src/vod/wire/protocol.ts';
 import type { VodCall } from './vod-call.ts';
 
-/** InitUpload: asks what VOD has, and answers with what is to be sent, and what is to be compared before that. */
+/** InitUpload: finds out which parts VOD has. Returns the parts to send, and the MD5s to compare before sending. */
 export function initProcessor(deps: {
   readonly vod: VodClient;
   readonly call: VodCall;
@@ -27,12 +28,7 @@ export function initProcessor(deps: {
     if (reply.kind === 'exists') return { ...reply, url: storedUrl(reply.url) };
     const received = reply.kind === 'resumable' ? reply.received : [];
     const reported = reply.kind === 'resumable' ? reply.dataSize : undefined;
-    const partSize = bindingPartSize({
-      requested,
-      received,
-      fileSize,
-      ...(reported !== undefined && { reported }),
-    });
+    const partSize = bindingPartSize({ requested, received, fileSize, ...defined({ reported }) });
     const plan = { fileSize, partSize };
     if (!compare) return { kind: 'send', partSize, missing: asArrays(missingRanges({ ...plan, received })) };
     const listed = listedParts({ ...plan, received });

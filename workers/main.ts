@@ -6,7 +6,7 @@ import { exitProcess } from '../src/process/exit.ts';
 import { parseStages } from '../src/queue/names.ts';
 import { runWorker } from './run.ts';
 
-/** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: what a container runs. */
+/** `node workers/main.js [--stages upload,hash,init,part,finish,transcode,webhook,events]`: the container's command. */
 try {
   setAttemptTimeout();
   const { values } = parseArgs({ options: { stages: { type: 'string' } } });

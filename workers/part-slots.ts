@@ -8,20 +8,21 @@ import {
   type Window,
 } from '../src/upload/slot-control.ts';
 
-/** How a part left its slot. `strained`: its request timed out, or VOD said that the account's quota is used up. */
-export type PartEnd = { readonly bytes: number } | 'strained' | 'other';
+/** How a part left its slot. `overloaded`: its request timed out, or the account's quota is used up. */
+export type PartEnd = { readonly bytes: number } | 'overloaded' | 'other';
 
-/** A window is as long as so many parts one after the other, and at least this long. */
-const PARTS_IN_A_ROW = 4;
-const SHORTEST_WINDOW_MS = 300;
-const FEW_SLOTS = 4;
-/** With less of the slots in use the queue, or the account's quota, is what binds: such a window says nothing. */
-const LEAST_BUSY = 0.7;
+/** A measurement window lasts at least this many parts per slot, and this long. */
+const PARTS_PER_SLOT = 4;
+const MIN_WINDOW_MS = 300;
+/** Below this many slots no parts are read ahead. */
+const MIN_SLOTS_TO_READ_AHEAD = 4;
+/** With a smaller share of the slots in use, the queue or the quota is the limit, and the window is discarded. */
+const MIN_BUSY_SHARE = 0.7;
 
 /**
- * The slots that the parts of this process are sent in: follows them, and sets how many there may be at a time by what
- * they get through. A few more parts than there are slots are read ahead, so that a slot that falls free has its next
- * part at once: what lies between two parts, reading, MD5 and Redis, is then nobody's waiting time.
+ * Slots that the parts of this process are sent in. Measures the throughput in windows, and sets the number of slots to
+ * what sends the most. A few more parts than slots are read ahead, so that a free slot has its next part at once and
+ * does not wait for disk, MD5 and Redis.
  */
 export class PartSlots {
   readonly #fixed: boolean;
@@ -31,17 +32,18 @@ export class PartSlots {
   #state: SlotState;
   #apply: (slots: PartSlots) => void = () => {};
   #inFlight = 0;
-  /** Sum over the window's slots of the time that each was in use, up to `#countedAt`. */
+  /** Sum over the window's slots of the time each was in use, up to `#countedAt`. */
   #busyMs = 0;
   #countedAt = 0;
   #startedAt = 0;
   #bytes = 0;
   #parts = 0;
-  /** Parts that were at work when the number changed; the window begins when as many have ended. */
+  /** Parts still to end after a change, before the next window starts: those sent under the old number don't count. */
   #settling = 0;
+  /** The last number of slots that was logged. */
   #logged: number;
 
-  /** @param clock milliseconds that never go back */
+  /** @param clock monotonic, in ms */
   constructor(bounds: SlotBounds, log: Logger, clock = () => performance.now()) {
     this.#state = initialSlots(bounds);
     this.#fixed = bounds.min === bounds.max;
@@ -51,17 +53,17 @@ export class PartSlots {
     this.#logged = this.slots;
   }
 
-  /** Parts that are sent at a time. */
+  /** Parts sent at a time. */
   get slots(): number {
     return this.#state.slots;
   }
 
-  /** Jobs at a time: those of the slots, and those that are read ahead. Who wants a few parts at a time gets no more. */
+  /** Concurrency of the worker: the slots, and the parts read ahead. */
   get jobs(): number {
-    return this.slots < FEW_SLOTS ? this.slots : this.slots + 1 + Math.floor(this.slots / 8);
+    return this.slots < MIN_SLOTS_TO_READ_AHEAD ? this.slots : this.slots + 1 + Math.floor(this.slots / 8);
   }
 
-  /** @param apply called with the slots at once, and whenever their number changes */
+  /** @param apply called at once, and whenever the number of slots changes */
   start(apply: (slots: PartSlots) => void): void {
     this.#apply = apply;
     apply(this);
@@ -69,46 +71,48 @@ export class PartSlots {
 
   /**
    * Waits for a slot.
-   * @returns what gives it back, told how the part left it, and says whether there are fewer now than there were for it
+   * @returns releases the slot; it returns whether there are fewer slots now than when the part entered
    * @throws the signal's reason
    */
   async enter(signal: AbortSignal): Promise<(end: PartEnd) => boolean> {
     const release = await this.#slots.acquire(signal);
-    this.#count(this.#clock());
+    this.#countBusy(this.#clock());
     this.#inFlight++;
-    const came = this.slots;
+    const slotsAtEntry = this.slots;
     return (end) => {
       const before = this.slots;
-      // First the number, which may have become another, and then who comes next.
-      this.#ended(end, came);
+      // Before the release, which lets in as many as the new number allows.
+      this.#ended(end, slotsAtEntry);
       release();
-      return this.slots < Math.max(came, before);
+      return this.slots < Math.max(slotsAtEntry, before);
     };
   }
 
-  /** @param came the slots that there were when the part got one */
-  #ended(end: PartEnd, came: number): void {
+  #ended(end: PartEnd, slotsAtEntry: number): void {
     const now = this.#clock();
-    this.#count(now);
+    this.#countBusy(now);
     this.#inFlight--;
     if (this.#fixed) return;
-    // Where there are fewer since it came, what strained it is seen to.
-    if (end === 'strained' && this.slots >= came) {
+    // With fewer slots than at its entry, the overload has been dealt with already.
+    if (end === 'overloaded' && this.slots >= slotsAtEntry) {
       this.#change(now, 'overloaded');
       return;
     }
     if (this.#settling > 0) {
-      // Those that were at work under the old number say nothing of this one.
-      if (--this.#settling === 0) this.#open(now);
+      if (--this.#settling === 0) this.#startWindow(now);
       return;
     }
     this.#parts++;
     if (typeof end === 'object') this.#bytes += end.bytes;
+    this.#evaluateWindow(now);
+  }
+
+  #evaluateWindow(now: number): void {
     const windowMs = now - this.#startedAt;
     const { slots } = this;
-    if (windowMs < SHORTEST_WINDOW_MS || this.#parts < PARTS_IN_A_ROW * slots) return;
-    const isBusy = this.#busyMs >= LEAST_BUSY * slots * windowMs;
-    if (!isBusy) this.#open(now);
+    if (windowMs < MIN_WINDOW_MS || this.#parts < PARTS_PER_SLOT * slots) return;
+    const isBusy = this.#busyMs >= MIN_BUSY_SHARE * slots * windowMs;
+    if (!isBusy) this.#startWindow(now);
     else this.#change(now, { rate: this.#bytes / windowMs });
   }
 
@@ -116,7 +120,7 @@ export class PartSlots {
     const before = this.slots;
     this.#state = nextSlots(this.#state, window);
     const { slots } = this;
-    this.#open(now);
+    this.#startWindow(now);
     if (slots === before) return;
     this.#settling = Math.max(this.#inFlight, slots);
     this.#slots.limit = slots;
@@ -126,14 +130,14 @@ export class PartSlots {
     this.#logged = slots;
   }
 
-  #open(now: number): void {
+  #startWindow(now: number): void {
     this.#startedAt = now;
     this.#busyMs = 0;
     this.#bytes = 0;
     this.#parts = 0;
   }
 
-  #count(now: number): void {
+  #countBusy(now: number): void {
     this.#busyMs += this.#inFlight * (now - this.#countedAt);
     this.#countedAt = now;
   }

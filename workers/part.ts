@@ -11,53 +11,27 @@ import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 import type { PartSlots } from './part-slots.ts';
 import type { VodCall } from './vod-call.ts';
 
-/** More starts than it takes from 512 slots to one: a part that is still too much then has a trouble of its own. */
-const MOST_STRAINED_STARTS = 20;
+/** More starts than it takes to go from 512 slots to one: a part that still times out then spends its attempts. */
+const MAX_STRAINED_STARTS = 20;
 
-/**
- * One part: reads its range into a buffer, and sends it with its MD5 by UploadPart as soon as it has a slot; unless VOD lists
- * the part with just this MD5.
- */
-export function partProcessor(deps: {
+interface PartDependencies {
   readonly files: OpenFileCache;
   readonly slots: PartSlots;
-  /** Absent when there is no cap on all replicas together. */
+  /** The bandwidth limit of all replicas together; absent = unlimited. */
   readonly bandwidth: SharedRate | undefined;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly abortFlags: AbortFlags;
   readonly metrics: WorkerMetrics;
-}): (data: PartData, attempt: JobContext) => Promise<PartValue> {
-  const { files, slots, metrics } = deps;
-  // One buffer per job at work, made when it is first needed and used again for every part after.
-  const buffers: Uint8Array<SharedArrayBuffer>[] = [];
+}
 
-  async function send(
-    data: PartData,
-    body: Uint8Array,
-    dataMd5: string,
-    { signal, starts }: JobContext,
-  ): Promise<void> {
-    const { offset, hashed } = data;
-    const leave = await slots.enter(signal);
-    metrics.partsInFlight.inc();
-    const startedAt = performance.now();
-    const ended = (outcome: 'ok' | 'failed' | 'aborted'): void =>
-      metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
-    try {
-      await deps.call(() => deps.vod.uploadPart({ fileSha: hashed.fileSha, offset, dataMd5, body }, signal));
-      ended('ok');
-      leave({ bytes: data.dataSize });
-    } catch (error) {
-      ended(signal.aborted ? 'aborted' : 'failed');
-      const fewer = leave(isStrain(error) ? 'strained' : 'other');
-      // What it was sent among was too much: that it failed says nothing of the part.
-      const spared = fewer && starts < MOST_STRAINED_STARTS && error instanceof VodError && error.congested;
-      throw spared ? new CongestionError(error) : error;
-    } finally {
-      metrics.partsInFlight.dec();
-    }
-  }
+/** Reads one part into a buffer, and sends it with its MD5 by UploadPart unless VOD already has it with this MD5. */
+export function partProcessor(
+  deps: PartDependencies,
+): (data: PartData, attempt: JobContext) => Promise<PartValue> {
+  const { files, metrics } = deps;
+  // One buffer per active job: allocated when first needed, and reused for later parts.
+  const buffers: Uint8Array<SharedArrayBuffer>[] = [];
 
   return async (data, attempt) => {
     const { signal, restarted } = attempt;
@@ -77,9 +51,9 @@ export function partProcessor(deps: {
         metrics.parts.inc({ outcome: 'skipped' });
         return PART_SAME;
       }
-      // Before it has a slot: more slots would not help against the cap.
+      // Before it occupies a slot: more slots would not help against a bandwidth limit.
       await deps.bandwidth?.take(data.dataSize, signal);
-      await send(data, body, dataMd5, attempt);
+      await send(deps, data, { body, dataMd5 }, attempt);
       metrics.parts.inc({ outcome: 'ok' });
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
       return undefined;
@@ -87,13 +61,41 @@ export function partProcessor(deps: {
       metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;
     } finally {
-      // A read that failed may still write into it.
+      // A failed read may still write into the buffer.
       if (isRead) buffers.push(buffer);
     }
   };
 }
 
-/** Whether an error says that this is more than the line, VOD or the account takes. */
-function isStrain(error: unknown): boolean {
+/** Sends the part as soon as it has a slot. @throws {CongestionError} when it timed out only because too many were in flight */
+async function send(
+  { slots, metrics, call, vod }: PartDependencies,
+  { offset, dataSize, hashed: { fileSha } }: PartData,
+  { body, dataMd5 }: { readonly body: Uint8Array; readonly dataMd5: string },
+  { signal, starts }: JobContext,
+): Promise<void> {
+  const leave = await slots.enter(signal);
+  metrics.partsInFlight.inc();
+  const startedAt = performance.now();
+  const observe = (outcome: 'ok' | 'failed' | 'aborted'): void =>
+    metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
+  try {
+    await call(() => vod.uploadPart({ fileSha, offset, dataMd5, body }, signal));
+    observe('ok');
+    leave({ bytes: dataSize });
+  } catch (error) {
+    observe(signal.aborted ? 'aborted' : 'failed');
+    const hasFewerSlots = leave(isOverload(error) ? 'overloaded' : 'other');
+    // Too many parts were in flight; the failure says nothing about this part.
+    const keepsAttempt =
+      hasFewerSlots && starts < MAX_STRAINED_STARTS && error instanceof VodError && error.congested;
+    throw keepsAttempt ? new CongestionError(error) : error;
+  } finally {
+    metrics.partsInFlight.dec();
+  }
+}
+
+/** Whether an error means that the line, VOD or the account can't take this much at a time. */
+function isOverload(error: unknown): boolean {
   return error instanceof QuotaHoldError || (error instanceof VodTransportError && error.code === 'TIMEOUT');
 }

@@ -9,40 +9,42 @@ import type { VodApiClient } from '../src/vod/api-client.ts';
 import { confirmGroups } from '../src/vod/wire/params.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 
-/** After nothing to confirm at once, so from a service that does not hold the request, the next pull waits this long. */
+/** Minimum time between two pulls that brought nothing to confirm, for a service that does not hold the request open. */
 const IDLE_MS = 1000;
 
 export interface PullerOptions {
   readonly api: VodApiClient;
-  /** Of events. */
+  /** The queue of events. */
   readonly queue: Queue;
-  /** The account's quotas; absent = no limit of ours. */
+  /** The account's quotas; absent = unlimited. */
   readonly rates: { readonly pull: SharedRate; readonly confirm: SharedRate } | undefined;
-  /** How long the service's minute is. */
+  /** Length of the service's minute. */
   readonly minuteMs: number;
-  /** Milliseconds to wait after so many failures in a row. */
+  /** Milliseconds to wait after this many consecutive failures. */
   readonly backoff: (failures: number) => number;
-  /** The same while the account, or this machine's clock, is refused. */
+  /** Milliseconds to wait while VOD refuses the account or this machine's clock. */
   readonly accountProbeMs: number;
-  /** Told of entries that are no events, and of events that can't be confirmed. */
-  readonly onOdd: (odd: OddEntries) => void;
+  readonly onInvalid: (counts: InvalidEvents) => void;
   readonly log: Logger;
 }
 
-export interface OddEntries {
+/** Numbers of entries of one PullEvent reply. */
+export interface InvalidEvents {
+  /** Entries that are not events. */
   readonly unreadable: number;
+  /** Events without a handle: they can't be confirmed, so VOD returns them again. */
   readonly unconfirmed: number;
 }
 
 /**
- * Pulls events from VOD for as long as it runs. Each is in its queue in Redis before it is confirmed, so one that this
- * process, Redis or VOD loses on the way is given out again by VOD, and the queue knows it by its id.
+ * Pulls events from VOD until it is closed. An event is confirmed only after it is in its queue in Redis, so VOD returns
+ * it again when this process, Redis or VOD loses it; the queue recognizes it by its id.
  */
 export class Puller {
   readonly #options: PullerOptions;
-  /** Ends what only waits. */
+  /** Ends waits. */
   readonly #stopping = new AbortController();
-  /** Ends requests as well. */
+  /** Ends requests too. */
   readonly #aborting = new AbortController();
   readonly #ended: Promise<void>;
   #failures = 0;
@@ -53,13 +55,13 @@ export class Puller {
     this.#ended = this.#run();
   }
 
-  /** Pulls no more; resolves when what was pulled is confirmed. A pull that VOD holds is waited for. */
+  /** Stops pulling; resolves when the pulled events are confirmed. Waits for a pull that VOD holds open. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#ended;
   }
 
-  /** Makes {@link close} end at once: what was pulled and not confirmed is given out again by VOD. */
+  /** Makes {@link close} resolve at once: VOD returns unconfirmed events again. */
   returnJobs(): void {
     this.#stopping.abort();
     this.#aborting.abort();
@@ -86,7 +88,7 @@ export class Puller {
     const { events, unreadable } = await api.pullEvents(signal);
     const handles = events.flatMap(({ msgHandle }) => msgHandle ?? []);
     const unconfirmed = events.length - handles.length;
-    if (unreadable + unconfirmed > 0) this.#options.onOdd({ unreadable, unconfirmed });
+    if (unreadable + unconfirmed > 0) this.#options.onInvalid({ unreadable, unconfirmed });
     if (events.length > 0) {
       await enqueueVodEvents(
         queue,
@@ -110,7 +112,7 @@ export class Puller {
     this.#lastCode = undefined;
   }
 
-  /** Tells a trouble once, however long it lasts. @returns how long to wait, in ms */
+  /** Logs an error only when its code changes. @returns how long to wait, in ms */
   #failed(error: unknown): number {
     const { log } = this.#options;
     this.#failures++;
@@ -118,11 +120,11 @@ export class Puller {
     const refused = error instanceof VodError && (error.kind === 'account' || error.kind === 'clock');
     const level = code === this.#lastCode ? 'debug' : refused ? 'error' : 'warn';
     this.#lastCode = code;
-    const what = refused
-      ? `${error.kind} refused; no events are pulled until that is mended`
+    const message = refused
+      ? `${error.kind} refused; no events are pulled until this is fixed`
       : 'no events could be pulled; trying again';
     const waitMs = this.#waitMs(error, refused);
-    log[level]({ code, reason, waitMs }, what);
+    log[level]({ code, reason, waitMs }, message);
     return waitMs;
   }
 

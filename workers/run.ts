@@ -8,13 +8,13 @@ import { startTracing, type Tracing } from '../src/telemetry/tracing.ts';
 import { startWorker } from './start.ts';
 
 /**
- * Runs a worker until SIGTERM or SIGINT, which drain it; a second signal ends it at once.
- * The process exits with 0 after a shutdown, whether jobs had to be handed back or not: neither is a failure.
+ * Runs a worker until SIGTERM or SIGINT, which drain it; a second signal ends it at once. After a shutdown the exit code
+ * is 0, even if jobs were handed back: that is not a failure.
  */
 export async function runWorker(config: Config, stages: readonly Stage[]): Promise<void> {
   const log = createLogger(config);
   redirectConsole(log);
-  for (const warning of config.warnings) log.warn({ warning }, 'a setting can not be followed');
+  for (const warning of config.warnings) log.warn({ warning }, 'invalid setting ignored');
   let tracing: Tracing | undefined;
   let worker: Awaited<ReturnType<typeof startWorker>> | undefined;
   let stopping = false;

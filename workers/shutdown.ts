@@ -1,13 +1,13 @@
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Logger } from '../src/process/log.ts';
 
-/** After the hand-back, workers get this long to tell Redis. */
+/** Time for workers to return their jobs to Redis after the drain deadline. */
 export const HAND_BACK_MS = 5000;
 
 /**
- * Closes workers: first they take no more jobs and end those at work; at the deadline what is left is aborted and
- * handed back, which spends no attempt. BullMQ's own close waits without limit and can't be hurried afterwards.
- * @returns whether everything had ended by itself.
+ * Closes workers. They take no more jobs and finish the active ones; at the deadline the remaining jobs are aborted and
+ * handed back, which spends no attempt. BullMQ's `close()` waits without limit, and `close(true)` after it has no effect.
+ * @returns whether all jobs ended by themselves
  */
 export async function closeGracefully(options: {
   readonly workers: readonly { close(): Promise<unknown> }[];
@@ -21,6 +21,6 @@ export async function closeGracefully(options: {
   log.warn({ timeoutMs }, 'drain deadline passed; handing jobs back');
   for (const consumer of consumers) consumer.returnJobs();
   if (!(await fulfilledWithin(closing, HAND_BACK_MS)))
-    log.error('workers did not close; their locks will run out');
+    log.error('workers did not close; their locks will expire');
   return false;
 }

@@ -14,18 +14,18 @@ import type { VodAction } from '../src/vod/wire/protocol.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 
 /*
- * What a worker does, as spans; beside those of its queues, in src/queue/telemetry.ts. Attributes are what logs show
- * too: no credential, no signature, no signed URL, and of an error its message only.
+ * Spans of a worker's calls to VOD; src/queue/tracing.ts makes those of its queues. Attributes show what logs show:
+ * no credentials, no signatures, no signed URLs, and only the message of an error.
  */
 
 const tracer = trace.getTracer('vod-upload-worker', VERSION);
 
 const UPLOAD_ID = createContextKey('upload id');
 
-/** Every OpenTelemetry SDK makes no spans in a context with this. */
+/** The key by which every OpenTelemetry SDK suppresses spans in a context. */
 const SUPPRESSED = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
 
-/** Has the spans of a job say which upload it belongs to. */
+/** Adds the upload's id to the spans of a job. */
 export function tracedProcessor<Data extends { readonly uploadId?: string }>(
   process: (data: Data, attempt: JobContext) => Promise<unknown>,
 ): (data: Data, attempt: JobContext) => Promise<unknown> {
@@ -64,7 +64,7 @@ export function tracedClient(client: VodClient): VodClient {
   };
 }
 
-/** The same of what comes after an upload; the pulling of events, which belongs to none, has no spans. */
+/** The same for the API client; pulling events belongs to no upload and has no spans. */
 export function tracedApiClient(client: VodApiClient): VodApiClient {
   return {
     ...client,
@@ -81,7 +81,7 @@ async function inSpan<T>(action: VodAction, attributes: Attributes, call: () => 
     attributes: { 'vod.action': action, 'vod.upload_id': uploadId, ...attributes },
   });
   try {
-    // An instrumentation of HTTP would write down the signed URL.
+    // An HTTP instrumentation would record the signed URL.
     const reply = await context.with(active.setValue(SUPPRESSED, true), call);
     span.setAttribute('vod.result', outcomeOf(undefined).result);
     return reply;
@@ -90,7 +90,7 @@ async function inSpan<T>(action: VodAction, attributes: Attributes, call: () => 
     if (error instanceof VodError) {
       const { code, canRetry, message } = error;
       span.setAttributes({ 'vod.code': code, 'vod.can_retry': canRetry, 'error.type': code });
-      // Whoever aborts a request does not want it any more: nothing failed.
+      // An aborted request did not fail.
       if (code !== 'ABORTED') span.setStatus({ code: SpanStatusCode.ERROR, message });
     }
     throw error;

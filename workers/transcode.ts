@@ -1,3 +1,4 @@
+import { defined } from '../src/base/defined.ts';
 import { type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
 import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/transcode.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
@@ -6,8 +7,8 @@ import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 
 /**
- * ConvertVodFile. It is asked for again only when the answer is a refusal, or there was none: then the job remembers
- * that it asked, because a file that is being transcoded already is refused as well.
+ * ConvertVodFile. It is called again only after a refusal or a lost reply. Before each call the job stores that it has
+ * asked, because after a lost reply VOD refuses a file that it is transcoding already.
  */
 export function transcodeProcessor(deps: {
   readonly api: VodApiClient;
@@ -15,11 +16,7 @@ export function transcodeProcessor(deps: {
 }): (data: TranscodeData, attempt: JobContext) => Promise<TranscodeValue> {
   return async (data, { signal, save }) => {
     const { fileId, screenshot, watermark, asked = false } = data;
-    const request = {
-      fileId,
-      ...(screenshot !== undefined && { screenshot }),
-      ...(watermark !== undefined && { watermark }),
-    };
+    const request = defined({ fileId, screenshot, watermark });
     const at = Date.now();
     if (!asked) await save({ ...data, asked: true });
     try {
@@ -33,12 +30,12 @@ export function transcodeProcessor(deps: {
   };
 }
 
-/** Whether VOD has certainly begun nothing. */
+/** Whether VOD has certainly not started transcoding. */
 function isRefusal(error: unknown): boolean {
   return error instanceof QuotaHoldError || (error instanceof VodError && !error.outcomeUnknown);
 }
 
-/** A file that was stored just now may take a while to be fit for it. */
+/** A file that was stored just now may not be ready to be transcoded yet. */
 export function isUnexpectedStatus(error: unknown): boolean {
   return error instanceof VodError && error.code === String(UNEXPECTED_FILE_STATUS);
 }

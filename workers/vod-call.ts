@@ -3,10 +3,10 @@ import type { Breaker } from '../src/quota/breaker.ts';
 import { scaleHoldMs } from '../src/quota/limits.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 
-/** Makes a call to VOD, and lets the breaker know when it was answered. A refusal for quota becomes a hold. */
+/** Calls VOD and tells the breaker when VOD answered. @throws {QuotaHoldError} when the account's quota is used up */
 export type VodCall = <T>(call: () => Promise<T>) => Promise<T>;
 
-/** @param minuteMs how long the service's minute is */
+/** @param minuteMs length of the service's minute */
 export function createVodCall(breaker: Breaker, minuteMs: number): VodCall {
   return async (call) => {
     try {

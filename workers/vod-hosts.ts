@@ -1,54 +1,53 @@
+import { defined } from '../src/base/defined.ts';
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Config } from '../src/config/config.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { Stage } from '../src/queue/names.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import { Accounts } from '../src/quota/accounts.ts';
-import { Breaker, type BreakerState } from '../src/quota/breaker.ts';
+import { Breaker, type BreakerSettings, type BreakerState } from '../src/quota/breaker.ts';
 import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
+import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
 import { SYSTEMIC_CAUSES } from '../src/vod/wire/vod-error.ts';
-import { vodObserver } from './observe.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
-import { CONTROL_CONCURRENCY } from './stages.ts';
 
-/** Those whose jobs call VOD, by the host that they call. */
+/** InitUpload, FinishUpload and ConvertVodFile jobs of one process at a time; the account's quota is the real limit. */
+export const CONTROL_CONCURRENCY = 8;
+
+/** The stages that call VOD, by host. */
 const UPLOAD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
 const API_STAGES: readonly Stage[] = ['transcode'];
 
-/** Only these need the account's credentials. */
+/** The stages that need the account's credentials. */
 const VOD_STAGES: readonly Stage[] = [...UPLOAD_STAGES, ...API_STAGES, 'events'];
 
-/** What others need not hear takes no longer, should Redis be away. */
-const FAREWELL_MS = 1000;
+/** Time limit for removing this process's account at the end, in case Redis is away. */
+const CLOSE_ACCOUNTS_MS = 1000;
 
 export function callsVod(stages: ReadonlySet<Stage>): boolean {
   return VOD_STAGES.some((stage) => stages.has(stage));
 }
 
-/** The two hosts of VOD, as a worker process calls them. */
+/** Clients and circuit breakers of VOD's two hosts. */
 export interface VodHosts {
   readonly vod: VodClient;
   readonly api: VodApiClient;
   readonly breaker: Breaker;
   /** Of the host that `api` calls. */
   readonly apiBreaker: Breaker;
-  /** Brings the metrics of holds up to date: without Redis nobody knows whether one goes on. */
+  /** Updates the metrics of holds. Without Redis it is unknown whether the queues are held. */
   showHolds(): void;
-  /** Why this process takes no jobs that call one of them, for people. */
-  unready(): string | undefined;
+  /** Why this process takes no jobs that call one of the hosts, for people. */
+  unreadyReason(): string | undefined;
   close(): Promise<void>;
 }
 
-/**
- * Makes the clients, and finds out whether VOD takes this process's key. One that it does not take begins out; when VOD
- * can't be reached it begins as usual.
- */
-export async function openVodHosts(deps: {
+export interface VodHostsDependencies {
   readonly config: Config;
   readonly stages: ReadonlySet<Stage>;
   readonly credentials: () => VodCredentials | Promise<VodCredentials>;
@@ -56,97 +55,121 @@ export async function openVodHosts(deps: {
   readonly queues: Queues;
   readonly metrics: WorkerMetrics;
   readonly log: Logger;
-}): Promise<VodHosts> {
-  const { config, stages, credentials, redis, queues, metrics, log } = deps;
-  const { queuePrefix: prefix, vod: settings } = config;
-  const account: Omit<VodClientOptions, 'endpoint'> = {
-    credentials,
-    region: settings.region,
-    signatureMethod: settings.signatureMethod,
-    proxyEnv: config.proxyEnv,
-    onRequest: vodObserver(metrics),
-  };
-  const client = createVodClient({
-    ...account,
-    endpoint: settings.endpoint,
-    connections: config.partConcurrency.max + 2 * CONTROL_CONCURRENCY,
-    ...(config.maxBytesPerSecond.process !== undefined && {
-      maxBytesPerSecond: config.maxBytesPerSecond.process,
-    }),
-  });
-  const apiClient = createApiClient({ ...account, endpoint: settings.eventEndpoint });
+}
 
-  let state: BreakerState = {};
-  let apiState: BreakerState = {};
-  const showHolds = (): void => {
-    const out = state.localHold ?? apiState.localHold;
-    for (const reason of SYSTEMIC_CAUSES) metrics.workerOut.set({ reason }, out?.kind === reason ? 1 : 0);
-    metrics.held.reset();
-    if (redis.status !== 'ready') return;
-    for (const reason of SYSTEMIC_CAUSES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
-  };
-  const start = (
-    of: Pick<Parameters<typeof Breaker.start>[0], 'key' | 'quotaPerMinute' | 'onChange'>,
-    callers: readonly Stage[],
-    checkKey: (signal: AbortSignal) => Promise<string>,
-  ): Promise<Breaker> =>
-    Breaker.start({
-      ...of,
-      ...{ queues, redis, minuteMs: settings.quotaWindowMs, probeMs: config.probeMs, log },
-      probe: callers.some((stage) => stages.has(stage)) ? checkKey : undefined,
-    });
-  const { init, part, finish, transcode } = settings.quotaPerMinute;
-  const breaker = await start(
-    {
-      key: holdKey(prefix),
-      quotaPerMinute: { init, part, finish },
-      onChange: (now) => {
-        state = now;
-        showHolds();
-      },
-    },
-    UPLOAD_STAGES,
-    (signal) => client.checkKey(signal),
-  );
-  const apiBreaker = await start(
-    {
-      key: apiHoldKey(prefix),
-      quotaPerMinute: { transcode },
-      onChange: (now) => {
-        apiState = now;
-        showHolds();
-      },
-    },
-    API_STAGES,
-    (signal) => apiClient.checkKey(signal),
-  );
-  const accounts = callsVod(stages)
-    ? new Accounts({
-        ...{ redis, prefix, log },
-        secretId: async () => (await credentials()).secretId,
-        onAccounts: (count) => metrics.accounts.set(count),
-      })
-    : undefined;
-  await accounts?.register().catch((error: Error) => {
-    log.warn({ reason: error.message }, 'redis does not let workers compare their accounts; it takes +time');
-  });
-  // One request says what there is to know of the key.
+/**
+ * Creates the clients and breakers, and checks this process's key. If VOD refuses it, the process takes no jobs that
+ * call VOD; if VOD can't be reached, it starts as usual.
+ */
+export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
+  const { client, apiClient } = createClients(deps);
+  const { breaker, apiBreaker, showHolds } = await startBreakers(deps, { client, apiClient });
+  const accounts = callsVod(deps.stages) ? await registerAccount(deps) : undefined;
+  // Both hosts take the same key, so one request is enough.
   await (breaker.canProbe ? breaker : apiBreaker).checkKey();
 
-  const traced = config.tracing !== undefined;
+  const traced = deps.config.tracing !== undefined;
   return {
     vod: traced ? tracedClient(client) : client,
     api: traced ? tracedApiClient(apiClient) : apiClient,
-    breaker,
-    apiBreaker,
-    showHolds,
-    unready: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
+    ...{ breaker, apiBreaker, showHolds },
+    unreadyReason: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
     async close() {
       client.close();
       apiClient.close();
       breaker.stop();
       apiBreaker.stop();
-      if (accounts !== undefined) await fulfilledWithin(accounts.close(), FAREWELL_MS);
+      if (accounts !== undefined) await fulfilledWithin(accounts.close(), CLOSE_ACCOUNTS_MS);
     },
   };
+}
+
+function createClients({ config, credentials, metrics }: VodHostsDependencies) {
+  const { endpoint, eventEndpoint, region, signatureMethod } = config.vod;
+  const { proxyEnv, partConcurrency, maxBytesPerSecond } = config;
+  const account: Omit<VodClientOptions, 'endpoint'> = {
+    ...{ credentials, region, signatureMethod, proxyEnv },
+    onRequest: requestObserver(metrics),
+  };
+  const client = createVodClient({
+    ...account,
+    endpoint,
+    connections: partConcurrency.max + 2 * CONTROL_CONCURRENCY,
+    ...defined({ maxBytesPerSecond: maxBytesPerSecond.process }),
+  });
+  return { client, apiClient: createApiClient({ ...account, endpoint: eventEndpoint }) };
+}
+
+function requestObserver(metrics: WorkerMetrics): NonNullable<VodClientOptions['onRequest']> {
+  return ({ action, result, code, durationMs, retryable }) => {
+    metrics.apiRequests.observe({ action, result }, durationMs / 1000);
+    if (result === 'ok') return;
+    const label = code === undefined ? 'other' : documentedCodeLabel(code);
+    metrics.apiErrors.inc({ action, code: label, retryable: String(retryable ?? false) });
+  };
+}
+
+async function startBreakers(
+  { config, stages, redis, queues, metrics, log }: VodHostsDependencies,
+  { client, apiClient }: ReturnType<typeof createClients>,
+): Promise<Pick<VodHosts, 'breaker' | 'apiBreaker' | 'showHolds'>> {
+  const { queuePrefix: prefix, probeMs, vod } = config;
+  const { init, part, finish, transcode } = vod.quotaPerMinute;
+  let state: BreakerState = {};
+  let apiState: BreakerState = {};
+  const showHolds = (): void => {
+    const localHold = state.localHold ?? apiState.localHold;
+    for (const reason of SYSTEMIC_CAUSES)
+      metrics.workerOut.set({ reason }, localHold?.kind === reason ? 1 : 0);
+    metrics.held.reset();
+    if (redis.status !== 'ready') return;
+    for (const reason of SYSTEMIC_CAUSES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
+  };
+  const start = (
+    callers: readonly Stage[],
+    checkKey: (signal: AbortSignal) => Promise<string>,
+    settings: Pick<BreakerSettings, 'key' | 'quotaPerMinute' | 'onChange'>,
+  ): Promise<Breaker> =>
+    Breaker.start({
+      ...{ queues, redis, minuteMs: vod.quotaWindowMs, probeMs, log, ...settings },
+      probe: callers.some((stage) => stages.has(stage)) ? checkKey : undefined,
+    });
+  const breaker = await start(UPLOAD_STAGES, (signal) => client.checkKey(signal), {
+    key: holdKey(prefix),
+    quotaPerMinute: { init, part, finish },
+    onChange: (changed) => {
+      state = changed;
+      showHolds();
+    },
+  });
+  const apiBreaker = await start(API_STAGES, (signal) => apiClient.checkKey(signal), {
+    key: apiHoldKey(prefix),
+    quotaPerMinute: { transcode },
+    onChange: (changed) => {
+      apiState = changed;
+      showHolds();
+    },
+  });
+  return { breaker, apiBreaker, showHolds };
+}
+
+async function registerAccount({
+  config,
+  credentials,
+  redis,
+  metrics,
+  log,
+}: VodHostsDependencies): Promise<Accounts> {
+  const accounts = new Accounts({
+    ...{ redis, prefix: config.queuePrefix, log },
+    secretId: async () => (await credentials()).secretId,
+    onAccounts: (count) => metrics.accounts.set(count),
+  });
+  await accounts.register().catch((error: Error) => {
+    log.warn(
+      { reason: error.message },
+      'redis does not let workers compare their accounts; this needs the permission +time',
+    );
+  });
+  return accounts;
 }

@@ -1,49 +1,32 @@
 import type { Worker } from 'bullmq';
-import type { Config } from '../src/config/config.ts';
 import { WebhookError } from '../src/notify/webhook/errors.ts';
 import { webhookAttempts, webhookDelayMs } from '../src/notify/webhook/retry.ts';
-import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import { WebhookRelay } from '../src/notify/webhook-relay.ts';
-import type { Logger } from '../src/process/log.ts';
 import { parseWebhookData } from '../src/queue/jobs/webhook.ts';
-import type { Queues } from '../src/queue/queues.ts';
-import type { RedisClient } from '../src/redis/client.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
-import { type Consume, keepJobs } from './consume.ts';
+import { keepJobs } from './consumers.ts';
+import type { StageContext } from './stage-context.ts';
 import { webhookProcessor } from './webhook.ts';
 
-/** Webhooks of one process at a time; one to a receiver that does not answer takes its time-out. */
+/** Deliveries of one process at a time. A receiver that does not answer occupies one until the request times out. */
 export const WEBHOOK_CONCURRENCY = 32;
 
-/** Delivers webhooks, and makes them of the ends of uploads. @returns undefined when this process has not the stage */
-export function startWebhooks(
-  consume: Consume,
-  deps: {
-    readonly config: Config;
-    readonly redis: RedisClient;
-    readonly queues: Queues;
-    readonly webhooks: WebhookSender;
-    readonly metrics: WorkerMetrics;
-    readonly log: Logger;
-  },
-): WebhookRelay | undefined {
-  const { config, redis, queues, webhooks, metrics, log } = deps;
+/** Delivers webhooks, and adds them when uploads end. @returns undefined when this process does not run the stage */
+export function startWebhooks(context: StageContext): WebhookRelay | undefined {
+  const { config, redis, queues, webhooks: sender, metrics, log } = context;
   const { urls, retryHours } = config.webhooks;
   const baseMs = config.backoffBaseMs;
-  const worker = consume(
-    'webhook',
-    WEBHOOK_CONCURRENCY,
-    parseWebhookData,
-    webhookProcessor({ queues, redis, sender: webhooks, urls, metrics, log }),
-    {
-      backoff: (attempt, error) => {
-        const retryAfterMs = error instanceof WebhookError ? error.retryAfterMs : undefined;
-        return webhookDelayMs(attempt, { baseMs, retryAfterMs });
-      },
-      // What is to be told of an upload is told, whatever becomes of the upload next.
-      outlivesUpload: true,
+  const worker = context.consumers.start('webhook', {
+    concurrency: WEBHOOK_CONCURRENCY,
+    parse: parseWebhookData,
+    process: webhookProcessor({ queues, redis, sender, urls, metrics, log }),
+    backoff: (attempt, error) => {
+      const retryAfterMs = error instanceof WebhookError ? error.retryAfterMs : undefined;
+      return webhookDelayMs(attempt, { baseMs, retryAfterMs });
     },
-  );
+    // A webhook is delivered whatever happens to its upload afterwards.
+    outlivesUpload: true,
+  });
   if (worker === undefined) return undefined;
   countDeliveries(worker, metrics);
   return new WebhookRelay({

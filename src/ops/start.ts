@@ -53,7 +53,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
     refresh: sharePoll(
       createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
     ),
-    unready: () => {
+    unreadyReason: () => {
       if (draining) return 'draining';
       return refusals.unready ?? (ready() ? undefined : 'not connected to Redis');
     },

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 export interface StatusSources {
   readonly registry: Registry;
   /** What keeps the process from being ready, in words; undefined when nothing does. */
-  readonly unready: () => string | undefined;
+  readonly unreadyReason: () => string | undefined;
   /** Brings the metrics up to date before they are read; never rejects. */
   readonly refresh?: () => Promise<void>;
 }
@@ -31,7 +31,7 @@ export async function statusReply(path: StatusPath, sources: StatusSources): Pro
     case '/healthz':
       return { status: 200, contentType: TEXT, body: 'ok\n' };
     case '/readyz': {
-      const reason = sources.unready();
+      const reason = sources.unreadyReason();
       return { status: reason === undefined ? 200 : 503, contentType: TEXT, body: `${reason ?? 'ready'}\n` };
     }
     case '/metrics': {

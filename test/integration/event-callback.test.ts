@@ -98,9 +98,7 @@ describe('the callback of events', () => {
     expect(await post(ops, JSON.stringify(forged))).toEqual([200, 'ok\n']);
     await expect
       .poll(async () => (await eventQueue().getCompleted()).map(({ returnvalue }) => returnvalue))
-      .toEqual([
-        { outcome: 'not ours', reason: 'no upload that is known has the fileId 12345678901234567890' },
-      ]);
+      .toEqual([{ outcome: 'not ours', reason: 'no known upload has the fileId 12345678901234567890' }]);
   });
 
   it('asks VOD to send an event again while Redis is away', async () => {

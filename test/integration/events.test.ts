@@ -87,7 +87,7 @@ describe('events that are pulled', () => {
       ],
     });
     const { history } = await world().uploads.details(upload.id);
-    expect(history.map(({ text }) => text)).toContain('VOD told NewFileUpload');
+    expect(history.map(({ text }) => text)).toContain('VOD sent NewFileUpload');
   });
 
   it('come to be their upload’s own when they are there before it has ended', async () => {
@@ -200,7 +200,7 @@ describe('events that are pulled', () => {
         expect.arrayContaining([
           [
             'TranscodeComplete',
-            { outcome: 'not ours', reason: 'no upload that is known has the fileId 99999999999999999999' },
+            { outcome: 'not ours', reason: 'no known upload has the fileId 99999999999999999999' },
           ],
           ['Lonely', { outcome: 'not ours', reason: 'it names no file' }],
         ]),

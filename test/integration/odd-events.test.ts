@@ -46,7 +46,7 @@ it('odd entries among events keep no other from being taken and confirmed, and a
   const { url, confirmed } = await serviceWithOddEvents();
   const worker = await world().worker({ VOD_EVENT_ENDPOINT: url }, ['--stages', 'events']).ready();
   await expect.poll(() => confirmed).toEqual(['good-1', '7', 'deep', 'good-2']);
-  const odd = await worker.line(({ msg }) => String(msg).startsWith('PullEvent gave entries'));
+  const odd = await worker.line(({ msg }) => String(msg).startsWith('PullEvent returned entries'));
   expect(odd).toMatchObject({ unreadable: 1, unconfirmed: 1 });
   const queue = new Queue('vod-event', { connection: { url: world().redisUrl }, prefix: world().prefix });
   onTestFinished(() => queue.close());

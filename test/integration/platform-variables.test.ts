@@ -10,7 +10,7 @@ const GRPC = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4317', OTEL_EXPORT
 
 it('tracing that a platform asks for in a way that is not spoken here keeps nothing from working', async () => {
   const worker = await world().worker(GRPC).ready();
-  const warned = worker.lines.find(({ msg }) => msg === 'a setting can not be followed');
+  const warned = worker.lines.find(({ msg }) => msg === 'invalid setting ignored');
   expect(warned).toMatchObject({
     level: 'warn',
     warning: expect.stringContaining('PROTOCOL must be http/protobuf'),

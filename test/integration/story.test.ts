@@ -52,7 +52,7 @@ describe('the story of one upload', () => {
 
     const story = linesOf(replicas).sort((a, b) => String(a.time).localeCompare(String(b.time)));
     const told = (fits: (line: LogLine) => boolean) => story.filter(fits);
-    const stages = told(({ msg }) => msg === 'upload goes on');
+    const stages = told(({ msg }) => msg === 'upload stage changed');
     expect(stages.map(({ stage }) => stage)).toEqual(['hashing', 'initializing', 'uploading', 'finishing']);
     for (const line of stages) expect(line).toMatchObject({ level: 'info', run: 'r1', attempt: 1 });
     expect(stages[2]).toMatchObject({ fileSha, bytes: 2 * MIB + 5 });
@@ -90,7 +90,7 @@ describe('the story of one upload', () => {
       `SHA-1 ${fileSha} of 2.0 MiB; asking VOD what it has`,
       'sending 3 of 3 parts, 2.0 MiB',
       expect.stringMatching(
-        /^part at 1048576: attempt 1 failed, will be made again: UploadPart refused .*\[-10005\]$/,
+        /^part at 1048576: attempt 1 failed, will be retried: UploadPart refused .*\[-10005\]$/,
       ),
       'VOD has all parts; finishing',
       expect.stringMatching(/^completed in .* s: sent 2\.0 MiB; fileId \d+$/),

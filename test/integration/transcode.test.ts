@@ -62,7 +62,7 @@ describe('transcoding after the upload', () => {
     expect((await upload.events()).map(({ event }) => event.eventType)).toContain('TranscodeComplete');
     expect(converts()).toEqual({ total: 1, byResult: { 0: 1 } });
     await worker.line(({ msg }) => msg === 'upload completed');
-    const told = worker.lines.filter(({ msg }) => msg === 'upload goes on').map(({ stage }) => stage);
+    const told = worker.lines.filter(({ msg }) => msg === 'upload stage changed').map(({ stage }) => stage);
     expect(told).toEqual(['hashing', 'initializing', 'uploading', 'finishing', 'transcoding']);
   });
 

@@ -16,7 +16,7 @@ describe('parts that time out on a full line', () => {
   it('make fewer of those that were sent at a time once, however many they are', async () => {
     const slots = slotsWithin({ min: 1, max: 8 });
     const leaves = await enter(slots, 8);
-    expect(leaves.map((leave) => leave('strained'))).toEqual(Array(8).fill(true));
+    expect(leaves.map((leave) => leave('overloaded'))).toEqual(Array(8).fill(true));
     expect(slots.slots).toBe(5);
   });
 
@@ -25,7 +25,7 @@ describe('parts that time out on a full line', () => {
     const numbers: number[] = [];
     for (let round = 0; round < 4; round++) {
       const leaves = await enter(slots, slots.slots);
-      const fewer = leaves.map((leave) => leave('strained'));
+      const fewer = leaves.map((leave) => leave('overloaded'));
       expect(fewer).toEqual(Array(fewer.length).fill(round < 3));
       numbers.push(slots.slots);
     }
@@ -34,7 +34,7 @@ describe('parts that time out on a full line', () => {
 
   it('change nothing of a fixed number, nor do parts that end otherwise', async () => {
     const fixed = slotsWithin({ min: 8, max: 8 });
-    for (const leave of await enter(fixed, 8)) expect(leave('strained')).toBe(false);
+    for (const leave of await enter(fixed, 8)) expect(leave('overloaded')).toBe(false);
     expect(fixed.slots).toBe(8);
     const slots = slotsWithin({ min: 1, max: 8 });
     const [first, second] = await enter(slots, 2);

@@ -54,16 +54,16 @@ test('stay as they are as long as too little time has passed to tell', async () 
 
 test('become fewer when VOD refuses for quota, down to the bound, once for those that were at work', async () => {
   const { slots, numbers, send } = setUp({ min: 2, max: 16 });
-  await send(1, { end: 'strained' });
+  await send(1, { end: 'overloaded' });
   expect(slots.slots).toBe(5);
-  await send(20, { end: 'strained' });
+  await send(20, { end: 'overloaded' });
   expect(numbers).toEqual([8, 5, 3, 2]);
 });
 
 test('are the same for ever when both bounds are, and few of them read nothing ahead', async () => {
   const { slots, numbers, send } = setUp({ min: 3, max: 3 });
   await send(20);
-  await send(20, { end: 'strained' });
+  await send(20, { end: 'overloaded' });
   expect(numbers).toEqual([3]);
   expect(slots.jobs).toBe(3);
   expect(setUp({ min: 16, max: 16 }).slots.jobs).toBe(19);

@@ -1,0 +1,49 @@
+import type { Job, Worker } from 'bullmq';
+import type { ProgressWriter } from '../src/flow/progress-writer.ts';
+import { UnavailableSources } from '../src/flow/unavailable-sources.ts';
+import { parsePartData } from '../src/queue/jobs/part.ts';
+import { SharedRate } from '../src/redis/shared-rate.ts';
+import { partProcessor } from './part.ts';
+import { PartSlots } from './part-slots.ts';
+import type { StageContext } from './stage-context.ts';
+
+/** Sends parts, adapts the number of slots they are sent in, and reports the progress of their uploads. */
+export function startParts(context: StageContext): void {
+  const { config, redis, breaker, metrics, openFiles: files, vod, call, abortFlags, log } = context;
+  const { partConcurrency, maxBytesPerSecond, queuePrefix } = config;
+  const { total } = maxBytesPerSecond;
+  const bandwidth =
+    total === undefined ? undefined : new SharedRate(redis, `${queuePrefix}:bandwidth`, total);
+  const slots = new PartSlots(partConcurrency, log);
+  const worker = context.consumers.start('part', {
+    concurrency: slots.jobs,
+    parse: parsePartData,
+    process: partProcessor({ files, slots, bandwidth, vod, call, abortFlags, metrics }),
+    breaker,
+    unseen: createUnseen(context, 'part'),
+  });
+  metrics.partSlots.set(0);
+  metrics.partSlotsMax.set(worker === undefined ? 0 : partConcurrency.max);
+  if (worker === undefined) return;
+  reportProgress(worker, context.progress);
+  slots.start(({ slots, jobs }) => {
+    worker.concurrency = jobs;
+    metrics.partSlots.set(slots);
+  });
+}
+
+/** Leaves jobs whose source this process does not see to other workers. */
+export function createUnseen(context: StageContext, stage: 'hash' | 'part'): UnavailableSources {
+  const { config, queues, redis, worker, roots, breaker } = context;
+  const { queuePrefix: prefix, sourceGraceMs: graceMs } = config;
+  const options = { stage, queues, redis, prefix, graceMs, worker, roots };
+  return new UnavailableSources(stage === 'part' ? { ...options, breaker } : options);
+}
+
+/** An upload's children count a part as done only after BullMQ has completed its job. */
+function reportProgress(worker: Worker, progress: ProgressWriter): void {
+  worker.on('completed', (job: Job) => {
+    const part = parsePartData(job.data);
+    progress.partCompleted(part, part.partSize, part.hashed.version.size);
+  });
+}
