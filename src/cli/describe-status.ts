@@ -2,13 +2,13 @@ import { formatFields } from '../base/columns.ts';
 import { formatBytes, formatDuration, formatTime } from '../base/format.ts';
 import type { ReceivedEvent, UploadStatus } from '../index.ts';
 import { describeHold } from '../quota/hold.ts';
-import { describeMeasure, measureOf } from '../upload/pace.ts';
+import { formatStageProgress, stageProgress } from '../upload/stage-progress.ts';
 
 /** Formats an upload and the events received for its video, one label and value per line. */
 export function describeStatus(status: UploadStatus, events: readonly ReceivedEvent[] = []): string {
   const { id, state, source, name, type, key, attempt, createdAt, finishedAt, progress, result, error } =
     status;
-  const amounts = describeMeasure(measureOf(progress));
+  const amounts = formatStageProgress(stageProgress(progress));
   const outcome = result?.outcome === 'instant' ? `${state}; VOD had the file already` : state;
   return formatFields([
     ['id', id],

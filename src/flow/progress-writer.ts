@@ -2,7 +2,7 @@ import type { Queue } from 'bullmq';
 import type { PartData } from '../queue/jobs/part.ts';
 import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { Pace, type Report } from '../upload/pace.ts';
+import { SpeedMeter, type StageReport } from '../upload/stage-progress.ts';
 
 /** Progress of one upload is written at most this often by one process. */
 const INTERVAL_MS = 1000;
@@ -18,7 +18,7 @@ export class ProgressWriter {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
   readonly #lastMs = new Map<string, number>();
-  readonly #paces = new Map<string, Pace>();
+  readonly #paces = new Map<string, SpeedMeter>();
   /** Uploads that are told of once more. */
   readonly #late = new Set<string>();
 
@@ -81,10 +81,10 @@ export class ProgressWriter {
     return true;
   }
 
-  #write(uploadId: string, attempt: number, report: Report & Pick<StoredProgress, 'stage'>): void {
-    const pace = this.#paces.get(uploadId) ?? new Pace(() => performance.now());
+  #write(uploadId: string, attempt: number, report: StageReport & Pick<StoredProgress, 'stage'>): void {
+    const pace = this.#paces.get(uploadId) ?? new SpeedMeter(() => performance.now());
     this.#paces.set(uploadId, pace);
-    const { bytesPerSecond } = pace.measure(report);
+    const { bytesPerSecond } = pace.add(report);
     const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
     const progress: StoredProgress = { ...report, ...speed, attempt, at: Date.now() };
     this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});

@@ -1,7 +1,7 @@
 import cliProgress, { type Options, type SingleBar } from 'cli-progress';
 import { truncated } from '../base/columns.ts';
 import type { UploadProgress } from '../index.ts';
-import { describeMeasure, type Measure, Pace } from '../upload/pace.ts';
+import { formatStageProgress, SpeedMeter, type StageProgress } from '../upload/stage-progress.ts';
 import { barLine, longestOf } from './bar-line.ts';
 import type { CliContext, Output } from './context.ts';
 
@@ -32,7 +32,7 @@ const DEFAULT_COLUMNS = 80;
 class Bars implements Display {
   readonly #bars: readonly SingleBar[];
   readonly #all: cliProgress.MultiBar;
-  readonly #paces: readonly Pace[];
+  readonly #paces: readonly SpeedMeter[];
   #stopped = false;
 
   constructor(labels: readonly string[], stream: Output) {
@@ -40,22 +40,22 @@ class Bars implements Display {
     this.#all = new cliProgress.MultiBar({
       stream: withoutCutting(stream),
       hideCursor: true,
-      format: (_: Options, { progress: share }, payload: { label: string; measure?: Measure }) => {
+      format: (_: Options, { progress: share }, payload: { label: string; measure?: StageProgress }) => {
         const { label, measure } = payload;
         const stage = measure?.stage ?? 'queued';
-        const amounts = measure === undefined ? '' : describeMeasure(measure);
+        const amounts = measure === undefined ? '' : formatStageProgress(measure);
         // cli-progress clears from the cursor to the right after each line; in the last column that deletes a character.
         const columns = (stream.columns || DEFAULT_COLUMNS) - 1;
         return barLine({ label, stage, share, amounts }, { columns, longest });
       },
     });
     this.#bars = labels.map((label) => this.#all.create(1, 0, { label }));
-    this.#paces = labels.map(() => new Pace(() => performance.now()));
+    this.#paces = labels.map(() => new SpeedMeter(() => performance.now()));
   }
 
   update(index: number, progress: UploadProgress): void {
     if (this.#stopped) return;
-    const measure = this.#paces[index]?.measure(progress);
+    const measure = this.#paces[index]?.add(progress);
     if (measure === undefined) return;
     const share = progress.stage === 'completed' ? 1 : measure.share;
     this.#bars[index]?.update(share, { measure });
@@ -86,24 +86,24 @@ const LINE_INTERVAL_MS = 5000;
 class Lines implements Display {
   readonly #labels: readonly string[];
   readonly #stream: Output;
-  readonly #seen: { readonly pace: Pace; stage?: string; nextMs: number }[];
+  readonly #seen: { readonly pace: SpeedMeter; stage?: string; nextMs: number }[];
   #stopped = false;
 
   constructor(labels: readonly string[], stream: Output) {
     this.#labels = labels;
     this.#stream = stream;
-    this.#seen = labels.map(() => ({ pace: new Pace(() => performance.now()), nextMs: 0 }));
+    this.#seen = labels.map(() => ({ pace: new SpeedMeter(() => performance.now()), nextMs: 0 }));
   }
 
   update(index: number, progress: UploadProgress): void {
     const seen = this.#seen[index];
     if (this.#stopped || seen === undefined) return;
-    const measure = seen.pace.measure(progress);
+    const measure = seen.pace.add(progress);
     const now = performance.now();
     if (progress.stage === seen.stage && now < seen.nextMs) return;
     seen.stage = progress.stage;
     seen.nextMs = now + LINE_INTERVAL_MS;
-    const amounts = describeMeasure(measure);
+    const amounts = formatStageProgress(measure);
     const label = truncated(this.#labels[index] ?? '', LABEL_WIDTH);
     this.#stream.write(`${label}: ${progress.stage}${amounts === '' ? '' : `  ${amounts}`}\n`);
   }

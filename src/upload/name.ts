@@ -2,8 +2,8 @@ import { basename, extname } from 'node:path';
 import { FILE_NAME_FORBIDDEN, FILE_NAME_MAX_BYTES } from '../vod/wire/protocol.ts';
 
 /**
- * The usual types (extensions) of videos and audio. The service's documents list none: others are taken as well, and it is
- * VOD that refuses what it doesn't know.
+ * Usual types (extensions) of video and audio. The service's documents have no list: other types are accepted here as well,
+ * and VOD may refuse them.
  */
 const USUAL_TYPES: ReadonlySet<string> = new Set([
   ...['mp4', 'm4v', 'mov', 'mkv', 'webm', 'avi', 'flv', 'f4v', 'wmv', 'asf', 'mpg', 'mpeg', 'mpe', 'm2v'],
@@ -11,15 +11,14 @@ const USUAL_TYPES: ReadonlySet<string> = new Set([
   ...['mp3', 'm4a', 'wma', 'wav', 'aac', 'ogg', 'oga', 'opus', 'flac', 'ape', 'amr', 'aiff'],
 ]);
 
-/** What `fileType` may be. */
 const TYPE = /^[a-z0-9]{1,20}$/;
 
 const FORBIDDEN: ReadonlySet<string> = new Set(FILE_NAME_FORBIDDEN);
-/** Control characters, and halves of surrogate pairs, which have no form in UTF-8. */
+/** Control characters, and lone surrogates, which have no UTF-8 form. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const FALLBACK_NAME = 'video';
 
-/** The rule of the service that a video's name breaks, in words; undefined when it breaks none. */
+/** The problem with a video's name according to the service's rules; undefined if there is none. */
 export function checkName(name: string): string | undefined {
   if (name.trim() === '') return 'name is empty; it needs at least 1 visible character';
   for (const character of name) {
@@ -33,21 +32,20 @@ export function checkName(name: string): string | undefined {
   return `name is ${bytes} bytes in UTF-8; at most ${FILE_NAME_MAX_BYTES} are allowed`;
 }
 
-/** What is wrong with a type (extension without a dot, lower case), in words; undefined when nothing is. */
+/** The problem with a type (extension without a dot, lower case); undefined if there is none. */
 export function checkType(type: string): string | undefined {
   if (TYPE.test(type)) return undefined;
-  return `type ${JSON.stringify(type)} is none; it must be an extension of 1 to 20 letters and digits, such as mp4`;
+  return `type ${JSON.stringify(type)} is invalid; it must be an extension of 1 to 20 letters and digits, such as mp4`;
 }
 
-/** Whether a type is one that videos usually have; VOD may refuse another, or not know how to transcode it. */
+/** Whether videos usually have this type; VOD may refuse other types, or be unable to transcode them. */
 export function isUsualType(type: string): boolean {
   return USUAL_TYPES.has(type);
 }
 
 /**
- * The name and type of a video after its file. The name always satisfies `checkName`; `altered` says that it is
- * not the file's own without its extension. The type is the extension in lower case, known or not; undefined when
- * the file has none.
+ * The name and type of a video, from its file name. The name always passes `checkName`; `altered` says that it differs from
+ * the file name without extension. The type is the extension in lower case, known or not; undefined if there is none.
  */
 export function deriveName(filePath: string): { name: string; type: string | undefined; altered: boolean } {
   const base = basename(filePath);
@@ -61,7 +59,7 @@ export function deriveName(filePath: string): { name: string; type: string | und
   return { name, type, altered: name !== own };
 }
 
-/** Why the type of a file without an extension can't be known, and what to do about it. */
+/** Why the type of a file without an extension is unknown, and what to do. */
 export function missingTypeProblem(filePath: string): string {
   const base = basename(filePath);
   const why = base.startsWith('.')
@@ -70,7 +68,7 @@ export function missingTypeProblem(filePath: string): string {
   return `type must be given, such as mp4, because ${why}`;
 }
 
-/** As many whole characters (graphemes, as a reader counts them) from the start as the service's limit allows. */
+/** Shortens a name to the service's limit, in whole characters (graphemes). */
 function shortened(name: string): string {
   let result = '';
   let bytes = 0;

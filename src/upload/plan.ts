@@ -3,13 +3,13 @@ import { formatBytes } from '../base/format.ts';
 import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/wire/protocol.ts';
 
 /**
- * A byte range of a file, sent by one UploadPart.
- * - plan: the parts of a file for one part size, `partCount` of them; computed, never stored.
- * - received: the parts that VOD says it has.
+ * part: a byte range of a file, sent by one UploadPart.
+ * - plan: all parts of a file for one part size; computed, never stored.
+ * - received: the parts that VOD reports to have.
  * - missing: the parts of the plan that are not received.
  */
 export interface Part {
-  /** Place in the plan, from 0. */
+  /** Position in the plan, from 0. */
   readonly index: number;
   /** Bytes from the start of the file: `index` × part size. */
   readonly offset: number;
@@ -17,20 +17,20 @@ export interface Part {
   readonly dataSize: number;
 }
 
-/** The part indices from `first` to `last`, both included. */
+/** The part indices from `first` to `last`, inclusive. */
 export type IndexRange = readonly [first: number, last: number];
 
 /**
- * The most parts of one file. Each costs about 1 KB of Redis until it is sent, and the account's quota sends 10,000 a
- * minute; numbers beyond this are somebody's invention, or those of a sparse file.
+ * Maximum number of parts of one file. Each part needs about 1 KB of Redis until it is sent, and the account's quota allows
+ * 10,000 per minute; larger files are invented, or sparse.
  */
 export const MAX_PARTS = 500_000;
 
-/** The largest file that can be uploaded: 488 GiB, with parts of 1 MiB. */
+/** Maximum size of a file: 488 GiB, with parts of 1 MiB. */
 export const MAX_FILE_BYTES = MAX_PARTS * PART_SIZES[1];
 
 /**
- * How many parts a file has.
+ * The number of parts of a file.
  * @throws {RangeError} unless `fileSize` is a whole number of bytes ≥ 1
  * @throws {UploaderError} `TOO_MANY_PARTS` when there are more than {@link MAX_PARTS}
  */
@@ -43,7 +43,7 @@ export function partCount(fileSize: number, partSize: PartSize): number {
   return Math.ceil(fileSize / partSize);
 }
 
-/** What is wrong with a file that has too many parts, in words; undefined when it has not. */
+/** The problem with a file that has too many parts; undefined if it has not. */
 export function tooManyParts(fileSize: number, partSize: PartSize): string | undefined {
   const count = Math.ceil(fileSize / partSize);
   if (count <= MAX_PARTS) return undefined;
@@ -62,8 +62,8 @@ export function partAt(fileSize: number, partSize: PartSize, index: number): Par
 }
 
 /**
- * The part size that binds an upload after InitUpload has answered: the service's own (`reported`), else the one
- * that most of the received parts fit, else the one that was requested.
+ * The part size that applies after InitUpload: the one that the service reported, else the one that fits most of the
+ * received parts, else the requested one.
  */
 export function bindingPartSize(args: {
   readonly fileSize: number;
@@ -75,7 +75,7 @@ export function bindingPartSize(args: {
   let best = args.requested;
   let bestFits = receivedIndices({ ...args, partSize: best }).length;
   for (const partSize of PART_SIZES) {
-    // No upload of a file that large can have begun with parts that small.
+    // A file of this size can't have been started with such small parts.
     if (tooManyParts(args.fileSize, partSize) !== undefined) continue;
     const fits = receivedIndices({ ...args, partSize }).length;
     if (fits > bestFits) [best, bestFits] = [partSize, fits];
@@ -84,9 +84,9 @@ export function bindingPartSize(args: {
 }
 
 /**
- * What VOD lacks, in ascending order. A received part counts, once, when its offset and size are exactly those of
- * a planned part; anything else VOD lists is ignored, since sending a part again is harmless and leaving one out
- * is not. Takes time and memory by the entries of `received`, not by the size of the file.
+ * The parts that VOD does not have, in ascending order. A received part counts if its offset and size are exactly those of
+ * a planned part. Other entries are ignored: sending a part again is harmless, leaving one out is not. Time and memory
+ * depend on the number of received entries, not on the size of the file.
  */
 export function missingRanges(args: {
   readonly fileSize: number;
@@ -103,7 +103,7 @@ export function missingRanges(args: {
   return missing;
 }
 
-/** Indices of the planned parts that are received: ascending, each once. */
+/** Indices of the received parts of the plan: ascending, without duplicates. */
 function receivedIndices(args: {
   readonly fileSize: number;
   readonly partSize: PartSize;
@@ -121,8 +121,8 @@ function receivedIndices(args: {
 }
 
 /**
- * The received parts of the plan whose MD5 VOD lists, in ascending order, each once. One that is listed without an MD5, or
- * with two that differ, is not among them.
+ * The received parts of the plan with the MD5 that VOD lists, in ascending order, without duplicates. Leaves out parts
+ * without an MD5 or with different ones.
  */
 export function listedParts(args: {
   readonly fileSize: number;
@@ -137,19 +137,19 @@ export function listedParts(args: {
   });
 }
 
-/** How many indices the ranges hold. */
+/** The number of indices in the ranges. */
 export function countIndices(ranges: readonly IndexRange[]): number {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 }
 
-/** All indices of the ranges, one after another. */
+/** All indices of the ranges, in order. */
 export function* indicesOf(ranges: readonly IndexRange[]): Generator<number, void, undefined> {
   for (const [first, last] of ranges) {
     for (let index = first; index <= last; index++) yield index;
   }
 }
 
-/** The bytes of all parts in the ranges. @throws {RangeError} when a range leaves the plan. */
+/** The bytes of all parts in the ranges. @throws {RangeError} when a range exceeds the plan. */
 export function bytesOf(ranges: readonly IndexRange[], fileSize: number, partSize: PartSize): number {
   return ranges.reduce((sum, [first, last]) => {
     const { offset, dataSize } = partAt(fileSize, partSize, last);

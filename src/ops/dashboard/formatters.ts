@@ -5,7 +5,7 @@ import { shownUrl } from '../../notify/webhook/url.ts';
 import { parseProgress, type StoredProgress } from '../../queue/jobs/progress.ts';
 import type { UploadResult } from '../../queue/jobs/upload-result.ts';
 import { speedOf } from '../../status/status.ts';
-import { describeMeasure, measureOf } from '../../upload/pace.ts';
+import { formatStageProgress, stageProgress } from '../../upload/stage-progress.ts';
 
 /*
  * What Bull Board shows of an upload's job, for people. None of it throws, whatever somebody has written to Redis: one
@@ -48,7 +48,7 @@ export function progressOf(value: unknown): unknown {
   if (stored === undefined) return value;
   const { stage, totalBytes } = stored;
   return {
-    progress: Math.floor(measureOf(stored).share * 100),
+    progress: Math.floor(stageProgress(stored).share * 100),
     stage,
     detail: describe(stored),
     size: formatBytes(totalBytes),
@@ -58,8 +58,8 @@ export function progressOf(value: unknown): unknown {
 function describe(stored: StoredProgress): string {
   const { bytesPerSecond: _, ...report } = stored;
   const speed = speedOf(stored);
-  const measure = describeMeasure(
-    measureOf({ ...report, ...(speed !== undefined && { bytesPerSecond: speed }) }),
+  const measure = formatStageProgress(
+    stageProgress({ ...report, ...(speed !== undefined && { bytesPerSecond: speed }) }),
   );
   return `${stored.stage}  ${measure}`.trim();
 }

@@ -4,7 +4,7 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import { formatBytes, formatBytesOf, formatClock, formatDuration } from '../../base/format.ts';
 import { printable } from '../../base/printable.ts';
 import { isTerminal, type UploadState, type UploadStatus } from '../../status/status.ts';
-import { measureOf } from '../../upload/pace.ts';
+import { stageProgress } from '../../upload/stage-progress.ts';
 
 /** What `html` makes: whatever text was put in is escaped. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -33,7 +33,7 @@ export function renderName(name: string): Html {
 /** How far an upload is: a bar and words; empty before it has amounts. */
 export function renderProgress(status: UploadStatus): Html | '' {
   const { state, progress, result } = status;
-  const measure = measureOf(progress);
+  const measure = stageProgress(progress);
   const { doneBytes, totalBytes, bytesPerSecond, leftMs, share } = measure;
   if (result !== undefined) {
     const took = `sent in ${formatDuration(result.durationMs)}`;

@@ -4,7 +4,7 @@ import type { HangingDisk } from '../../support/hanging-disk.ts';
 import { useHangingDisk } from '../../support/use-hanging-disk.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** A disk that can hang for threads that this process starts from now on. */
+/** A disk that can hang, for threads that this process starts from now on. */
 export function deadDisk(): HangingDisk {
   const dead = useHangingDisk(join(tempDir(), 'dead'));
   const { NODE_OPTIONS } = process.env;
@@ -17,13 +17,13 @@ export function deadDisk(): HangingDisk {
   return dead;
 }
 
-/** Makes time stand still for deadlines. */
+/** Fakes the timers of deadlines. */
 export function holdTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** The deadline of what is at work passes: a second, and the rest of the minute. */
+/** Lets the deadline of running operations pass: a second, and the rest of the minute. */
 export function passDeadline(): void {
   vi.advanceTimersByTime(1000);
   vi.advanceTimersByTime(59_000);

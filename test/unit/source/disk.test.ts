@@ -21,7 +21,7 @@ function newDisk(options?: ConstructorParameters<typeof Disk>[0]): Disk {
   return disk;
 }
 
-/** An open file, in a directory of its own. */
+/** An open file, in its own directory. */
 async function openOn(disk: Disk, bytes: Uint8Array, directory = tempDir()): Promise<FileSource> {
   const path = join(directory, `film-${randomBytes(4).toString('hex')}.mp4`);
   writeFileSync(path, bytes);
@@ -29,7 +29,7 @@ async function openOn(disk: Disk, bytes: Uint8Array, directory = tempDir()): Pro
 }
 
 describe('a file', () => {
-  test('is read in many ranges at a time, each with its digest', async () => {
+  test('is read in many ranges concurrently, each with its digest', async () => {
     const bytes = randomBytes(1_000_003);
     const source = await openOn(newDisk(), bytes);
     const ranges = [...Array(101).keys()].map((index) =>
@@ -47,7 +47,7 @@ describe('a file', () => {
     }
   });
 
-  test('that has been written to, or cut, is refused', async () => {
+  test('that was written to or truncated is refused', async () => {
     const source = await openOn(newDisk(), randomBytes(1000));
     appendFileSync(source.path, 'more');
     await expect(source.read(room(1000), 0, MD5)).rejects.toMatchObject(CHANGED);
@@ -55,7 +55,7 @@ describe('a file', () => {
     await expect(source.read(room(1000), 0, MD5)).rejects.toMatchObject(CHANGED);
   });
 
-  test('stays open when the thread that has opened it ends', async () => {
+  test('stays open when the thread that opened it ends', async () => {
     const threads = startedThreads('disk');
     const source = await openOn(newDisk(), randomBytes(10));
     expect(threads).toHaveLength(1);
@@ -65,7 +65,7 @@ describe('a file', () => {
 });
 
 describe('a closed disk', () => {
-  test('reads no more', async () => {
+  test('fails all reads', async () => {
     const disk = newDisk();
     const source = await openOn(disk, randomBytes(10));
     const lost = source.read(room(10), 0, MD5);
@@ -75,7 +75,7 @@ describe('a closed disk', () => {
     await expect(source.read(room(10), 0, MD5)).rejects.toMatchObject({ code: 'HASHER_CLOSED' });
   });
 
-  test('does not mind a reply that was on its way', async () => {
+  test('ignores replies that arrive later', async () => {
     const threads = startedThreads('disk');
     const disk = newDisk();
     const source = await openOn(disk, randomBytes(10));
@@ -89,7 +89,7 @@ describe('a closed disk', () => {
 });
 
 describe('a disk that hangs', () => {
-  test('holds neither reads of others, nor look-ups of names, nor looks at files', async () => {
+  test('blocks neither reads on other disks, nor DNS look-ups, nor other file system calls', async () => {
     const dead = deadDisk();
     holdTime();
     const disk = newDisk({ threads: 6 });
@@ -105,7 +105,7 @@ describe('a disk that hangs', () => {
     for (const read of hung) await expect(read).resolves.toMatch(/^[0-9a-f]{32}$/);
   });
 
-  test('gives way to others after a second, though it holds all threads', async () => {
+  test('lets others continue after a second, even if it blocks all threads', async () => {
     const dead = deadDisk();
     holdTime();
     const disk = newDisk({ threads: 2, timeoutMs: 3_600_000 });
@@ -114,9 +114,9 @@ describe('a disk that hangs', () => {
     dead.hang();
     const hung = [...Array(4)].map(() => dying.read(room(10), 0, MD5));
     const read = healthy.read(room(10), 0, MD5);
-    // One for each thread; the others have been given to them as well.
+    // One per thread; the others were sent to the threads as well.
     await expect.poll(() => dead.hung()).toHaveLength(2);
-    // A second, for each of the reads from when its thread is there.
+    // A second for each of the reads, from when its thread is ready.
     let dataMd5: string | undefined;
     void read.then((md5) => {
       dataMd5 = md5;
@@ -127,7 +127,7 @@ describe('a disk that hangs', () => {
     await Promise.all(hung);
   });
 
-  test('fails a read when its time is over, saying what took too long, and is read again when it is back', async () => {
+  test('fails a read at its time-out, saying what took too long, and can be read again when it is back', async () => {
     const dead = deadDisk();
     holdTime();
     const threads = startedThreads('disk');
@@ -151,7 +151,7 @@ describe('a disk that hangs', () => {
     expect(threads).toHaveLength(2);
   });
 
-  test('keeps no file open that was opened too late', async () => {
+  test('closes a file that was opened too late', async () => {
     const dead = deadDisk();
     holdTime();
     const disk = newDisk();
@@ -171,13 +171,13 @@ describe('a disk that hangs', () => {
     abort.abort(new Error('shutdown'));
     expect(await aborted).toEqual(new Error('shutdown'));
     dead.release();
-    // What is asked for last is answered when all of it has returned.
+    // The last request is answered after all others have returned.
     const source = await disk.open(path, { roots: ['/'] });
     await source.close();
     await expect.poll(() => openDescriptors(`${dead.directory}/`) ?? 0).toBe(0);
   });
 
-  test('and a thread that dies with it, fails the read retryably', async () => {
+  test('and a thread that dies with it: the read fails retryably', async () => {
     const dead = deadDisk();
     const threads = startedThreads('disk');
     const disk = newDisk({ threads: 1 });
@@ -199,9 +199,9 @@ describe('a disk that hangs', () => {
   });
 });
 
-describe('in a process of its own', () => {
+describe('in a separate process', () => {
   const url = (path: string): string => new URL(`../../../src/${path}`, import.meta.url).href;
-  /** @param signal kills it when the test's time is up */
+  /** @param signal kills it when the test times out */
   async function run(script: string, options: { args: string[]; env?: object; signal: AbortSignal }) {
     const { args, env, signal } = options;
     const flags = args.filter((arg) => arg.startsWith('--'));
@@ -221,7 +221,7 @@ describe('in a process of its own', () => {
     import { createHasher } from '${url('upload/hash.ts')}';
     import { exitProcess } from '${url('process/exit.ts')}';`;
 
-  test('a thread that cannot be started fails what needs it, retryably', async ({ signal }) => {
+  test('without a thread, operations fail retryably', async ({ signal }) => {
     const script = `${imports}
       const told = (promise) => promise.catch(({ code, retryable, message }) => [code, retryable, message]);
       const version = { size: 2 ** 21, mtimeNs: '1', inode: '1' };
@@ -237,7 +237,7 @@ describe('in a process of its own', () => {
   });
 
   test.each([0, 3])(
-    'hung calls in threads, and in those of Node, do not keep it from exiting with %i',
+    'hung calls in our threads and in those of Node do not prevent an exit with %i',
     async (code) => {
       const dead = useHangingDisk(join(tempDir(), 'dead'));
       const path = join(dead.directory, 'film.mp4');

@@ -6,7 +6,7 @@ function systemError(code: string): Error {
 }
 
 describe('sourceErrorOf', () => {
-  test.each(['EIO', 'ESTALE', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'EREMOTEIO'])('%s can be retried', (code) => {
+  test.each(['EIO', 'ESTALE', 'ETIMEDOUT', 'EMFILE', 'ENFILE', 'EREMOTEIO'])('%s is retryable', (code) => {
     const cause = systemError(code);
     const error = sourceErrorOf(cause, '/films/a.mp4');
     expect(error).toMatchObject({ code: 'SOURCE_READ_FAILED', retryable: true, cause });
@@ -19,20 +19,20 @@ describe('sourceErrorOf', () => {
     ['ELOOP', 'SOURCE_NOT_FOUND', 'symbolic links'],
     ['EACCES', 'SOURCE_PERMISSION', 'read permission'],
     ['EPERM', 'SOURCE_PERMISSION', 'read permission'],
-  ])('%s waits for a person', (errno, code, words) => {
+  ])('%s is not retryable', (errno, code, words) => {
     const error = sourceErrorOf(systemError(errno), '/films/a.mp4');
     expect(error).toMatchObject({ code, retryable: false });
     expect(error.message).toContain(words);
   });
 
-  test('tells a deleted file from one that never was', () => {
+  test('distinguishes a deleted file from one that never existed', () => {
     expect(sourceErrorOf(systemError('ENOENT'), '/films/a.mp4', true)).toMatchObject({
       code: 'SOURCE_NOT_FOUND',
       message: expect.stringContaining('/films/a.mp4 was deleted or moved while it was being uploaded'),
     });
   });
 
-  test('leaves a SourceError alone', () => {
+  test('returns a SourceError unchanged', () => {
     const error = new SourceError('SOURCE_EMPTY', 'empty');
     expect(sourceErrorOf(error, '/other')).toBe(error);
     expect(error.cause).toBeUndefined();

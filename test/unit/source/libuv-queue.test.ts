@@ -7,22 +7,22 @@ import { queueFileCalls } from '../../../src/source/libuv-queue.ts';
 import { resolveRoots } from '../../../src/source/roots.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** Looks that return when the test says so; they are the process's, so none may be left. */
-function hungLooks() {
+/** Calls that return at the end of the test. The queue is global, so none may remain. */
+function hungCalls() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const begun: (() => void)[] = [];
+  const started: (() => void)[] = [];
   const outcomes: Promise<unknown>[] = [];
   onTestFinished(async () => {
-    for (const end of begun) end();
+    for (const end of started) end();
     vi.useRealTimers();
     await Promise.all(outcomes);
   });
   return {
-    begun: () => begun.length,
-    look(path: string): Promise<unknown> {
+    started: () => started.length,
+    call(path: string): Promise<unknown> {
       const outcome = queueFileCalls(
         path,
-        () => new Promise<string>((resolve) => begun.push(() => resolve('seen'))),
+        () => new Promise<string>((resolve) => started.push(() => resolve('seen'))),
       );
       outcomes.push(outcome.catch(() => {}));
       return outcome;
@@ -31,13 +31,13 @@ function hungLooks() {
 }
 
 test.runIf(process.platform === 'linux')(
-  'of a disk that hangs two hold threads of Node at most, and others go on',
+  'a hung disk blocks at most two threads of Node, and calls on others continue',
   async () => {
-    const { begun, look } = hungLooks();
-    const hung = [...Array(10)].map((_, index) => look(`/dead/${index}.mp4`));
-    expect(begun()).toBe(2);
+    const { started, call } = hungCalls();
+    const hung = [...Array(10)].map((_, index) => call(`/dead/${index}.mp4`));
+    expect(started()).toBe(2);
     vi.advanceTimersByTime(1000);
-    expect(begun()).toBe(2);
+    expect(started()).toBe(2);
     expect(await queueFileCalls('/proc/self', async () => 'seen')).toBe('seen');
     const outcomes = Promise.allSettled(hung);
     vi.advanceTimersByTime(59_000);
@@ -57,31 +57,31 @@ test.runIf(process.platform === 'linux')(
         },
       });
     }
-    expect(begun()).toBe(2);
+    expect(started()).toBe(2);
   },
 );
 
 test.runIf(process.platform === 'linux')(
-  'of several disks that hang, three hold threads of Node at most',
+  'several hung disks block at most three threads of Node',
   async () => {
-    const { begun, look } = hungLooks();
-    const hung = ['/dead', '/proc/dead', '/sys/dead', '/dev/dead', '/dead', '/proc/dead'].map(look);
+    const { started, call } = hungCalls();
+    const hung = ['/dead', '/proc/dead', '/sys/dead', '/dev/dead', '/dead', '/proc/dead'].map(call);
     const outcomes = Promise.allSettled(hung);
     for (let second = 0; second < 130; second++) {
       vi.advanceTimersByTime(1000);
-      expect(begun()).toBeLessThanOrEqual(3);
+      expect(started()).toBeLessThanOrEqual(3);
     }
     for (const outcome of await outcomes) expect(outcome).toMatchObject({ status: 'rejected' });
     expect((await lookup('localhost')).address).toBeDefined();
   },
 );
 
-test('a root whose disk hangs is named, with what is wrong with others', async () => {
+test('a root whose disk hangs is named, along with the problems of others', async () => {
   const root = tempDir();
   writeFileSync(join(root, 'film.mp4'), 'film');
-  const { look } = hungLooks();
-  // The disk of all of them.
-  const hung = Promise.allSettled([look(root), look(root)]);
+  const { call } = hungCalls();
+  // All are on the same disk.
+  const hung = Promise.allSettled([call(root), call(root)]);
   const resolving = resolveRoots([root, '', 'gone'], root);
   const outcome = resolving.catch((error: unknown) => error);
   const inspecting = inspectFile(join(root, 'film.mp4'), [root]).catch((error: unknown) => error);

@@ -27,18 +27,18 @@ async function setUp(content: string) {
   };
 }
 
-/** Without the time that polling would let pass where it is held. */
+/** Polling without timers, which are fake here. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
 
-/** Makes time stand still for what is closed a second after its last use. */
+/** Fakes the timers that close files a second after their last use. */
 function holdTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-test('opens a file once for all who use it, and closes it a second after the last', async () => {
+test('opens a file once for all uses, and closes it a second after the last', async () => {
   holdTime();
   const { open, files, path, version, text } = await setUp('bytes');
   const read = await Promise.all([...Array(8)].map(() => files.use(path, version, text)));
@@ -51,11 +51,11 @@ test('opens a file once for all who use it, and closes it a second after the las
   await until(() => (open() ?? 0) === 0);
 });
 
-test('takes over what somebody else has opened', async () => {
+test('takes ownership of an open file', async () => {
   holdTime();
   const { open, root, files, path, version, text } = await setUp('bytes');
   files.add(await openFile(path, { roots: [root] }));
-  // There already: the second is closed.
+  // The cache has it already: the second is closed.
   files.add(await openFile(path, { roots: [root] }));
   await until(() => (open() ?? 1) === 1);
   expect(await files.use(path, version, text)).toBe('bytes');
@@ -64,7 +64,7 @@ test('takes over what somebody else has opened', async () => {
   await until(() => (open() ?? 0) === 0);
 });
 
-test('what is open stays what it was, whatever comes under its name', async () => {
+test('an open file keeps its content when another one replaces it', async () => {
   const { files, path, version, text } = await setUp('first');
   await files.use(path, version, text);
   writeFileSync(`${path}.new`, 'other');
@@ -72,7 +72,7 @@ test('what is open stays what it was, whatever comes under its name', async () =
   expect(await files.use(path, version, text)).toBe('first');
 });
 
-test('looks anew after a failure', async () => {
+test('opens the file again after a failure', async () => {
   const { files, path, version, text } = await setUp('first');
   await files.use(path, version, text);
   appendFileSync(path, ', and more');
@@ -81,7 +81,7 @@ test('looks anew after a failure', async () => {
   await expect(files.use(path, version, text)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' });
 });
 
-test('a file that is another version already is refused, and leaves nothing open', async () => {
+test('a file of another version is refused and closed', async () => {
   const { open, files, path, version, text } = await setUp('first');
   const other = { ...version, mtimeNs: '1' };
   await expect(files.use(path, other, text)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });

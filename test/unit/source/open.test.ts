@@ -44,8 +44,8 @@ async function expectRefusal(path: string, roots: string[], code: string, words:
   }
 }
 
-describe('openFile takes', () => {
-  test('a regular file inside a root, and tells its version', async () => {
+describe('openFile accepts', () => {
+  test('a regular file inside a root, and returns its version', async () => {
     const { film, roots, directory } = twoDirectories();
     utimesSync(film, 1_700_000_000, 1_700_000_000);
     const source = await openFile(film, { roots });
@@ -118,7 +118,7 @@ describe('openFile refuses', () => {
     await expectRefusal(`${directory}/inside-out/a.mp4`, roots, 'SOURCE_OUTSIDE_ROOTS', 'outside');
   });
 
-  test('what is not a regular file, without waiting for it', async () => {
+  test('anything but a regular file, without blocking', async () => {
     const { root, roots } = twoDirectories();
     const fifo = join(root, 'fifo.mp4');
     execFileSync('mkfifo', [fifo]);
@@ -137,7 +137,7 @@ describe('openFile refuses', () => {
     await expectRefusal('/dev/null', ['/'], 'SOURCE_NOT_A_FILE', 'is a character device');
   });
 
-  test('what is not there', async () => {
+  test('a missing file', async () => {
     const { root, film, roots } = twoDirectories();
     symlinkSync('nowhere', join(root, 'dangling'));
     symlinkSync('circle', join(root, 'circle'));
@@ -150,14 +150,14 @@ describe('openFile refuses', () => {
     await expectRefusal(`${film}\0.txt`, roots, 'SOURCE_NOT_FOUND', 'is not the path of a file');
   });
 
-  test('a name that is not UTF-8, and what leads to one, saying so', async () => {
+  test('a name that is not UTF-8, or leads to one, saying so', async () => {
     const { root, roots } = twoDirectories();
     const latin1 = Buffer.from(`${root}/caf\u00e9.mp4`, 'latin1');
     writeFileSync(latin1, 'x');
     mkdirSync(Buffer.from(`${root}/\u00fc`, 'latin1'));
     writeFileSync(Buffer.from(`${root}/\u00fc/a.mp4`, 'latin1'), 'x');
     symlinkSync(latin1, `${root}/link.mp4`);
-    // As the operating system's bytes become an argument of a program.
+    // As Node decodes an argument with such bytes.
     for (const path of [`${root}/caf\ufffd.mp4`, `${root}/\ufffd/a.mp4`, `${root}/link.mp4`]) {
       await expectRefusal(
         path,
@@ -166,7 +166,7 @@ describe('openFile refuses', () => {
         `${path} has, or leads to, a name that is not valid UTF-8`,
       );
     }
-    // The character itself is one like any other.
+    // The character � itself is valid.
     writeFileSync(`${root}/\ufffd.mp4`, '123456');
     expect(await inspectFile(`${root}/\ufffd.mp4`, roots)).toMatchObject({ size: 6 });
   });
@@ -190,7 +190,7 @@ describe('openFile refuses', () => {
     });
   });
 
-  test('a file that is not the expected version, saying what differs', async () => {
+  test('a file of another version than expected, with the differences', async () => {
     const { root, film, roots } = twoDirectories();
     utimesSync(film, 1_700_000_000, 1_700_000_000);
     const version = await inspectFile(film, roots);
@@ -209,7 +209,7 @@ describe('openFile refuses', () => {
     writeFileSync(join(root, 'new.mp4'), 'PUBLIC');
     utimesSync(join(root, 'new.mp4'), 1_700_000_000, 1_700_000_000);
     renameSync(join(root, 'new.mp4'), film);
-    // Another machine may have another inode for the same file.
+    // The same file may have another inode on another machine.
     await (await attempt()).close();
     renameSync(film, `${film}.moved`);
     await expect(attempt()).rejects.toMatchObject({
@@ -239,13 +239,13 @@ describe('openFile refuses', () => {
       writeFileSync(join(dir, 'secret.mp4'), 'public');
       symlinkSync(outside, join(root, 'link'));
       const read = contentsOf(join(dir, 'secret.mp4'), roots, () => exchange(dir, join(root, 'link')));
-      // Of its 7 steps, both looks at the path, the open and the last look at the file must find the one inside.
+      // Of the 7 steps, both checks of the path, the open and the last check of the file must find the file inside.
       expect(read).toEqual({ public: 2 ** 3, secret: 0, refused: 2 ** 7 - 2 ** 3 });
       expect(openDescriptors(directory)).toBe(0);
     },
   );
 
-  test('a FIFO that takes the place of a file between any two steps, without waiting for it', async () => {
+  test('a FIFO that replaces the file between any two steps, without blocking', async () => {
     const { root, film, roots } = twoDirectories();
     const fifo = join(root, 'fifo');
     execFileSync('mkfifo', [fifo]);
@@ -260,7 +260,7 @@ function exchange(name: string, other: string): void {
   renameSync(`${name}.aside`, other);
 }
 
-/** How often each is what a file is opened as, if its name is given to another one or back before any of the steps. */
+/** How often each file is opened when the name changes to another file, or back, before any of the steps. */
 function contentsOf(path: string, roots: string[], exchangeNames: () => void) {
   const read = { public: 0, secret: 0, refused: 0 };
   const open = (): OpenedFile => openNow(path, roots, undefined);
@@ -290,7 +290,7 @@ function contentOf(open: () => OpenedFile): 'public' | 'secret' | 'refused' {
   }
 }
 
-/** Permissions don't bind root: become nobody for a while. */
+/** Runs an action as user nobody, as permissions do not apply to root. */
 async function withoutRoot(run: () => Promise<void>): Promise<void> {
   if (process.geteuid?.() !== 0) return run();
   process.seteuid?.(65534);

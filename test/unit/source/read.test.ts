@@ -14,7 +14,7 @@ import { MD5, openBytes, room } from './temp-dir.ts';
 
 const CHANGED = { name: 'SourceError', code: 'SOURCE_CHANGED', retryable: false };
 
-/** An open file whose modification time is long ago, so that any write moves it. */
+/** An open file whose modification time is long ago, so that every write changes it. */
 async function openSource(bytes: Uint8Array | string = 'some bytes') {
   const source = await openBytes(bytes);
   return { root: dirname(source.path), path: source.path, source };
@@ -37,14 +37,14 @@ describe('read', () => {
     }
   });
 
-  test('fills a view without touching what is around it', async () => {
+  test('fills a view without changing the bytes around it', async () => {
     const { source } = await openSource('abc');
     const slot = room(5).fill(46);
     await source.read(slot.subarray(1, 4), 0, MD5);
     expect(Buffer.from(slot).toString()).toBe('.abc.');
   });
 
-  test('refuses ranges that are not within the file', async () => {
+  test('refuses ranges outside the file', async () => {
     const { source } = await openSource('abc');
     for (const [length, offset] of [
       [4, 0],
@@ -57,7 +57,7 @@ describe('read', () => {
     }
   });
 
-  test('gives up with the reason of an aborted signal', async () => {
+  test('rejects with the reason of an aborted signal', async () => {
     const { source } = await openSource();
     const reason = new Error('shutdown');
     await expect(source.read(room(4), 0, { ...MD5, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -122,7 +122,7 @@ describe('verify', () => {
     });
   });
 
-  test('notices a file that was deleted, though its bytes can still be read', async () => {
+  test('notices a deleted file, although its bytes can still be read', async () => {
     const { source, path } = await openSource('abc');
     rmSync(path);
     await source.read(room(3), 0, MD5);
@@ -134,7 +134,7 @@ describe('verify', () => {
   });
 });
 
-/** Same bytes, size and time: only the inode tells. */
+/** Same bytes, size and time: only the inode differs. */
 function replaceByRename(path: string): void {
   writeFileSync(`${path}.new`, 'some bytes');
   utimesSync(`${path}.new`, 1_700_000_000, 1_700_000_000);

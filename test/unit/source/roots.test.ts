@@ -5,12 +5,12 @@ import { resolveRoots } from '../../../src/source/roots.ts';
 import { tempDir } from './temp-dir.ts';
 
 describe('resolveRoots', () => {
-  test('takes the working directory when nothing is set', async () => {
+  test('is the working directory by default', async () => {
     const cwd = tempDir();
     expect(await resolveRoots(undefined, cwd)).toEqual([cwd]);
   });
 
-  test('takes several directories, relative ones from the working directory, each once', async () => {
+  test('resolves several directories, relative to the working directory, without duplicates', async () => {
     const cwd = tempDir();
     mkdirSync(join(cwd, 'films'));
     mkdirSync(join(cwd, 'clips of today'));
@@ -26,11 +26,11 @@ describe('resolveRoots', () => {
     expect(await resolveRoots(undefined, join(cwd, 'current'))).toEqual([join(cwd, 'release-7')]);
   });
 
-  test('takes the root of the file system', async () => {
+  test('accepts the root of the file system', async () => {
     expect(await resolveRoots(['/'], '/tmp')).toEqual(['/']);
   });
 
-  test('says of one that is not UTF-8 what it is', async () => {
+  test('reports a name that is not UTF-8', async () => {
     const cwd = tempDir();
     mkdirSync(Buffer.from(`${cwd}/\u00e9`, 'latin1'));
     symlinkSync(Buffer.from('\u00e9', 'latin1'), join(cwd, 'link'));
@@ -39,7 +39,7 @@ describe('resolveRoots', () => {
     );
   });
 
-  test('names every wrong entry and the variable', async () => {
+  test('names every invalid entry and the variable', async () => {
     const cwd = tempDir();
     writeFileSync(join(cwd, 'film.mp4'), 'x');
     await expect(resolveRoots(['gone', cwd, '', 'film.mp4'], cwd)).rejects.toMatchObject({

@@ -3,10 +3,10 @@ import { syncBuiltinESMExports } from 'node:module';
 
 const fs = nodeFs as { -readonly [Name in keyof typeof nodeFs]: (typeof nodeFs)[Name] };
 
-/** The calls that opening a file makes. */
+/** The file system calls of openFile. */
 const CALLS = ['statSync', 'openSync', 'fstatSync', 'readlinkSync'] as const;
 
-/** @param before called right before each call on files that the action makes, with its number from 0 on */
+/** @param before called before each file system call of the action, with its number from 0 */
 export function inSteps<T>(action: () => T, before: (step: number) => void): T {
   let step = 0;
   let isOwn = false;
@@ -14,7 +14,7 @@ export function inSteps<T>(action: () => T, before: (step: number) => void): T {
   const native = fs.realpathSync.native;
   const counted = (call: (...args: never[]) => unknown) =>
     ((...args: never[]) => {
-      // What `before` does is no step.
+      // Calls of `before` do not count.
       if (isOwn) return call(...args);
       isOwn = true;
       before(step++);

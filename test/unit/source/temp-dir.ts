@@ -14,7 +14,7 @@ import { onTestFinished } from 'vitest';
 import { Disk } from '../../../src/source/disk.ts';
 import type { FileSource, FileVersion } from '../../../src/source/source.ts';
 
-/** Its threads go with the process. */
+/** Its threads end with the process. */
 export const disk = new Disk();
 
 export const openFile = (
@@ -22,11 +22,11 @@ export const openFile = (
   options: { readonly roots: readonly string[]; readonly expect?: FileVersion },
 ): Promise<FileSource> => disk.open(path, options);
 
-/** What a range of a file can be read into. */
+/** A buffer for a range of a file. */
 export const room = (size: number): Uint8Array<SharedArrayBuffer> =>
   new Uint8Array(new SharedArrayBuffer(size));
 
-/** For reads whose digest is not looked at. */
+/** For reads whose digest does not matter. */
 export const MD5 = { digest: 'md5' } as const;
 
 /** A directory for one test, without symbolic links in its path. */
@@ -37,7 +37,7 @@ export function tempDir(): string {
   return directory;
 }
 
-/** An open file, in a directory of its own, whose modification time is long ago, so that any write moves it. */
+/** An open file, in its own directory. Its modification time is long ago, so that every write changes it. */
 export async function openBytes(bytes: Uint8Array | string): Promise<FileSource> {
   const root = tempDir();
   const path = join(root, 'film.mp4');
@@ -48,7 +48,7 @@ export async function openBytes(bytes: Uint8Array | string): Promise<FileSource>
   return source;
 }
 
-/** How many descriptors of this process lead below a directory; undefined where there is no /proc. */
+/** The number of open descriptors below a directory; undefined if there is no /proc. */
 export function openDescriptors(directory: string): number | undefined {
   let names: string[];
   try {

@@ -9,7 +9,7 @@ const VERSION = {
 };
 
 describe('a version', () => {
-  test('is the same when all of it agrees', () => {
+  test('is the same when all fields agree', () => {
     for (const as of ['file', 'upload', 'content'] as const) {
       expect(sameVersion(VERSION, { ...VERSION }, as)).toBe(true);
     }
@@ -30,7 +30,7 @@ describe('a version', () => {
     expect(() => checkUnchanged('/films/a.mp4', VERSION, other, 'file')).toThrow(words);
   });
 
-  // Whether it is the same for an upload under way, and for a SHA-1 that is taken over.
+  // Whether it is the same for a running upload, and for the reuse of a SHA-1.
   test.each([
     ['another size', { size: 11 }, { upload: false, content: false }],
     ['another mtime', { mtimeNs: '1' }, { upload: false, content: false }],
@@ -42,13 +42,13 @@ describe('a version', () => {
     expect(sameVersion(VERSION, other, 'content')).toBe(same.content);
   });
 
-  test('of an older worker, which has no ctime, is good for an upload under way and for no SHA-1', () => {
+  test('of an older worker, without ctime, is valid for a running upload but not for the reuse of a SHA-1', () => {
     const { ctimeNs: _, ...older } = VERSION;
     expect(sameVersion(older, VERSION, 'upload')).toBe(true);
     expect(sameVersion(older, VERSION, 'content')).toBe(false);
   });
 
-  test('that was replaced by a copy tells of no inode where inodes do not count', () => {
+  test('of a copy: the message has no inode if inodes do not count', () => {
     const other = { ...VERSION, inode: '1', size: 11 };
     expect(() => checkUnchanged('/films/a.mp4', VERSION, other, 'upload')).toThrow(
       /uploaded: size was 10 bytes, is 11;/,

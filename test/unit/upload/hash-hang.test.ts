@@ -8,7 +8,7 @@ import { openBytes, openFile } from '../source/temp-dir.ts';
 import { startedThreads } from './started-threads.ts';
 
 const MIB = 1024 * 1024;
-/** Takes far longer to hash than any test may: whatever still works on it shows. */
+/** Takes far longer to hash than a test: a hash that continues is noticed. */
 const ENDLESS = 2 ** 42;
 
 function newHasher(threads: number): Hasher {
@@ -26,7 +26,7 @@ async function openEndless(directory: string) {
   return source;
 }
 
-/** Where it hashes, in bytes, when its disk hangs. */
+/** Position in bytes when the disk hangs. */
 async function begin(hasher: Hasher, directory: string, hang: () => void) {
   let bytesHashed = 0;
   const begun = Promise.withResolvers<void>();
@@ -40,7 +40,7 @@ async function begin(hasher: Hasher, directory: string, hang: () => void) {
   return { outcome, bytesHashed: () => bytesHashed };
 }
 
-test('a file whose disk hangs fails when no byte has come for as long as that may take', async () => {
+test('a file whose disk hangs fails when no byte arrives within the time-out', async () => {
   const dead = deadDisk();
   holdTime();
   const threads = startedThreads();
@@ -55,7 +55,7 @@ test('a file whose disk hangs fails when no byte has come for as long as that ma
       `${dead.directory}/endless.mp4 could not be read: reading from offset ${bytesHashed()} on took longer than 60 s ` +
       '(SOURCE_READ_TIMEOUT_MS); check the disk or the mount that holds it',
   });
-  // Its thread does not go on with what nobody waits for.
+  // Its thread does not continue with an abandoned hash.
   dead.release();
   const bytes = Buffer.alloc(3 * MIB);
   const sha1 = createHash('sha1').update(bytes).digest('hex');
@@ -66,7 +66,7 @@ test('a file whose disk hangs fails when no byte has come for as long as that ma
   expect(threads.map((thread) => thread.threadId)).toEqual(threads.map(() => -1));
 });
 
-test('files of other disks go on, though one holds all threads', async () => {
+test('files of other disks are hashed, even if one disk blocks all threads', async () => {
   const dead = deadDisk();
   holdTime();
   const hasher = newHasher(1);

@@ -9,14 +9,14 @@ import { openBytes, openDescriptors, openFile } from '../source/temp-dir.ts';
 import { startedThreads } from './started-threads.ts';
 
 const MIB = 1024 * 1024;
-/** Takes far longer to hash than any test may: whatever still works on it shows. */
+/** Takes far longer to hash than a test: a hash that continues is noticed. */
 const ENDLESS = 2 ** 42;
-/** Too large to pass others that keep all threads busy. */
+/** Too large for the lane of small files. */
 const LARGE = 64 * MIB + 1;
-/** As `(printf x; head -c 67108864 /dev/zero) | sha1sum` has it. */
+/** From `(printf x; head -c 67108864 /dev/zero) | sha1sum`. */
 const SHA1_OF_LARGE = '7686372a6222e3c5d25b1bbbd98de26476dbcc89';
 
-/** A file of an `x` and zeros that takes no room on the disk. */
+/** A sparse file of an `x` and zeros. */
 async function openSparse(size: number): Promise<FileSource> {
   const source = await openBytes(Buffer.from('x'));
   await source.close();
@@ -26,14 +26,14 @@ async function openSparse(size: number): Promise<FileSource> {
   return sparse;
 }
 
-/** Tells of each MiB, so that nobody waits for a word of it. */
+/** Reports each MiB, so that tests need not wait for progress. */
 function newHasher(threads?: number, progressMs = 0): Hasher {
   const hasher = createHasher({ threads, progressMs });
   onTestFinished(() => hasher.close());
   return hasher;
 }
 
-/** `source`, with something done at its first verify, which takes no time, or before its second. */
+/** `source` with callbacks: at its first verify, which returns at once, and before its second. */
 function meddled(source: FileSource, turn: number, meddle: () => void): FileSource {
   let turns = 0;
   return {
@@ -48,10 +48,10 @@ function meddled(source: FileSource, turn: number, meddle: () => void): FileSour
   };
 }
 
-/** `source`, whose hash waits for a thread as soon as it is asked for and promises have settled. */
+/** `source` whose verify returns at once, so that its hash waits for a thread after promises have settled. */
 const queued = (source: FileSource): FileSource => meddled(source, 0, () => {});
 
-/** Lets promises settle, while no word of any thread comes. */
+/** Lets promises settle, before messages of threads arrive. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
@@ -69,7 +69,7 @@ describe('hash', () => {
     },
   );
 
-  test('tells how far it is, as often as it may, and once at the end', async () => {
+  test('reports its progress, as often as allowed, and once at the end', async () => {
     const source = await openBytes(Buffer.alloc(5 * MIB + 1));
     const told = async (progressMs: number): Promise<number[]> => {
       const seen: number[] = [];
@@ -80,7 +80,7 @@ describe('hash', () => {
     expect(await told(Number.POSITIVE_INFINITY)).toEqual([source.size]);
   });
 
-  test('of many files at once is right for each, with no more threads than allowed', async () => {
+  test('hashes many files at once, with no more threads than allowed', async () => {
     const threads = startedThreads();
     const hasher = newHasher(2);
     const files = Array.from({ length: 12 }, (_, i) => randomBytes(2 * MIB + i));
@@ -90,7 +90,7 @@ describe('hash', () => {
     expect(threads).toHaveLength(2);
   });
 
-  test('lets small files pass large ones that keep all threads busy', async () => {
+  test('hashes small files while large ones keep all threads busy', async () => {
     const threads = startedThreads();
     const hasher = newHasher(2);
     const abort = new AbortController();
@@ -114,7 +114,7 @@ describe('hash', () => {
     for (const hash of endless) await expect(hash).rejects.toThrow('enough');
   });
 
-  test('starts no thread for small files, and one for all big ones in turn', async () => {
+  test('starts no thread for tiny files, and one for large ones in sequence', async () => {
     const threads = startedThreads();
     const hasher = newHasher();
     const [small, big] = [await openBytes(Buffer.alloc(MIB)), await openBytes(Buffer.alloc(2 * MIB))];
@@ -135,7 +135,7 @@ describe('hash', () => {
 });
 
 describe('an aborted hash', () => {
-  test('rejects at once with the reason, and its thread goes on to the next file', async () => {
+  test('rejects at once with the reason, and its thread continues with the next file', async () => {
     const threads = startedThreads();
     const hasher = newHasher(1);
     const abort = new AbortController();
@@ -225,8 +225,8 @@ describe('a file that changes while it is hashed', () => {
   });
 });
 
-describe('trouble', () => {
-  test('a failed read can be retried, and its thread goes on', async () => {
+describe('failures', () => {
+  test('a failed read can be retried, and its thread continues', async () => {
     const threads = startedThreads();
     const hasher = newHasher(1);
     const source = await openBytes(Buffer.alloc(2 * MIB));
@@ -261,7 +261,7 @@ describe('trouble', () => {
     expect(threads).toHaveLength(2);
   });
 
-  test('close ends what runs and what waits, and everything after it', async () => {
+  test('close fails running, waiting and later hashes', async () => {
     const threads = startedThreads();
     const hasher = newHasher(1);
     const endless = await openSparse(ENDLESS);
@@ -284,7 +284,7 @@ describe('trouble', () => {
   });
 });
 
-describe('in a process of its own', () => {
+describe('in a separate process', () => {
   const hashUrl = new URL('../../../src/upload/hash.ts', import.meta.url).href;
   const diskUrl = new URL('../../../src/source/disk.ts', import.meta.url).href;
   const script = `
@@ -294,7 +294,7 @@ describe('in a process of its own', () => {
     const fileSha = await createHasher().hash(source);
     await source.close();
     process.stdout.write(fileSha);`;
-  /** @param signal kills it when the test's time is up */
+  /** @param signal kills it when the test times out */
   const run = async (flags: string[], path: string, signal: AbortSignal) => {
     const args = [...flags, '--input-type=module', '-e', script, path];
     return (await promisify(execFile)(process.execPath, args, { signal })).stdout;

@@ -46,15 +46,15 @@ describe('checkType', () => {
   );
 
   test.each(['', 'MP4', '.mp4', 'mp4 ', 'm-4', 'x'.repeat(21), 'mp4\n', '视频', '%2e', '../a'])(
-    'refuses %j and says what it may be',
+    'refuses %j and says what is allowed',
     (type) => {
       expect(checkType(type)).toBe(
-        `type ${JSON.stringify(type)} is none; it must be an extension of 1 to 20 letters and digits, such as mp4`,
+        `type ${JSON.stringify(type)} is invalid; it must be an extension of 1 to 20 letters and digits, such as mp4`,
       );
     },
   );
 
-  test('tells the usual ones from others', () => {
+  test('distinguishes usual types from others', () => {
     for (const type of ['mp4', 'mov', 'mkv', 'flv', 'ts', 'mp3']) expect(isUsualType(type), type).toBe(true);
     for (const type of ['exe', 'divx', 'mp', '']) expect(isUsualType(type), type).toBe(false);
   });

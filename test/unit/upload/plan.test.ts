@@ -19,7 +19,7 @@ import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/w
 const HALF = 524288;
 const FULL = 1048576;
 const HUGE_PARTS = 2 ** 18;
-/** Of so many parts of 512 KiB. */
+/** With this many parts of 512 KiB. */
 const HUGE = HUGE_PARTS * HALF;
 
 const partSizes = fc.constantFrom<PartSize>(...PART_SIZES);
@@ -79,7 +79,7 @@ describe('the plan', () => {
     );
   });
 
-  test('has full parts but for the last one', () => {
+  test('has full parts except the last one', () => {
     expect(partCount(6_000_000, FULL)).toBe(6);
     expect(partAt(6_000_000, FULL, 4)).toEqual({ index: 4, offset: 4194304, dataSize: FULL });
     expect(partAt(6_000_000, FULL, 5)).toEqual({ index: 5, offset: 5242880, dataSize: 757_120 });
@@ -100,7 +100,7 @@ describe('the plan', () => {
     expect(partAt(HUGE + 1, HALF, HUGE_PARTS).dataSize).toBe(1);
   });
 
-  test('has an end: more parts are refused, and said with what can be', () => {
+  test('has a maximum: more parts are refused, with the largest possible size', () => {
     expect(partCount(MAX_FILE_BYTES, FULL)).toBe(MAX_PARTS);
     expect(tooManyParts(MAX_FILE_BYTES, FULL)).toBeUndefined();
     expect(tooManyParts(MAX_FILE_BYTES + 1, FULL)).toBe(
@@ -111,7 +111,7 @@ describe('the plan', () => {
     );
   });
 
-  test('refuses sizes and indices that make no sense', () => {
+  test('refuses invalid sizes and indices', () => {
     for (const size of [0, -1, 1.5, Number.NaN, 2 ** 53])
       expect(() => partCount(size, HALF)).toThrow(RangeError);
     for (const index of [-1, 2, 0.5, Number.NaN]) expect(() => partAt(FULL, HALF, index)).toThrow(RangeError);
@@ -119,7 +119,7 @@ describe('the plan', () => {
 });
 
 describe('missingRanges', () => {
-  test('with the received parts is the whole plan, and nothing twice', () => {
+  test('and the received parts make up the whole plan, without overlap', () => {
     fc.assert(
       fc.property(cases, ({ fileSize, partSize, received }) => {
         const missing = new Set(indicesOf(missingRanges({ fileSize, partSize, received })));
@@ -133,7 +133,7 @@ describe('missingRanges', () => {
     );
   });
 
-  test('is ascending and as short as can be', () => {
+  test('is ascending and as short as possible', () => {
     fc.assert(
       fc.property(cases, ({ fileSize, partSize, received }) => {
         const ranges = missingRanges({ fileSize, partSize, received });
@@ -145,7 +145,7 @@ describe('missingRanges', () => {
     );
   });
 
-  test('does not depend on the order of entries, nor on repeats', () => {
+  test('does not depend on the order of entries or on duplicates', () => {
     fc.assert(
       fc.property(cases, ({ fileSize, partSize, received }) => {
         const again = [...received, ...received].reverse();
@@ -178,9 +178,9 @@ describe('missingRanges', () => {
     expect(missingRanges({ fileSize: 6_000_000, partSize: FULL, received })).toEqual(missing);
   });
 
-  test('costs by the entries, not by the file', () => {
+  test('takes time by the number of entries, not by the size of the file', () => {
     const last = HUGE_PARTS / 2 - 1;
-    // So often that a visit to each part would never end.
+    // So often that visiting each part would never end.
     const lengths = Array.from({ length: 5000 }, (_, i) => {
       const received = [part((last - i) * FULL, FULL)];
       return missingRanges({ fileSize: HUGE, partSize: FULL, received }).length;
@@ -194,7 +194,7 @@ describe('listedParts', () => {
   const listed = (offset: number, dataMd5?: string): ReceivedPart =>
     dataMd5 === undefined ? part(offset, HALF) : { ...part(offset, HALF), dataMd5 };
 
-  test('are those with one MD5, in the order of the file', () => {
+  test('are those with one MD5, in file order', () => {
     const received = [listed(3 * HALF, 'd'), listed(0, 'a'), listed(0, 'a'), listed(HALF), part(7, 3)];
     expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([
       { index: 0, dataMd5: 'a' },
@@ -202,7 +202,7 @@ describe('listedParts', () => {
     ]);
   });
 
-  test('are none with two MD5s, or one of another size', () => {
+  test('exclude parts with two MD5s or another size', () => {
     const received = [listed(0, 'a'), listed(0, 'b'), { ...part(HALF, FULL), dataMd5: 'c' }];
     expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([]);
   });
@@ -212,19 +212,19 @@ describe('bindingPartSize', () => {
   const bind = (requested: PartSize, received: ReceivedPart[], reported?: PartSize) =>
     bindingPartSize({ fileSize: 6_000_000, requested, reported, received });
 
-  test("is the service's own before all", () => {
+  test('is the one that the service reported, if any', () => {
     expect(bind(FULL, [part(0, FULL)], HALF)).toBe(HALF);
     expect(bind(HALF, [], FULL)).toBe(FULL);
   });
 
-  test('is what the received parts fit', () => {
+  test('is the one that the received parts fit', () => {
     expect(bind(FULL, [part(0, HALF)])).toBe(HALF);
     expect(bind(HALF, [part(FULL, FULL)])).toBe(FULL);
     expect(bind(HALF, [part(5 * FULL, 757_120)])).toBe(FULL);
     expect(bind(FULL, [part(11 * HALF, 6_000_000 - 11 * HALF)])).toBe(HALF);
   });
 
-  test('is what most of them fit, repeats counted once', () => {
+  test('is the one that most of them fit, duplicates counted once', () => {
     expect(bind(FULL, [part(0, FULL), part(FULL, HALF), part(3 * HALF, HALF)])).toBe(HALF);
     expect(bind(HALF, [part(0, HALF), part(0, HALF), part(FULL, FULL), part(0, FULL)])).toBe(FULL);
   });
@@ -243,7 +243,7 @@ describe('bindingPartSize', () => {
     expect(bindingPartSize({ ...largest, received: [part(0, FULL), part(HALF, HALF)] })).toBe(FULL);
   });
 
-  test('is told by any full part that is not the last one', () => {
+  test('is found from any full part that is not the last one', () => {
     fc.assert(
       fc.property(fileSizes, partSizes, partSizes, fc.nat(), (fileSize, requested, partSize, n) => {
         fc.pre(fileSize > partSize);
@@ -284,7 +284,7 @@ describe('ranges', () => {
     ]);
   });
 
-  test('that leave the plan have no bytes', () => {
+  test('that exceed the plan are refused', () => {
     expect(() => bytesOf([[0, 6]], 6_000_000, FULL)).toThrow(RangeError);
     expect(bytesOf([], 6_000_000, FULL)).toBe(0);
   });

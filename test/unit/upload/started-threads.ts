@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
-/** The threads of this name that this process starts from now on. */
+/** The threads with this name that this process starts from now on. */
 export function startedThreads(name: 'hash' | 'disk' = 'hash'): Worker[] {
   const threads: Worker[] = [];
   const add = (thread: Worker) => {
