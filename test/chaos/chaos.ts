@@ -92,7 +92,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const { receiver } = rig;
       const told = await Promise.all([
         checkTold('the application', () => uploads.told, uploads.tracked, SETTLE_MS),
-        checkTold('the receiver of webhooks', () => receiver.taken(), uploads.tracked, SETTLE_MS),
+        checkTold('the receiver of webhooks', () => receiver.accepted(), uploads.tracked, SETTLE_MS),
       ]);
       findings.push(...told.flat());
       await untilQuiet(rig.redis.url, rig.prefix, SETTLE_MS);
@@ -109,7 +109,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         longestRecoveryMs: recoveries.longestMs,
         requestsHit: faultsUsed,
         uploads: { ...outcomes(uploads.tracked), addedAgain: uploads.readds },
-        told: { webhooks: receiver.taken().length, events: uploads.told.length },
+        told: { webhooks: receiver.accepted().length, events: uploads.told.length },
         parts: { accepted: parts.accepted, sentTwice: parts.duplicates, bytes: parts.bytes },
         requests: {
           init: requests.InitUpload.total,

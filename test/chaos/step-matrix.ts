@@ -8,7 +8,7 @@ import { DEFAULT_STAGES, QUEUES, type Stage } from '../../src/queue/names.ts';
 import { type RunningWorker, startWorker } from '../../workers/start.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { startProxy } from '../support/proxy.ts';
-import { ACCOUNT, forgetKeys, type World } from '../support/world.ts';
+import { ACCOUNT, removeKeys, type World } from '../support/world.ts';
 import { KillPoint, type Side, vodAction } from './kill-point.ts';
 
 /** Which requests of the process are counted: the commands to Redis of all stages but `part`, or its calls to VOD. */
@@ -92,7 +92,7 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
     if (point.struck !== undefined) {
       await victim.exited;
       const own = one.wire === 'redis' ? CONTROL_STAGES : DEFAULT_STAGES;
-      for (const stage of own) await forgetKeys({ ...world, prefix }, `${QUEUES[stage]}:*:lock`);
+      for (const stage of own) await removeKeys({ ...world, prefix }, `${QUEUES[stage]}:*:lock`);
       await start(DEFAULT_STAGES);
     }
     const result = await within(ended, END_WITHIN_MS);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
 import { startEmulator } from '../../src/emulator/server.ts';
-import { expectNoHoldSince, holdIn, readiness, saysLocalHold } from '../support/holds.ts';
+import { expectNoHoldSince, holdIn, isLocalHold, readiness } from '../support/holds.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
 
@@ -80,7 +80,7 @@ describe('a trouble of one machine', () => {
     const bad = await world()
       .worker({ ...env, VOD_ENDPOINT: await endpoint() }, stages)
       .ready();
-    const line = await bad.line(saysLocalHold);
+    const line = await bad.line(isLocalHold);
     expect(line).toMatchObject({ hold: own.hold, code: own.code, reason: expect.stringMatching(own.reason) });
     expect(await bad.metric('vod_worker_out', { reason: own.hold })).toBe(1);
     expect(await readiness(bad)).toEqual({ status: 503, text: expect.stringMatching(own.reason) });

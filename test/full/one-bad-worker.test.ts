@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
 import { testRefusedKey } from '../support/refused-key.ts';
 
-describe('a key that is refused with 4100', () => testRefusedKey(4100));
+describe('a key refused with 4100', () => testRefusedKey(4100));

@@ -46,7 +46,7 @@ describe('parts that time out while the line moves', () => {
     const failures = new Map<number, number>();
     const worker = await runStages(world(), {
       env: { PART_ATTEMPTS: '1', PART_CONCURRENCY: '1-8' },
-      standIn: (client) => ({
+      wrapClient: (client) => ({
         ...client,
         async uploadPart(part, signal) {
           // As long as several go at a time.
@@ -75,7 +75,7 @@ describe('parts that time out while the line moves', () => {
   it('spend attempts when no fewer can go at a time: the line is too slow, or the part in trouble', async () => {
     const worker = await runStages(world(), {
       env: { PART_ATTEMPTS: '2', PART_CONCURRENCY: '4' },
-      standIn: (client) => ({
+      wrapClient: (client) => ({
         ...client,
         async uploadPart(part, signal) {
           if (part.offset === 0) throw tooMuch();

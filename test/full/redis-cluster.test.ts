@@ -5,30 +5,29 @@ import { type RedisLocation, RedisUnavailableError, type Upload } from '../../sr
 import { makeCertificates } from '../support/certificates.ts';
 import { expectStoredOnce, startProducer } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
-import { grantDocumentedRights } from '../support/redis.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { startCluster } from '../support/redis-cluster.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
 
-/** Parts that a worker sends at a time, unless told otherwise. */
+/** Default number of parts that a worker sends at the same time. */
 const SLOTS = 8;
 
 const { world, source, inject, gate, stats, download } = useWorld();
 
 const producer = (connection: RedisLocation, ca?: string) => startProducer(world(), connection, ca);
 
-test('the primary that has the uploads dies: its replica takes over, and nothing is lost or sent as two videos', async () => {
+test('after a failover of the uploads’ primary nothing is lost, and no video is stored twice', async () => {
   const cluster = await startCluster(`${world().prefix}:`);
   const env = { REDIS_URL: '', REDIS_CLUSTER_NODES: cluster.nodes };
   const workers = await Promise.all([1, 2].map(() => world().worker(env).ready()));
   const ops = await world().ops(env).ready();
   const uploads = producer({ cluster: cluster.nodes });
-  const told: string[] = [];
+  const completedIds: string[] = [];
   uploads.subscribe({
     consumer: 'cluster',
-    onCompleted: ({ uploadId }) => told.push(uploadId),
+    onCompleted: ({ uploadId }) => completedIds.push(uploadId),
     onError: () => {},
   });
   const parts = gate({ action: 'UploadPart', after: 5 });
@@ -40,7 +39,7 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   await cluster.killOwner();
   const late = { source: await source('late.mp4', MIB), key: 'late' };
   await expect(uploads.add(late)).rejects.toBeInstanceOf(RedisUnavailableError);
-  // VOD takes parts that nobody can write down yet.
+  // VOD accepts parts whose jobs can't be completed in Redis yet.
   parts.open();
   await cluster.takeOver();
   let lateUpload: Upload | undefined;
@@ -54,14 +53,14 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
 
   await expectStoredOnce({ download, stats }, await results, paths);
   const ids = [...added, lateUpload].map((upload) => upload?.id);
-  await expect.poll(() => [...new Set(told)].sort()).toEqual(ids.sort());
+  await expect.poll(() => [...new Set(completedIds)].sort()).toEqual(ids.sort());
   expect(stats().files).toHaveLength(4);
   expect((await uploads.list()).map(({ state, attempt }) => [state, attempt])).toEqual(
     Array.from({ length: 4 }, () => ['completed', 1]),
   );
   expect(await cluster.admin(cluster.replica).exists(`${world().prefix}:vod-upload:meta`)).toBe(1);
 
-  // What people do and look at works with the new primary as it did with the old one.
+  // Retry, cancel, list and metrics work with the new primary.
   inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
   const failing = await uploads.add({ source: await source('fails.mp4', 2 * MIB) });
   await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
@@ -71,18 +70,18 @@ test('the primary that has the uploads dies: its replica takes over, and nothing
   await held.reached();
   expect(await uploads.cancel(cancelled.id)).toBe(true);
   const metrics = async () => parseMetrics(await (await fetch(`${ops.url}/metrics`)).text());
-  // A worker that had nothing to do may still be on its way there.
+  // An idle worker may not have reconnected yet.
   await expect
     .poll(async () => sumOf(await metrics(), 'vod_queue_workers', { queue: 'vod-part' }))
     .toBe(workers.length);
   expect(sumOf(await metrics(), 'vod_queue_jobs', { queue: 'vod-upload', state: 'completed' })).toBe(5);
   await cluster.admin(cluster.replica).config('SET', 'maxmemory', 1_234_567_890);
-  // What was asked of Redis just before may be told once more.
+  // The previous value may be cached for a moment.
   await expect.poll(async () => sumOf(await metrics(), 'vod_redis_memory_max_bytes')).toBe(1_234_567_890);
   for (const worker of workers) expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
 });
 
-test('with TLS and a user of the documented rights, all that workers and producers do works', async (context) => {
+test('workers and producers work with TLS and a user with the documented rights', async (context) => {
   context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
   const certificates = await makeCertificates();
   const cluster = await startCluster(`${world().prefix}:`, {
@@ -90,9 +89,7 @@ test('with TLS and a user of the documented rights, all that workers and produce
     connection: { tls: { ca: certificates.ca } },
   });
   const password = 'pass,word@/%';
-  for (const node of cluster.all) {
-    await grantDocumentedRights(cluster.admin(node), { prefix: world().prefix, password });
-  }
+  await cluster.grantRights({ prefix: world().prefix, password });
   const nodes = `rediss://uploads:${encodeURIComponent(password)}@${cluster.nodes}`;
   const env = {
     REDIS_URL: '',
@@ -130,12 +127,8 @@ test('with TLS and a user of the documented rights, all that workers and produce
 test('a password that changes in its file is read again', async () => {
   const cluster = await startCluster(`${world().prefix}:`);
   const rotate = async (password: string): Promise<void> => {
-    for (const node of cluster.all) {
-      const admin = cluster.admin(node);
-      await grantDocumentedRights(admin, { prefix: world().prefix, password });
-      await admin.acl('SETUSER', 'uploads', 'resetpass', `>${password}`);
-      await admin.call('CLIENT', 'KILL', 'USER', 'uploads');
-    }
+    await cluster.grantRights({ prefix: world().prefix, password });
+    for (const node of cluster.all) await cluster.admin(node).call('CLIENT', 'KILL', 'USER', 'uploads');
   };
   const locationOf = (password: string) => `redis://uploads:${password}@${cluster.nodes}`;
   const file = join(world().sources, 'nodes');
@@ -145,11 +138,11 @@ test('a password that changes in its file is read again', async () => {
   const [worker, ops] = await Promise.all([world().worker(env).ready(), world().ops(env).ready()]);
 
   await rotate('second');
-  // One that asks nothing meets no refusal.
-  const asked = fetch(`${ops.url}/metrics`).catch(() => {});
+  // Without a request, ops would not see the refusal.
+  const request = fetch(`${ops.url}/metrics`).catch(() => {});
   for (const one of [worker, ops]) {
-    const told = await one.line(({ msg }) => msg === 'redis refuses these credentials');
-    expect(told).toMatchObject({
+    const refused = await one.line(({ msg }) => msg === 'redis refuses these credentials');
+    expect(refused).toMatchObject({
       reply: expect.stringMatching(/^WRONGPASS/),
       fix: expect.stringContaining('the file of REDIS_CLUSTER_NODES_FILE, which is read again'),
     });
@@ -158,13 +151,13 @@ test('a password that changes in its file is read again', async () => {
   const uploads = producer({ cluster: locationOf('second') });
   const upload = await uploads.add({ source: await source('rotated.mp4', 2 * MIB) });
   expect((await upload.result()).outcome).toBe('completed');
-  // Stopping what a worker is at is told by the connection for that alone.
+  // Cancelling uses its own connection, which also needs the new password.
   const parts = gate({ action: 'UploadPart' });
   const cancelled = await uploads.add({ source: await source('cancelled.mp4', 40 * MIB) });
   await parts.reached();
   expect(await uploads.cancel(cancelled.id)).toBe(true);
   await expect.poll(() => parts.waiting()).toBe(0);
-  await asked;
+  await request;
   await expect.poll(async () => (await fetch(`${ops.url}/readyz`)).status).toBe(200);
   expect((await worker.end('SIGTERM')).code).toBe(0);
 });

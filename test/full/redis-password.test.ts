@@ -1,21 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
 import { VodUploads } from '../../src/index.ts';
-import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { startRestrictedRedis } from '../support/redis.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const { world, source } = useWorld();
 
 /** A Redis with an administrator and a user `uploads`, whose URL is in a file. */
 async function startRotated() {
-  const { port } = await startRedis({});
-  const admin = new Redis(`redis://127.0.0.1:${port}`);
-  onTestFinished(() => admin.disconnect());
+  const { port, admin } = await startRestrictedRedis({ prefix: world().prefix, password: 'first' });
   const urlOf = (password: string) => `redis://uploads:${password}@127.0.0.1:${port}`;
   const file = join(world().sources, `redis-url-${port}`);
-  await grantDocumentedRights(admin, { prefix: world().prefix, password: 'first' });
   await writeFile(file, urlOf('first'));
   return {
     file,

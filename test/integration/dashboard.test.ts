@@ -2,11 +2,11 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { formatDuration } from '../../src/base/format.ts';
-import { VodUploads } from '../../src/index.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
 import { openQueues, type Queues } from '../../src/queue/queues.ts';
 import { formsOf, SIGNED_URL } from '../support/leaks.ts';
-import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { startProducer } from '../support/producer.ts';
+import { startRestrictedRedis } from '../support/redis.ts';
 import { useOps } from '../support/use-ops.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
@@ -287,13 +287,8 @@ it('survives what it refuses, when that is done to Redis all the same', async ()
 });
 
 it('shows names, stages and results, links to uploads, and no secret', async () => {
-  const { port } = await startRedis({});
-  const admin = new Redis({ port });
-  onTestFinished(() => admin.disconnect());
-  await grantDocumentedRights(admin, { prefix: world().prefix, password: PASSWORD });
-  const redisUrl = `redis://uploads:${PASSWORD}@127.0.0.1:${port}`;
-  const uploads = new VodUploads({ connection: redisUrl, prefix: world().prefix });
-  onTestFinished(() => uploads.close());
+  const { url: redisUrl } = await startRestrictedRedis({ prefix: world().prefix, password: PASSWORD });
+  const uploads = startProducer(world(), redisUrl);
   const [own] = await Promise.all([
     world().ops({ REDIS_URL: redisUrl, OPS_USERS: 'alice:planted0password0of0alice' }).ready(),
     world().worker({ REDIS_URL: redisUrl, PART_CONCURRENCY: '1' }).ready(),

@@ -1,36 +1,29 @@
-import { Redis } from 'ioredis';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { VodUploads } from '../../src/index.ts';
-import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { describe, expect, it } from 'vitest';
+import { startProducer } from '../support/producer.ts';
+import { startRestrictedRedis } from '../support/redis.ts';
 import { testRefusedKey } from '../support/refused-key.ts';
 import { useWorld } from '../support/use-world.ts';
 
-describe('a key that is refused with -10002', () => testRefusedKey(-10002));
+describe('a key refused with -10002', () => testRefusedKey(-10002));
 
 describe('a Redis user without the right to TIME', () => {
   const { world, source } = useWorld();
 
-  it('gets a worker that says what it can not do, and carries out uploads', async () => {
-    const { port } = await startRedis({});
-    const admin = new Redis({ port });
-    onTestFinished(() => admin.disconnect());
-    await grantDocumentedRights(admin, { prefix: world().prefix, password: 'p' });
+  it('gets a worker that warns about the missing right, and processes uploads', async () => {
+    const { port, admin, url } = await startRestrictedRedis({ prefix: world().prefix, password: 'p' });
     await admin.acl('SETUSER', 'uploads', '-time');
-    const worker = await world()
-      .worker({ REDIS_URL: `redis://uploads:p@127.0.0.1:${port}` })
-      .ready();
+    const worker = await world().worker({ REDIS_URL: url }).ready();
     expect(await worker.line(({ msg }) => String(msg).includes('+time'))).toMatchObject({ level: 'warn' });
-    const uploads = new VodUploads({ connection: `redis://127.0.0.1:${port}`, prefix: world().prefix });
-    onTestFinished(() => uploads.close());
+    const uploads = startProducer(world(), `redis://127.0.0.1:${port}`);
     const upload = await uploads.add({ source: await source('no-time.mp4', 1000) });
     expect((await upload.result()).outcome).toBe('completed');
   });
 });
 
-describe('a worker that calls no VOD', () => {
+describe('a worker without VOD calls', () => {
   const { world } = useWorld();
 
-  it('checks no key, and needs none', async () => {
+  it('checks no key and needs none', async () => {
     const env = { VOD_SECRET_ID: '', VOD_SECRET_KEY: '' };
     const worker = await world().worker(env, ['--stages', 'upload,hash,webhook']).ready();
     expect(worker.output).not.toMatch(/key (accepted|refused|not checked)/);

@@ -5,7 +5,7 @@ import { startRedisServer } from '../../src/demo/redis-server.ts';
 import { VodUploads } from '../../src/index.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { startProducer } from '../support/producer.ts';
-import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { startRedis, startRestrictedRedis } from '../support/redis.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { useWorld } from '../support/use-world.ts';
 
@@ -89,12 +89,9 @@ describe('rediss://', () => {
 describe('users and passwords', () => {
   test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
     const password = 'pass/word with @ and %';
-    const { port } = await startRedis({ appendonly: 'yes' });
-    const admin = new Redis({ port });
-    onTestFinished(() => admin.disconnect());
-    await grantDocumentedRights(admin, { prefix: world().prefix, password });
+    const rights = { prefix: world().prefix, password };
+    const { admin, url } = await startRestrictedRedis(rights, { appendonly: 'yes' });
     await admin.acl('SETUSER', 'default', 'resetpass', '>admin');
-    const url = `redis://uploads:${encodeURIComponent(password)}@127.0.0.1:${port}`;
     const env = { MAX_BYTES_PER_SECOND_TOTAL: '1000000000', LOG_LEVEL: 'trace' };
     const running = await world()
       .worker({ REDIS_URL: url, ...env })

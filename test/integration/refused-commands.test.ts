@@ -1,19 +1,14 @@
-import { Redis } from 'ioredis';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { startProducer } from '../support/producer.ts';
 import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
-import { grantDocumentedRights, startRedis } from '../support/redis.ts';
+import { startRestrictedRedis } from '../support/redis.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const { world, source, gate } = useWorld();
 
 it('what Redis refuses to tell is done without, and said once: pages, metrics and cancel go on', async () => {
-  const { port } = await startRedis({});
-  const admin = new Redis({ port });
-  onTestFinished(() => admin.disconnect());
-  await grantDocumentedRights(admin, { prefix: world().prefix, password: 'pass' });
+  const { admin, url } = await startRestrictedRedis({ prefix: world().prefix, password: 'pass' });
   await admin.acl('SETUSER', 'uploads', '-client|list', '-info');
-  const url = `redis://uploads:pass@127.0.0.1:${port}`;
   const ops = await world().ops({ REDIS_URL: url }).ready();
   const told = ops.lines.filter(({ msg }) => msg === 'redis refuses a command');
   expect(told).toMatchObject([

@@ -1,12 +1,10 @@
-import { Worker } from 'bullmq';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UnavailableSources } from '../../src/flow/unavailable-sources.ts';
 import { type JobContext, LeftToOthersError } from '../../src/queue/consumer.ts';
-import { QUEUES } from '../../src/queue/names.ts';
 import { workerIdentity } from '../../src/queue/worker-identity.ts';
 import { SourceError } from '../../src/source/errors.ts';
 import type { RootWatch } from '../../src/source/root-watch.ts';
-import { connect } from '../support/consumer.ts';
+import { connect, connectIdleWorker } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const GRACE_MS = 60_000;
@@ -15,7 +13,7 @@ const SOURCE = '/srv/x.mp4';
 
 const { world } = useWorld();
 
-/** Workers of one stage whose Redis has a clock of the test's. */
+/** Workers of one stage; the test lets time pass in Redis. */
 function setUp(graceMs = GRACE_MS) {
   const { redis, queues } = connect(world());
   const key = `${world().prefix}:vod-unseen:u:1:part`;
@@ -23,10 +21,10 @@ function setUp(graceMs = GRACE_MS) {
   const attempt: JobContext = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
   return {
     redis,
-    /** Time passes since the last note. */
+    /** Makes the last note `ms` older. */
     pass: (ms: number) => redis.pexpire(key, KEEP_MS - ms),
     partIsDone: (id: string) => redis.hset(`${queues.upload.toKey('u')}:processed`, id, 'null'),
-    /** A worker that does not see the file. */
+    /** A worker that can't see the file. */
     worker: (roots: string) => {
       const name = workerIdentity();
       const unseen = new UnavailableSources({
@@ -39,18 +37,12 @@ function setUp(graceMs = GRACE_MS) {
       const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, source: SOURCE };
       return { name, look: (): Promise<unknown> => processor(data, attempt).catch((error) => error) };
     },
-    /** That is connected, and takes nothing. */
-    connected: async (name: string) => {
-      const options = { connection: redis, prefix: world().prefix, name, autorun: false };
-      const worker = new Worker(QUEUES.part, async () => {}, options);
-      onTestFinished(() => worker.close());
-      await worker.waitUntilReady();
-    },
+    connected: (name: string) => connectIdleWorker(world(), redis, name),
   };
 }
 
-describe('workers that do not see a file', () => {
-  it('leave it to each other for as long as the grace, and then fail it together', async () => {
+describe('workers that can’t see a file', () => {
+  it('leave it to each other during the grace time, and then fail it', async () => {
     const { pass, worker } = setUp();
     const [one, other] = [worker('/srv/a'), worker('/srv/b')];
     expect(await one.look()).toBeInstanceOf(LeftToOthersError);
@@ -65,7 +57,7 @@ describe('workers that do not see a file', () => {
       expect(message).toContain(`(SOURCE_ROOTS=${root}): it does not exist`);
   });
 
-  it('count no time in which nobody has looked, but for a part of it', async () => {
+  it('count only a part of the time in which no worker has looked', async () => {
     const { pass, worker } = setUp();
     const one = worker('/srv/a');
     await one.look();
@@ -75,7 +67,7 @@ describe('workers that do not see a file', () => {
     expect(await one.look()).toBeInstanceOf(SourceError);
   });
 
-  it('begin anew when somebody has seen it', async () => {
+  it('start the grace time again after a worker has seen it', async () => {
     const { pass, partIsDone, worker } = setUp();
     const one = worker('/srv/a');
     await one.look();
@@ -90,7 +82,7 @@ describe('workers that do not see a file', () => {
     expect(await one.look()).toBeInstanceOf(SourceError);
   });
 
-  it('wait for one that has not looked, and not for ever', async () => {
+  it('wait for a worker that has not looked, but not forever', async () => {
     const { pass, worker, connected } = setUp();
     const one = worker('/srv/a');
     await connected(one.name.name);
@@ -104,7 +96,7 @@ describe('workers that do not see a file', () => {
     expect(await one.look()).toBeInstanceOf(SourceError);
   });
 
-  it('wait for none of those that have looked', async () => {
+  it('do not wait for workers that have looked', async () => {
     const { pass, worker, connected } = setUp();
     const [one, other] = [worker('/srv/a'), worker('/srv/b')];
     for (const { name } of [one, other]) await connected(name.name);

@@ -73,9 +73,9 @@ test('receivers of all uploads and of one are told of its end, signed; nothing s
   await expect(failing.result()).rejects.toThrow();
 
   const both = [`upload.completed ${upload.id}`, `upload.failed ${failing.id}`];
-  await expect.poll(() => all.taken().sort()).toEqual(both);
-  await expect.poll(() => old.taken().sort()).toEqual(both);
-  await expect.poll(() => next.taken()).toEqual(both.slice(0, 1));
+  await expect.poll(() => all.accepted().sort()).toEqual(both);
+  await expect.poll(() => old.accepted().sort()).toEqual(both);
+  await expect.poll(() => next.accepted()).toEqual(both.slice(0, 1));
   expect([...all.refused, ...old.refused, ...next.refused]).toEqual([]);
   expect(all.requests[0]?.path).toBe(path);
   const bodies = new Map(all.requests.map(({ payload }) => [payload.type, payload]));
@@ -139,7 +139,7 @@ test('a receiver that is down, answers anything but 2xx or nothing at all gets a
   await (await world().uploads.retry(upload.id)).result();
   const order = [`upload.failed ${upload.id}`, `upload.completed ${upload.id}`];
   // It goes on without the one that is down.
-  await expect.poll(() => other.taken()).toEqual(order);
+  await expect.poll(() => other.accepted()).toEqual(order);
   const queue = new Queue('vod-webhook', { connection: { url: world().redisUrl }, prefix: world().prefix });
   onTestFinished(() => queue.close());
   const delayed = async () => (await queue.getDelayed()).find(({ name }) => name === 'upload.failed');
@@ -149,7 +149,7 @@ test('a receiver that is down, answers anything but 2xx or nothing at all gets a
   await (await delayed())?.promote();
   await running.line(({ code, reason }) => code === 'WEBHOOK_NETWORK' && /refused/.test(String(reason)));
   await receiver.open();
-  await expect.poll(() => receiver.taken()).toEqual(order);
+  await expect.poll(() => receiver.accepted()).toEqual(order);
   const types = receiver.requests.map(({ payload }) => payload.type);
   expect(types).toEqual([...Array.from({ length: 6 }, () => 'upload.failed'), 'upload.completed']);
   // Each time the same event.
@@ -178,7 +178,7 @@ test('410 ends it at once, with a reason; the button in the dashboard sends it o
   expect((await upload.status()).state).toBe('completed');
   expect(await running.metric('vod_webhook_deliveries_total', { outcome: 'dead' })).toBe(1);
   await pressRetry(receiver);
-  await expect.poll(() => receiver.taken()).toEqual([`upload.completed ${upload.id}`]);
+  await expect.poll(() => receiver.accepted()).toEqual([`upload.completed ${upload.id}`]);
   expect(stats().requests.InitUpload.total).toBe(1);
 });
 
@@ -198,7 +198,7 @@ test('a worker that is killed while it delivers, or before, leaves it to the nex
   await second.result();
   await worker({ WEBHOOK_URL: receiver.url });
   const expected = [first, second].map(({ id }) => `upload.completed ${id}`);
-  await expect.poll(() => receiver.taken().sort()).toEqual(expected.sort());
+  await expect.poll(() => receiver.accepted().sort()).toEqual(expected.sort());
   expect(receiver.requests).toHaveLength(3);
 });
 

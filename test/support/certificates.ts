@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Not an npm package's command: the machine's. */
+/** A program of the system, not of an npm package. */
 const OPENSSL = 'openssl';
 
 export interface Certificates {
-  /** PEM of the authority. */
+  /** PEM of the CA. */
   readonly ca: string;
   readonly caFile: string;
-  /** For 127.0.0.1, signed by the authority. */
+  /** For 127.0.0.1, signed by the CA. */
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** An authority of its own and a server's certificate by it; gone with the test. */
+/** Creates a CA and a server certificate; deleted after the test. */
 export async function makeCertificates(): Promise<Certificates> {
   const dir = await mkdtemp(join(tmpdir(), 'vod-certificates-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));

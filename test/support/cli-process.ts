@@ -5,7 +5,7 @@ import { COMPILE_CACHE, ROOT } from './process.ts';
 
 const CLI = join(ROOT, 'src', 'cli.ts');
 
-/** What a command has come to. */
+/** Result of a command. */
 export interface Ended {
   /** Null when a signal ended it. */
   readonly exitCode: number | null;
@@ -13,13 +13,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** `vod-upload …` as a process of its own, at the head of a process group. */
+/** `vod-upload …` as a child process with its own process group. */
 export class CliProcess {
   stdout = '';
   stderr = '';
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  readonly #news = new EventEmitter();
+  readonly #changes = new EventEmitter();
 
   constructor(args: readonly string[], options: { env: Readonly<Record<string, string>>; cwd: string }) {
     const { PATH = '', HOME = '' } = process.env;
@@ -32,28 +32,28 @@ export class CliProcess {
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
-      this.#news.emit('news');
+      this.#changes.emit('change');
     });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
-      this.#news.emit('news');
+      this.#changes.emit('change');
     });
     this.ended = once(this.child, 'close').then(([exitCode]) => {
-      this.#news.emit('news');
+      this.#changes.emit('change');
       return { exitCode, stdout: this.stdout, stderr: this.stderr };
     });
   }
 
-  /** Resolves when it has written such a thing to either stream. @throws when it ends without. */
+  /** Resolves when its output matches. @throws when it ends first */
   async wrote(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (found !== null) return found;
       const { exitCode, signalCode } = this.child;
       if (exitCode !== null || signalCode !== null) {
-        throw new Error(`it ended without ${pattern}; it wrote:\n${this.stdout}${this.stderr}`);
+        throw new Error(`the process ended without ${pattern}; its output:\n${this.stdout}${this.stderr}`);
       }
-      await once(this.#news, 'news');
+      await once(this.#changes, 'change');
     }
   }
 
@@ -61,7 +61,7 @@ export class CliProcess {
     this.child.kill(signal);
   }
 
-  /** Whether it or a process that it started is there. */
+  /** Whether it or a process that it started is still running. */
   get groupIsAlive(): boolean {
     try {
       process.kill(-(this.child.pid as number), 0);

@@ -14,17 +14,17 @@ export interface CollectedSpan {
   readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer' | undefined;
   readonly attributes: Attributes;
   readonly failed: boolean;
-  /** Of its status. */
+  /** Message of the span's status. */
   readonly message: string;
-  /** Of the process that it is from. */
+  /** Resource attributes, of the process that sent the span. */
   readonly resource: Attributes;
 }
 
-/** A collector of traces: takes OTLP over HTTP, in protobuf, and keeps all of it. */
+/** A trace collector that accepts OTLP over HTTP (protobuf) and keeps everything. */
 export interface Collector {
   readonly url: string;
   readonly spans: readonly CollectedSpan[];
-  /** Every body that came, as it was. */
+  /** The received request bodies. */
   readonly received: readonly Buffer[];
   readonly headers: readonly IncomingHttpHeaders[];
   clear(): void;
@@ -37,13 +37,13 @@ export async function startCollector(): Promise<Collector> {
   const headers: IncomingHttpHeaders[] = [];
   const server = createServer(async (request, response) => {
     const body = await buffer(request);
-    const taken = request.method === 'POST' && request.url === '/v1/traces';
-    if (taken) {
+    const accepted = request.method === 'POST' && request.url === '/v1/traces';
+    if (accepted) {
       received.push(body);
       headers.push(request.headers);
       spans.push(...parseTraces(body));
     }
-    response.writeHead(taken ? 200 : 404, { 'content-type': 'application/x-protobuf' }).end();
+    response.writeHead(accepted ? 200 : 404, { 'content-type': 'application/x-protobuf' }).end();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -62,7 +62,7 @@ export async function startCollector(): Promise<Collector> {
   };
 }
 
-/** Fields of a protobuf message by number: varints and fixed numbers as such, everything else as bytes. */
+/** Fields of a protobuf message by number: varints as bigint, everything else as bytes. */
 type Fields = Map<number, (bigint | Buffer)[]>;
 
 function fieldsOf(message: Buffer): Fields {
@@ -99,7 +99,7 @@ const numberIn = (fields: Fields, number: number): number => Number(fields.get(n
 const KINDS = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'] as const;
 const STATUS_ERROR = 2;
 
-/** `ExportTraceServiceRequest`, and what is in it; the numbers are those of opentelemetry-proto. */
+/** Parses an `ExportTraceServiceRequest`; the field numbers are those of opentelemetry-proto. */
 function parseTraces(body: Buffer): CollectedSpan[] {
   return bytesIn(fieldsOf(body), 1).flatMap((resourceSpans) => {
     const [resource] = bytesIn(fieldsOf(resourceSpans), 1);

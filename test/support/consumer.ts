@@ -1,7 +1,9 @@
+import { Worker } from 'bullmq';
 import { onTestFinished } from 'vitest';
 import { createLogger } from '../../src/process/log.ts';
 import { Consumer, type JobContext } from '../../src/queue/consumer.ts';
 import { createLeaveNewerJob } from '../../src/queue/leave-newer-job.ts';
+import { QUEUES } from '../../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts';
 import { Breaker } from '../../src/quota/breaker.ts';
 import { holdKey } from '../../src/quota/hold.ts';
@@ -9,7 +11,7 @@ import type { RedisClient } from '../../src/redis/client.ts';
 import { workerConnection } from '../../src/redis/connection.ts';
 import type { World } from './world.ts';
 
-/** The world's queues, as a worker has them; they are closed with the test. */
+/** Opens the world's queues as a worker does; closed after the test. */
 export function connect(world: World): { readonly redis: RedisClient; readonly queues: Queues } {
   const redis = workerConnection({ location: world.redisUrl }, () => {});
   const queues = openQueues(redis, world.prefix);
@@ -20,7 +22,7 @@ export function connect(world: World): { readonly redis: RedisClient; readonly q
   return { redis, queues };
 }
 
-/** A consumer of parts in this process, one at a time, whose attempts come at once; it is closed with the test. */
+/** Starts a consumer of parts in this process, with concurrency 1 and no backoff; closed after the test. */
 export async function startConsumer(
   world: World,
   { redis, queues }: ReturnType<typeof connect>,
@@ -45,7 +47,7 @@ export async function startConsumer(
         breaker,
         leave: createLeaveNewerJob(log),
       },
-      // Nobody but the holder takes a job from itself.
+      // So long that no lock expires during a test.
       ...{
         lockDurationMs: 600_000,
         stalledIntervalMs: 600_000,
@@ -60,4 +62,12 @@ export async function startConsumer(
     breaker.stop();
   });
   return consumer;
+}
+
+/** Connects a worker of parts that takes no jobs; closed after the test. */
+export async function connectIdleWorker(world: World, redis: RedisClient, name: string): Promise<void> {
+  const options = { connection: redis, prefix: world.prefix, name, autorun: false };
+  const worker = new Worker(QUEUES.part, async () => {}, options);
+  onTestFinished(() => worker.close());
+  await worker.waitUntilReady();
 }

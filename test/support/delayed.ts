@@ -4,13 +4,13 @@ import { QUEUES } from '../../src/queue/names.ts';
 import { withQueue } from './seed.ts';
 import type { World } from './world.ts';
 
-/** BullMQ's scores are milliseconds times this, and more. */
+/** BullMQ's score of a delayed job is its time in milliseconds times this, plus a counter. */
 const SCORE_PER_MS = 0x1000;
 const DAY_MS = 86_400_000;
 
 /**
- * Resolves when so many uploads wait for a time to come, because of another upload or a delay. That time is put off by a
- * day: they go on when somebody wakes them, and not before.
+ * Resolves when `count` uploads are delayed, by another upload or a delay. Postpones them by a day, so that they only
+ * continue when something wakes them.
  */
 export async function untilDelayed(world: World, count: number): Promise<void> {
   await withQueue(world, async (redis, key) => {
@@ -21,11 +21,11 @@ export async function untilDelayed(world: World, count: number): Promise<void> {
   });
 }
 
-/** Time passes for all uploads that wait for a time to come: it is there now. */
+/** Promotes all delayed uploads, as if their time had come. */
 export async function promoteDelayed(world: World): Promise<void> {
   await withQueue(world, async (redis) => {
     const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
-    // One that has gone on by itself meanwhile needs nothing. BullMQ's own promoteJobs knows no priorities.
+    // Ignores jobs that have been woken meanwhile. BullMQ's promoteJobs ignores priorities.
     for (const job of await queue.getDelayed()) await job.promote().catch(() => {});
   });
 }

@@ -6,24 +6,24 @@ import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
 import { CliProcess } from './cli-process.ts';
 import { writeSparseFile } from './files.ts';
 
-/** A new directory, for one test. */
+/** A new directory, deleted after the test. */
 export async function directory(): Promise<string> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'vod-demo-test-')));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   return dir;
 }
 
-/** What a user may have set, and what would make each process of the demo fail if it reached it. */
+/** Variables that a user may have set. Each would make the demo's processes fail if they inherited it. */
 const HOSTILE = {
   VOD_ENDPOINT: 'http://127.0.0.1:1/',
-  VOD_SECRET_ID: 'theirs',
+  VOD_SECRET_ID: 'users',
   VOD_SECRET_KEY_FILE: '/nowhere',
   QUEUE_PREFIX: 'bad',
   LOG_LEVEL: 'bad',
   http_proxy: 'http://127.0.0.1:1',
 };
 
-/** The demo in a temporary directory of its own, so that what it leaves behind is seen. */
+/** Runs the demo with its own temporary directory, so that leftover files are detected. */
 export async function demo(args: readonly string[] = [], more: Record<string, string> = {}) {
   const temp = await directory();
   const env = { TMPDIR: temp, ...HOSTILE, ...more };
@@ -41,7 +41,7 @@ export async function demo(args: readonly string[] = [], more: Record<string, st
   };
 }
 
-/** A demo with a file that takes for ever to hash, once it is being hashed. */
+/** Runs the demo with a file that takes very long to hash; resolves when hashing has started. */
 export async function hashingDemo() {
   const file = await writeSparseFile(join(await directory(), 'endless.mp4'), MAX_FILE_BYTES);
   const started = await demo([file]);

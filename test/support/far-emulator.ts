@@ -6,17 +6,17 @@ import { makeNetwork } from './network.ts';
 import { LoggedProcess } from './process.ts';
 import { SECRET_ID, SECRET_KEY } from './world.ts';
 
-/** A VOD behind a line, until the test ends. */
+/** An emulator behind a slow network, until the test ends. */
 export interface FarEmulator {
   readonly endpoint: string;
   readonly control: ControlClient;
-  /** What has been sent over the line. */
+  /** Bytes sent over that network. */
   sentBytes(): number;
 }
 
 /**
- * @param line what packets to it go through, as tc says it
- * @param directory where it may keep what it gets
+ * @param line tc qdisc of the packets to the emulator
+ * @param directory for the emulator's data
  */
 export async function emulatorBehind(line: string, directory: string): Promise<FarEmulator> {
   const network = makeNetwork(line);

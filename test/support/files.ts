@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { finished } from 'node:stream/promises';
 
-/** Writes a file of `size` pseudo-random bytes that are the same for the same seed, and different for another. */
+/** Writes a file of `size` pseudo-random bytes, which depend only on the seed. */
 export async function writeRandomFile(path: string, size: number, seed: number): Promise<string> {
   const file = await open(path, 'w');
   try {
@@ -25,7 +25,7 @@ export async function writeRandomFile(path: string, size: number, seed: number):
   return path;
 }
 
-/** Writes a file of zeros that takes no room on the disk, but for its name at the start: another file by each name. */
+/** Writes a sparse file of zeros that starts with its name, so that files with different names differ. */
 export async function writeSparseFile(path: string, size: number): Promise<string> {
   const file = await open(path, 'w');
   await file.truncate(size);
@@ -34,7 +34,7 @@ export async function writeSparseFile(path: string, size: number): Promise<strin
   return path;
 }
 
-/** SHA-1 of a file, computed the plain way. */
+/** SHA-1 of a file. */
 export async function sha1Of(path: string): Promise<string> {
   const hash = createHash('sha1');
   const stream = createReadStream(path);

@@ -1,7 +1,7 @@
 /*
- * To be preloaded (`--import`) into a process, and so into its threads. Calls for files below the directory HANGING_DISK
- * hang while there is a FIFO at `HANGING_DISK.gate`: each opens it, a system call that returns when somebody writes. As
- * with a network disk whose server is away, nothing else ends the call. The directory counts as a mount of its own.
+ * Preloaded with `--import` into a process and its threads. File calls below the directory HANGING_DISK hang while there
+ * is a FIFO at `HANGING_DISK.gate`: each call opens it, and that system call only returns when there is a writer. As with
+ * a network disk whose server is unavailable, nothing else ends the call. The directory appears as its own mount.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -45,11 +45,11 @@ function wait(): void {
   try {
     closeSync(openSync(gate, 'r'));
   } catch {
-    // It has been let go at this moment.
+    // The gate was opened at this moment.
   }
 }
 
-/** Holds one of the threads that Node has for asynchronous calls. */
+/** Blocks one thread of Node's thread pool. */
 async function waitAsync(): Promise<void> {
   await new Promise<void>((resolve) => {
     open(gate, 'r', (error, fd) => (error ? resolve() : close(fd, () => resolve())));

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 
-/** A directory as on a disk that can hang, for the processes and threads that start with its environment. */
+/** A directory whose file calls can hang, in processes and threads that start with its environment. */
 export class HangingDisk {
   readonly directory: string;
   readonly #gate: string;
@@ -9,7 +9,7 @@ export class HangingDisk {
   readonly #writers: number[] = [];
   #hangs = false;
 
-  /** @param directory without symbolic links; two files beside it, of its name and more, are made use of */
+  /** @param directory without symbolic links; two files next to it, with its name as prefix, are used too */
   constructor(directory: string) {
     this.directory = directory;
     this.#gate = `${directory}.gate`;
@@ -21,13 +21,13 @@ export class HangingDisk {
     return { NODE_OPTIONS: `--import=${preload}`, HANGING_DISK: this.directory };
   }
 
-  /** From now on calls for its files do not return. */
+  /** Makes calls for its files hang. */
   hang(): void {
     execFileSync('mkfifo', [this.#gate]);
     this.#hangs = true;
   }
 
-  /** Calls that have not returned, in their order, or had not before {@link release}. */
+  /** Calls that hang or hung before {@link release}, in order. */
   hung(): readonly string[] {
     try {
       return readFileSync(this.#record, 'utf8').split('\n').slice(0, -1);
@@ -36,11 +36,11 @@ export class HangingDisk {
     }
   }
 
-  /** Lets all calls return. */
+  /** Lets all hanging calls return. */
   release(): void {
     if (!this.#hangs) return;
     this.#hangs = false;
-    // No more come to it, and all that wait, or are about to, go on.
+    // After the rename no new call finds the FIFO; the writer lets all waiting ones continue.
     const open = `${this.#gate}.open`;
     renameSync(this.#gate, open);
     this.#writers.push(openSync(open, 'r+'));

@@ -5,26 +5,26 @@ import { createWorkerMetrics } from '../../src/telemetry/worker-metrics.ts';
 import { DOCUMENTED_CODE_LABELS } from '../../src/vod/wire/code-labels.ts';
 
 /*
- * What there is to build rules and dashboards of: every name of a time series, and the labels it can have.
+ * All time series that rules and dashboards can use, with their labels.
  */
 
-/** Of Prometheus itself. */
+/** Series of Prometheus itself. */
 const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   up: [],
   ALERTS: ['alertname', 'alertstate', 'severity'],
 };
 
-/** What scraping adds to every series. */
+/** Labels that scraping adds to every series. */
 const TARGET_LABELS = ['job', 'instance'];
 
-/** Labels whose values are known here, so that a rule can't ask for one that never comes. */
+/** All values of some labels, so that a rule can't select a value that never occurs. */
 export const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   queue: Object.values(QUEUES),
   code: [...DOCUMENTED_CODE_LABELS, 'other'],
   job: ['vod-upload-worker', 'vod-upload-ops'],
 };
 
-/** The labels of each series that can be asked for, by the series' name. */
+/** Labels by series name. */
 export function knownSeries(): ReadonlyMap<string, readonly string[]> {
   const series = new Map(Object.entries(BUILT_IN));
   for (const { registry } of [createWorkerMetrics('r'), createOpsMetrics('r')]) {
@@ -41,7 +41,7 @@ export function knownSeries(): ReadonlyMap<string, readonly string[]> {
   return series;
 }
 
-/** prom-client does not declare what its metrics have. */
+/** prom-client does not declare these properties. */
 function metricsOf(registry: Registry) {
   return registry.getMetricsAsArray() as unknown as readonly (Metric & {
     readonly name: string;

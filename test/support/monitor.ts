@@ -4,10 +4,10 @@ import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 
 /**
- * Watches the commands that a Redis runs for all its clients. On a socket of its own: ioredis takes what MONITOR says
- * for replies until it has seen the reply to MONITOR itself, which may come in one packet with the first command.
- * @param matches sees each command as MONITOR prints it, with its arguments in double quotes
- * @returns once Redis watches, a promise of the first line that matches
+ * Watches the commands of all clients with MONITOR. Uses a plain socket, because ioredis takes the first commands for
+ * replies when they arrive in one packet with the reply to MONITOR.
+ * @param matches gets each command as MONITOR prints it, with its arguments in double quotes
+ * @returns after MONITOR has started, a promise of the first matching line
  */
 export async function commandRun(
   redisUrl: string,
@@ -20,10 +20,10 @@ export async function commandRun(
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   socket.write('MONITOR\r\n');
   const { value: reply } = await lines.next();
-  if (reply !== '+OK') throw new Error(`MONITOR was answered with ${reply}`);
+  if (reply !== '+OK') throw new Error(`unexpected reply to MONITOR: ${reply}`);
   const first = async (): Promise<string> => {
     for await (const line of { [Symbol.asyncIterator]: () => lines }) if (matches(line)) return line;
-    throw new Error('Redis closed the connection.');
+    throw new Error('Redis closed the connection');
   };
   return { line: first() };
 }

@@ -3,18 +3,18 @@ import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hasProgram } from './programs.ts';
 
-/** A network of its own, with one line to this machine. */
+/** A network namespace connected to this machine. */
 export interface Network {
-  /** Of the other end of the line, where programs run with {@link command}. */
+  /** IP address in the namespace, where programs run with {@link command}. */
   readonly address: string;
-  /** What a program there is run by, before its name and arguments. */
+  /** Words before a program and its arguments that run it in the namespace. */
   readonly command: readonly string[];
-  /** What this machine has sent over the line, all protocols included. */
+  /** Bytes that this machine has sent to the namespace, of all protocols. */
   sentBytes(): number;
   close(): void;
 }
 
-/** Whether this process may make networks. */
+/** Whether this process may create network namespaces. */
 export function canMakeNetworks(): boolean {
   if (process.getuid?.() !== 0 || !hasProgram('ip') || !hasProgram('tc')) return false;
   const name = nameOf();
@@ -23,12 +23,12 @@ export function canMakeNetworks(): boolean {
     run('ip', 'netns', 'del', name);
     return true;
   } catch {
-    // A container that may not.
+    // A container without the permission.
     return false;
   }
 }
 
-/** @param line what this machine's packets go through, as tc says it: `tbf rate 1mbit …` */
+/** @param line tc qdisc of the packets from this machine: `tbf rate 1mbit …` */
 export function makeNetwork(line: string): Network {
   const name = nameOf();
   const subnet = `10.${randomInt(64, 128)}.${randomInt(256)}`;

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A listener for each would be more than Node thinks right. */
+/** Killed by a single exit listener: one per process would exceed Node's limit. */
 const running = new Set<LoggedProcess>();
 process.once('exit', () => {
   for (const one of running) one.kill('SIGKILL');
@@ -11,29 +11,28 @@ process.once('exit', () => {
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg?: string };
 
-/** The checkout. */
+/** Directory of the repository. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
-/** For processes of the project's: hundreds of them start, and the first has compiled for all. */
+/** Shared compile cache for the project's processes: tests start hundreds of them. */
 export const COMPILE_CACHE: Readonly<Record<string, string>> = {
   NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'compiled'),
 };
 
 /**
- * A child process of the project's that writes JSON lines, and what it has written so far. Should this process exit
- * first, it is killed.
+ * A child process of the project that writes JSON lines, and its output. It is killed when this process exits first.
  */
 export class LoggedProcess {
   readonly child: ChildProcess;
   readonly lines: LogLine[] = [];
-  /** Everything that was written, to either stream. */
+  /** Everything written to standard output and standard error. */
   output = '';
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  readonly #news = new EventEmitter();
-  /** Whether it has started others, in a process group of theirs. */
+  readonly #changes = new EventEmitter();
+  /** Whether it runs in its own process group, with processes that it starts. */
   readonly #isGroup: boolean;
 
-  /** @param command default Node; another one, such as npm, starts a process in its turn, and both are ended together */
+  /** @param command default Node; another one, such as npm, may start processes, which are ended together with it */
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, command = process.execPath) {
     const { PATH = '', HOME = '' } = process.env;
     this.#isGroup = command !== process.execPath;
@@ -46,7 +45,7 @@ export class LoggedProcess {
     running.add(this);
     this.exited = once(this.child, 'close').then(([code, signal]) => {
       running.delete(this);
-      this.#news.emit('news');
+      this.#changes.emit('change');
       return { code, signal };
     });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -56,7 +55,7 @@ export class LoggedProcess {
         const lines = (rest + text).split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) this.lines.push(parseLine(line));
-        this.#news.emit('news');
+        this.#changes.emit('change');
       });
     }
   }
@@ -69,14 +68,14 @@ export class LoggedProcess {
     return this.child.exitCode === null && this.child.signalCode === null;
   }
 
-  /** Resolves with the first line, from the start on, that fits. @throws when the process ends without one. */
-  async line(fits: (line: LogLine) => boolean): Promise<LogLine> {
+  /** @returns the first matching line since the start. @throws when the process ends without one */
+  async line(matches: (line: LogLine) => boolean): Promise<LogLine> {
     for (;;) {
-      const found = this.lines.find(fits);
+      const found = this.lines.find(matches);
       if (found !== undefined) return found;
       if (!this.running)
-        throw new Error(`the process ended without the line awaited; it wrote:\n${this.output}`);
-      await once(this.#news, 'news');
+        throw new Error(`the process ended without the expected line; its output:\n${this.output}`);
+      await once(this.#changes, 'change');
     }
   }
 
@@ -93,7 +92,7 @@ export class LoggedProcess {
       try {
         process.kill(-this.pid, signal);
       } catch {
-        // All of them have ended.
+        // All processes of the group have ended.
       }
     }
   }

@@ -1,17 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { expect, onTestFinished } from 'vitest';
+import { defined } from '../../src/base/defined.ts';
 import { type RedisLocation, type UploadResult, VodUploads } from '../../src/index.ts';
 import type { WorldOfTests } from './use-world.ts';
 import type { World } from './world.ts';
 
-/** A producer for another Redis than the world's own; it is closed with the test. */
+/** Opens a producer for another Redis than the world's; closed after the test. */
 export function startProducer(world: World, connection: RedisLocation, ca?: string): VodUploads {
-  const uploads = new VodUploads({ connection, prefix: world.prefix, ...(ca !== undefined && { ca }) });
+  const uploads = new VodUploads({ connection, prefix: world.prefix, ...defined({ ca }) });
   onTestFinished(() => uploads.close());
   return uploads;
 }
 
-/** Each upload was sent, and VOD has stored its file once, byte for byte. */
+/** Expects that each file was sent, and stored exactly once with identical bytes. */
 export async function expectStoredOnce(
   { download, stats }: Pick<WorldOfTests, 'download' | 'stats'>,
   results: readonly UploadResult[],

@@ -2,8 +2,8 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Whether a program of the machine's is on PATH; tests that need it are skipped where it is not.
- * @throws in CI, where no test may be left out.
+ * Whether a program is on PATH; tests that need it are skipped otherwise.
+ * @throws in CI, where no test may be skipped
  */
 export function hasProgram(name: string): boolean {
   const found = (process.env.PATH ?? '').split(delimiter).some((directory) => {
@@ -14,6 +14,6 @@ export function hasProgram(name: string): boolean {
       return false;
     }
   });
-  if (!found && process.env.CI) throw new Error(`${name} is not on PATH, and in CI it must be`);
+  if (!found && process.env.CI) throw new Error(`${name} must be on PATH in CI`);
   return found;
 }

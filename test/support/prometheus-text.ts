@@ -1,11 +1,11 @@
-/** A series of Prometheus's text format: its name, labels and value. */
+/** A series in Prometheus' text format. */
 export interface Series {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** Reads what a process serves at /metrics. @throws on a line that is neither a comment nor a series */
+/** Parses the text of /metrics. @throws on a line that is neither a comment nor a series */
 export function parseMetrics(text: string): Series[] {
   return text
     .split('\n')
@@ -22,7 +22,7 @@ export function parseMetrics(text: string): Series[] {
     });
 }
 
-/** The sum of the series of this name that have all of these labels. */
+/** Sum of the series with this name and all of these labels. */
 export function sumOf(
   series: readonly Series[],
   name: string,

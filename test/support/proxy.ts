@@ -4,8 +4,8 @@ import { freePort } from '../../src/demo/free-port.ts';
 import { ByteSchedule } from '../../src/vod/http/throttle.ts';
 
 /**
- * Sees the bytes of one connection, as they come, and says which of them go on; what it holds back it may give out
- * later, with bytes that come after. Without a method of that name they all go on.
+ * Gets the bytes of one connection as they arrive, and returns the bytes to forward. It may hold bytes back and return
+ * them with later ones. Without the method, all bytes are forwarded.
  */
 export interface ConnectionObserver {
   /** From the client to the target. */
@@ -14,21 +14,20 @@ export interface ConnectionObserver {
   onDownstream?(bytes: Buffer): Buffer;
 }
 
-/** A TCP proxy on the loopback interface, whose connections can fail. */
+/** A TCP proxy on the loopback interface that can break connections. */
 export interface TcpProxy {
   readonly port: number;
-  /** Resets every connection, on both sides; new ones are taken. @returns how many there were. */
+  /** Resets all connections on both sides; accepts new ones. @returns the number of connections */
   cut(): number;
-  /** Like `cut`, and new connections are refused until `accept`. */
+  /** Like `cut`, and refuses new connections until `accept`. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
-  /** From now on all connections together bring no more than this to the target; undefined: as much as they can. */
+  /** Limits the bytes per second to the target, over all connections; undefined: no limit. */
   slow(bytesPerSecond: number | undefined): void;
-  /** Ends everything. */
   close(): Promise<void>;
 }
 
-/** @param observe called for each new connection */
+/** @param observe called for every new connection */
 export async function startProxy(
   targetPort: number,
   observe: () => ConnectionObserver = () => ({}),
@@ -90,7 +89,7 @@ export async function startProxy(
     },
     slow(bytesPerSecond) {
       line = bytesPerSecond === undefined ? undefined : new ByteSchedule(bytesPerSecond);
-      // What waits for its turn on the line that there was goes on.
+      // Bytes delayed by the previous limit are forwarded now.
       for (const [timer, go] of waiting) {
         clearTimeout(timer);
         go();
@@ -102,7 +101,7 @@ export async function startProxy(
   return proxy;
 }
 
-/** Has so many bytes wait for their turn, and calls `go` then. @returns false when they may go on now */
+/** Delays bytes and then calls `go`. @returns false when they can be forwarded now */
 type Line = (bytes: number, go: () => void) => boolean;
 
 function pass(from: Socket, to: Socket, filter: (bytes: Buffer) => Buffer, line: Line = () => false): void {

@@ -3,37 +3,37 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { verifyWebhook, type WebhookPayload } from '../../src/index.ts';
 
-/** `whsec_` and 24 bytes; tests look for them where they must not be. */
+/** `whsec_` and 24 bytes. Tests search for these secrets where they must not appear. */
 export const WEBHOOK_SECRET = `whsec_${Buffer.from('planted0webhook0secret01').toString('base64')}`;
 export const NEW_WEBHOOK_SECRET = `whsec_${Buffer.from('planted0webhook0secret02').toString('base64')}`;
 
-/** How a receiver answers: a status, with headers, or in its own way. */
+/** Response of a receiver: a status, a status with headers, or a function. */
 export type Answer = number | { readonly status: number; readonly headers: Record<string, string> } | Respond;
 type Respond = (response: ServerResponse) => void;
 
-/** An application's server that receives webhooks, on this machine. */
+/** A webhook receiver on this machine. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;
-  /** Requests that were signed by this receiver's secret, in the order in which they came. */
+  /** Requests with a valid signature, in order of arrival. */
   readonly requests: {
     readonly payload: WebhookPayload;
     readonly status: number | undefined;
     readonly path: string;
   }[];
-  /** What it has taken with 204: the event's type and upload. */
-  taken(): string[];
-  /** Why others were not believed. */
+  /** Event type and upload id of each request answered with 204. */
+  accepted(): string[];
+  /** Reasons why requests were refused. */
   readonly refused: string[];
   readonly connections: number;
-  /** Answers to the next requests, one each; after that as usual. */
+  /** Sets the responses to the next requests; later requests get the default again. */
   answer(...answers: Answer[]): void;
-  /** Refuses connections, until it is opened again. */
+  /** Refuses connections until `open`. */
   close(): Promise<void>;
   open(): Promise<void>;
 }
 
-/** @param options.usual how it answers when nothing else is asked for; default 204 */
+/** @param options.usual the default response; default 204 */
 export async function startReceiver(
   options: { readonly secret?: string; readonly path?: string; readonly usual?: () => Answer } = {},
 ): Promise<Receiver> {
@@ -70,7 +70,7 @@ export async function startReceiver(
     url: `http://127.0.0.1:${port}${path}`,
     port,
     requests,
-    taken: () =>
+    accepted: () =>
       requests
         .filter(({ status }) => status === 204)
         .map(({ payload: { type, data } }) => `${type} ${data.uploadId}`),

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import type { Redis } from 'ioredis';
 import type { Certificates } from './certificates.ts';
 
-/** Not an npm package's command: the machine's. */
+/** A program of the system, not of an npm package. */
 const REDIS_SERVER = 'redis-server';
 
-/** A Redis may be built without TLS; then there is nothing to test here. */
+/** @returns why tests with TLS must be skipped: Redis may be built without TLS */
 export function tlsIsMissing(): string | undefined {
   try {
     execFileSync(REDIS_SERVER, ['--tls-port', '0', '--port', '-1'], { encoding: 'utf8', stdio: 'pipe' });
@@ -18,7 +18,7 @@ export function tlsIsMissing(): string | undefined {
   }
 }
 
-/** Settings of a server that listens with TLS only. */
+/** Settings of a TLS-only server. */
 export function tlsSettings({ caFile, certFile, keyFile }: Certificates): Record<string, string> {
   return {
     port: '0',
@@ -30,9 +30,9 @@ export function tlsSettings({ caFile, certFile, keyFile }: Certificates): Record
   };
 }
 
-/** What a server has refused to carry out for want of rights, but for what is asked for and done without. */
+/** Commands that the server has denied, without those that clients can do without. */
 export async function deniedCommands(admin: Redis): Promise<unknown[]> {
   const denied = (await admin.acl('LOG')) as unknown[][];
-  // LIB-NAME and so on are good manners of the client.
+  // The project reads the configuration if it may, and works without it.
   return denied.map((entry) => entry[7]).filter((command) => !/^config/.test(String(command)));
 }

@@ -1,39 +1,41 @@
 import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { canListen, freePort } from '../../src/demo/free-port.ts';
-import { type CustomRedis, startRedis, untilReplicated } from './redis.ts';
+import { type CustomRedis, grantDocumentedRights, startRedis, untilReplicated } from './redis.ts';
 
-/** A Redis Cluster of three primaries on the loopback interface, one of which has a replica; it ends with the test. */
+/** A Redis Cluster on the loopback interface: three primaries, one with a replica. Stopped after the test. */
 export interface TestCluster {
   readonly all: readonly CustomRedis[];
-  /** Of all nodes, `127.0.0.1:port,…`. */
+  /** Addresses of all nodes, `127.0.0.1:port,…`. */
   readonly nodes: string;
-  /** The primary that has the keys that the cluster was started for. */
+  /** The primary of the key that was given to {@link startCluster}. */
   readonly owner: CustomRedis;
-  /** Takes over from it, when {@link TestCluster.takeOver} says so. */
+  /** The owner's replica. */
   readonly replica: CustomRedis;
-  /** A connection to a node, by an administrator. */
+  /** An administrator's connection to a node. */
   admin(node: CustomRedis): Redis;
+  /** Creates a user `uploads` with the documented rights on all nodes, or replaces its password. */
+  grantRights(rights: { readonly prefix: string; readonly password: string }): Promise<void>;
   /**
-   * Kills the owner when its replica has all that it had; resolves when the others know that it is gone. No node takes
-   * its place.
+   * Kills the owner after its replica has all its data; resolves when the other nodes have noticed. There is no
+   * failover before {@link takeOver}.
    */
   killOwner(): Promise<void>;
-  /** Lets the replica take the owner's place; resolves when it has. */
+  /** Fails over to the replica; resolves when it is the primary. */
   takeOver(): Promise<void>;
 }
 
-/** The nodes don't take each other for dead, however busy the machine is, until a test wants them to. */
-const STILL_MS = 600_000;
-const NOTICE_MS = 1000;
+/** Node timeout. Long, so that a busy machine causes no failover; FAILOVER_MS while a test wants one. */
+const STABLE_MS = 600_000;
+const FAILOVER_MS = 1000;
 
 const SLOTS = 16_384;
 const PRIMARIES = 3;
 
 /**
- * @param key whose primary has the replica
- * @param options.settings of all nodes' redis.conf
- * @param options.connection how an administrator connects, beside the port
+ * @param key its primary gets the replica
+ * @param options.settings redis.conf settings of all nodes
+ * @param options.connection ioredis options of administrators' connections, besides the port
  */
 export async function startCluster(
   key: string,
@@ -41,9 +43,9 @@ export async function startCluster(
 ): Promise<TestCluster> {
   const settings = {
     'cluster-enabled': 'yes',
-    'cluster-node-timeout': String(STILL_MS),
+    'cluster-node-timeout': String(STABLE_MS),
     'cluster-replica-no-failover': 'yes',
-    // A replica that was cut off for a while may take over all the same: better old than none.
+    // A replica may take over even if it was disconnected from its primary for long.
     'cluster-replica-validity-factor': '0',
     appendonly: 'yes',
     ...options.settings,
@@ -65,7 +67,7 @@ export async function startCluster(
         number,
       ];
       await admin(node).cluster('ADDSLOTS', ...Array.from({ length: to - from }, (_, slot) => from + slot));
-      // Else all begin with the same epoch, and settle that one by one.
+      // With equal epochs, the nodes would need time to resolve the conflict.
       await admin(node).call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
     }),
   );
@@ -92,33 +94,39 @@ export async function startCluster(
     owner,
     replica,
     admin,
+    async grantRights(rights) {
+      for (const redis of nodes.map(admin)) {
+        await redis.acl('SETUSER', 'uploads', 'resetpass');
+        await grantDocumentedRights(redis, rights);
+      }
+    },
     async killOwner() {
       await untilReplicated(admin(owner), `${key}still`);
       await owner.child.kill();
-      await setTimeouts(others, NOTICE_MS);
+      await setTimeouts(others, FAILOVER_MS);
       for (const redis of others) {
         await expect.poll(() => redis.cluster('INFO')).toContain('cluster_state:fail');
       }
-      await setTimeouts(others, STILL_MS);
+      await setTimeouts(others, STABLE_MS);
     },
     async takeOver() {
-      // By this it also knows when to try again.
-      await setTimeouts([follower], NOTICE_MS);
+      // The replica also derives its retry time from this timeout.
+      await setTimeouts([follower], FAILOVER_MS);
       await follower.config('SET', 'cluster-replica-no-failover', 'no');
       for (const redis of others) {
         await expect.poll(() => redis.cluster('INFO')).toContain('cluster_state:ok');
       }
-      await setTimeouts([follower], STILL_MS);
+      await setTimeouts([follower], STABLE_MS);
     },
   };
 }
 
-/** Nodes talk to each other on the port that is greater by this. */
+/** The cluster bus port is the node's port plus this. */
 const BUS_OFFSET = 10_000;
-/** Above it the bus could meet ports of outgoing connections. */
+/** Above it the bus port could be an ephemeral port. */
 const HIGHEST_PORT = 22_000;
 
-/** A free port of a node, whose bus has one, too. */
+/** A free port for a node whose bus port is free too. */
 export async function portWithBus(): Promise<number> {
   for (;;) {
     const port = await freePort();

@@ -7,32 +7,31 @@ import { startChild } from '../../src/demo/child.ts';
 import { freePort } from '../../src/demo/free-port.ts';
 import { type CustomRedis, startRedis } from './redis.ts';
 
-/** A primary, a replica and three sentinels on the loopback interface; they end with the test. */
+/** A primary, a replica and three sentinels on the loopback interface; stopped after the test. */
 export interface TestSentinels {
   /** `127.0.0.1:port,…` */
   readonly sentinels: string;
   readonly primary: CustomRedis;
   readonly replica: CustomRedis;
-  /** A connection to each sentinel, by an administrator. */
+  /** An administrator's connection to each sentinel. */
   readonly watchers: readonly Redis[];
-  /** A connection to a server or a sentinel, by an administrator. */
+  /** An administrator's connection to a server or sentinel. */
   admin(server: { readonly port: number }): Redis;
-  /** Lets the sentinels notice that the primary is gone; resolves when they say that the replica is the primary. */
+  /** Lets the sentinels fail over to the replica; resolves when all report it as the primary. */
   failOver(): Promise<void>;
 }
 
-/** The sentinels don't take a server for dead, however busy the machine is, until a test wants them to. */
-const STILL_MS = 600_000;
-const NOTICE_MS = 1000;
+/** `down-after-milliseconds`. Long, so that a busy machine causes no failover; FAILOVER_MS while a test wants one. */
+const STABLE_MS = 600_000;
+const FAILOVER_MS = 1000;
 
 export const MASTER = 'videos';
 
 /**
- * @param options.settings of both servers' redis.conf
- * @param options.replicaSettings of the replica's, to log in to the primary
+ * @param options.settings redis.conf settings of both servers
  * @param options.sentinelSettings lines of the sentinels' configuration
- * @param options.tls whether sentinels listen with TLS only
- * @param options.connection how an administrator connects, beside the port
+ * @param options.tls whether the sentinels are TLS-only
+ * @param options.connection ioredis options of administrators' connections, besides the port
  */
 export async function startSentinels(
   options: {
@@ -59,7 +58,7 @@ export async function startSentinels(
     [1, 2, 3].map(() => startSentinel(primary.port, options.sentinelSettings ?? [], options.tls ?? false)),
   );
   const watchers = ports.map((port) => connect(port, options.sentinelConnection ?? options.connection));
-  // Each knows the replica and the two others.
+  // Each sentinel knows the replica and the two other sentinels.
   for (const watcher of watchers) {
     await expect
       .poll(async () => await watcher.call('SENTINEL', 'CKQUORUM', MASTER).catch(String))
@@ -75,17 +74,17 @@ export async function startSentinels(
     watchers,
     admin,
     async failOver() {
-      const setPatience = (ms: number) =>
+      const setDownAfter = (ms: number) =>
         Promise.all(
           watchers.map((watcher) => watcher.call('SENTINEL', 'SET', MASTER, 'down-after-milliseconds', ms)),
         );
-      await setPatience(NOTICE_MS);
+      await setDownAfter(FAILOVER_MS);
       for (const watcher of watchers) {
         await expect
           .poll(async () => await watcher.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER))
           .toEqual(['127.0.0.1', String(replica.port)]);
       }
-      await setPatience(STILL_MS);
+      await setDownAfter(STABLE_MS);
     },
   };
 }
@@ -102,7 +101,7 @@ async function startSentinel(primaryPort: number, more: readonly string[], tls: 
       'bind 127.0.0.1',
       `dir ${dir}`,
       `sentinel monitor ${MASTER} 127.0.0.1 ${primaryPort} 2`,
-      `sentinel down-after-milliseconds ${MASTER} ${STILL_MS}`,
+      `sentinel down-after-milliseconds ${MASTER} ${STABLE_MS}`,
       `sentinel failover-timeout ${MASTER} 5000`,
       ...more,
       '',

@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished } from 'vitest';
 import { type Child, startChild } from '../../src/demo/child.ts';
 import { freePort } from '../../src/demo/free-port.ts';
 
-/** A redis-server with settings of the test's choice; it ends with the test. */
+/** A redis-server with custom settings; stopped after the test. */
 export interface CustomRedis {
   readonly port: number;
   readonly dir: string;
@@ -14,8 +14,8 @@ export interface CustomRedis {
 }
 
 /**
- * @param settings of redis.conf, beside port, bind and dir; `{port}` stands for the port
- * @param given the port; default any free one
+ * @param settings redis.conf settings besides port, bind and dir; `{port}` is replaced by the port
+ * @param given the port; default any free port
  */
 export async function startRedis(
   settings: Readonly<Record<string, string>>,
@@ -39,13 +39,29 @@ export async function startRedis(
   return { port, dir, child };
 }
 
-/** Resolves when a replica has all that its primary had. @param key one that the primary may write */
+/** Resolves when a replica has all data of its primary. @param key a key that this function may write */
 export async function untilReplicated(primary: Redis, key: string): Promise<void> {
   await primary.set(key, '');
   expect(await primary.wait(1, 0)).toBe(1);
 }
 
-/** Makes a user `uploads` of the rights that docs/security.md tells to give. */
+/**
+ * Starts a Redis with a user `uploads` that has the documented rights.
+ * @returns `admin`, a connection of the default user, and `url`, for the user `uploads`
+ */
+export async function startRestrictedRedis(
+  rights: { readonly prefix: string; readonly password: string },
+  settings: Readonly<Record<string, string>> = {},
+): Promise<{ readonly port: number; readonly admin: Redis; readonly url: string }> {
+  const { port } = await startRedis(settings);
+  const admin = new Redis({ port });
+  onTestFinished(() => admin.disconnect());
+  await grantDocumentedRights(admin, rights);
+  const url = `redis://uploads:${encodeURIComponent(rights.password)}@127.0.0.1:${port}`;
+  return { port, admin, url };
+}
+
+/** Creates a user `uploads` with the rights of docs/security.md. */
 export async function grantDocumentedRights(
   admin: Redis,
   { prefix, password }: { readonly prefix: string; readonly password: string },

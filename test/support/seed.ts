@@ -4,14 +4,13 @@ import { History, readHistory } from '../../src/flow/history.ts';
 import { QUEUES } from '../../src/queue/names.ts';
 import type { World } from './world.ts';
 
-/** Where uploads can be made to look like something. */
-type Place = Pick<World, 'uploads' | 'redisUrl' | 'prefix'>;
+type SeededWorld = Pick<World, 'uploads' | 'redisUrl' | 'prefix'>;
 
 /**
- * Uploads of files that nobody has, in Redis only.
+ * Enqueues uploads of files that don't exist.
  * @returns their ids
  */
-export async function seedQueued(world: Place, count: number): Promise<string[]> {
+export async function seedQueued(world: SeededWorld, count: number): Promise<string[]> {
   const sources = Array.from({ length: count }, (_, index) => ({
     source: `/srv/videos/2026/clip number ${index}.mp4`,
     key: `order-${index}`,
@@ -20,8 +19,8 @@ export async function seedQueued(world: Place, count: number): Promise<string[]>
   return (await world.uploads.addMany(sources)).map(({ id }) => id);
 }
 
-/** Makes uploads look as if they waited for InitUpload. */
-export async function seedInitializing(world: Place, ids: readonly string[]): Promise<void> {
+/** Changes the data in Redis as if these uploads waited for InitUpload. */
+export async function seedInitializing(world: SeededWorld, ids: readonly string[]): Promise<void> {
   await withQueue(world, async (redis, key) => {
     const progress = { stage: 'initializing', bytesHashed: 5e7, bytesSent: 0, totalBytes: 5e7 };
     for (let from = 0; from < ids.length; from += 1000) {
@@ -37,9 +36,9 @@ export async function seedInitializing(world: Place, ids: readonly string[]): Pr
   });
 }
 
-/** Makes an upload look as if some of its parts were sent, one at work, one to be tried again. */
+/** Changes the data in Redis as if some parts of an upload were sent, one was active and one delayed. */
 export async function seedParts(
-  world: Place,
+  world: SeededWorld,
   id: string,
   parts: { count: number; sent: number },
 ): Promise<void> {
@@ -65,8 +64,8 @@ export async function seedParts(
   });
 }
 
-/** Makes the speed that a worker has written last one of now: after some seconds it is shown no longer. */
-export async function renewSpeed(world: Place, id: string): Promise<void> {
+/** Updates the time of the last reported speed, which is only shown for some seconds. */
+export async function renewSpeed(world: SeededWorld, id: string): Promise<void> {
   await withQueue(world, async (redis, key) => {
     const job = key(`vod-upload:${id}`);
     const progress = JSON.parse((await redis.hget(job, 'progress')) ?? '{}') as object;
@@ -74,19 +73,19 @@ export async function renewSpeed(world: Place, id: string): Promise<void> {
   });
 }
 
-/** Writes down what happened to an upload, as workers do. */
-export async function seedHistory(world: Place, id: string, text: string): Promise<void> {
+/** Adds a line to the history of an upload, as workers do. */
+export async function seedHistory(world: SeededWorld, id: string, text: string): Promise<void> {
   await withQueue(world, async (redis) => {
     const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
     new History(queue).record(id, text);
-    // It doesn't tell when it is done.
+    // `record` returns no promise.
     while ((await readHistory(queue, id)).length === 0);
   });
 }
 
-/** @param use gets a connection, and what makes a key of this world's */
+/** @param use gets a connection, and a function that adds the world's prefix to a key */
 export async function withQueue<T>(
-  world: Place,
+  world: SeededWorld,
   use: (redis: Redis, key: (name: string) => string) => Promise<T>,
 ): Promise<T> {
   const redis = new Redis(world.redisUrl);

@@ -3,12 +3,12 @@ import { startRedisServer } from '../../src/demo/redis-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of a Redis that all files of the run share, each with a key prefix of its own. */
+    /** A Redis shared by all test files of a run, each with its own key prefix. */
     redisUrl: string | undefined;
   }
 }
 
-/** Starts it before the first file; a Redis of REDIS_URL takes its place. */
+/** Starts the shared Redis before the first file, unless REDIS_URL is set. */
 // biome-ignore lint/style/noDefaultExport: vitest loads a global set-up by its default export
 export default async function setUp(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   if (process.env.REDIS_URL) return undefined;

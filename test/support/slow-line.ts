@@ -7,21 +7,21 @@ import type { World } from './world.ts';
 
 const MIB = 1048576;
 
-/** What is uploaded over a line, and how fast it is. */
+/** Speed of a network, and the size of the file to upload over it. */
 export interface SlowLine {
   readonly bitsPerSecond: number;
   readonly mebibytes: number;
 }
 
-/** A VOD behind a line. */
+/** An emulator behind that network. */
 export interface FarVod {
   readonly endpoint: string;
   readonly control: Pick<ControlClient, 'stats'>;
-  /** What has been sent over the line; absent where nobody counts that. */
+  /** Bytes sent over the network; absent if not counted. */
   readonly sentBytes?: () => number;
 }
 
-/** Uploads a file over a line with all that a worker does by default, and expects each part to be sent about once. */
+/** Uploads a file with a worker's default settings, and expects each part to be sent about once. */
 export async function uploadOver(world: World, line: SlowLine, vod: FarVod): Promise<void> {
   const { bitsPerSecond, mebibytes } = line;
   const bytesPerSecond = bitsPerSecond / 8;
@@ -39,7 +39,7 @@ export async function uploadOver(world: World, line: SlowLine, vod: FarVod): Pro
   const failed = worker.lines.filter(({ msg }) => msg === 'attempt failed');
   process.stdout.write(
     `${bitsPerSecond / 1_000_000} Mbit/s: ${mebibytes} MiB in ${Math.round(durationMs / 1000)} s, ` +
-      `${Math.round((mebibytes * MIB) / bytesPerSecond)} s at best; ${requests.UploadPart.total} requests ` +
+      `${Math.round((mebibytes * MIB) / bytesPerSecond)} s at least; ${requests.UploadPart.total} requests ` +
       `for ${mebibytes} parts, ${failed.length} failed; ${times && `${times} times the file sent; `}` +
       `${await worker.metric('vod_part_slots')} slots at the end\n`,
   );

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { HangingDisk } from './hanging-disk.ts';
 
-/** A new directory on a disk that can hang, for one test. */
+/** Creates a directory whose file calls can hang, for one test. */
 export function useHangingDisk(directory: string): HangingDisk {
   mkdirSync(directory);
   const disk = new HangingDisk(directory);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { OpsProcess, World } from './world.ts';
 
-/** One `vod-upload ops` for all tests of a file: it keeps nothing between requests. To be called after `useWorld`. */
+/** One `vod-upload ops` process for all tests of a file: it is stateless. Call it after `useWorld`. */
 export function useOps(world: () => World, env: Readonly<Record<string, string>> = {}): () => OpsProcess {
   let ops: OpsProcess;
   beforeAll(async () => {

@@ -2,36 +2,39 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import type { EmulatorOptions, Fault } from '../../src/emulator/server.ts';
+import type { Upload } from '../../src/index.ts';
 import { writeRandomFile } from './files.ts';
 import { World } from './world.ts';
 
-/** Where requests to the emulator wait, as long as a test wants. */
+/** A gate of the emulator where requests wait. */
 export interface Gate {
-  /** Resolves when at least so many requests wait; default 1. */
+  /** Resolves when at least `count` requests wait; default 1. */
   reached(count?: number): Promise<void>;
-  /** Lets so many requests go on, those that wait first; default: all, and all that come. */
+  /** Lets `count` requests pass, waiting ones first; default: all, including later ones. */
   open(count?: number): void;
-  /** Requests that wait now. */
+  /** Number of waiting requests. */
   waiting(): number;
 }
 
 export interface WorldOfTests {
   world(): World;
-  /** A new source of so many random bytes, different from every other. */
+  /** Writes a new source of `size` random bytes, different from all others. */
   source(name: string, size: number): Promise<string>;
+  /** Adds `count` uploads of new sources. @param size bytes per source; default 1,000 */
+  addUploads(count: number, size?: number): Promise<Upload[]>;
   inject(fault: Fault): void;
-  /** Holds requests, before their effect, until they are let go on. @param target which; default every one */
+  /** Makes requests wait before their effect. @param target which requests; default all */
   gate(target?: Pick<Fault, 'action' | 'after' | 'offset' | 'fileSha'>): Gate;
-  /** What the emulator counted since the last test. */
+  /** The emulator's statistics since the last test. */
   stats(): EmulatorStats;
-  /** The bytes that VOD plays back; rejects when there is no url. */
+  /** Downloads a video from its url. Rejects without a url. */
   download(url: string | null): Promise<Buffer>;
 }
 
 /**
- * A world for all tests of a file, without workers, faults and counts at the start of each.
- * @param options.ownRedis for tests that kill it, or look at all that is in it; the others of a run share one. REDIS_URL
- *   goes before both.
+ * A world for all tests of a file. Each test starts without workers, faults and counts.
+ * @param options.ownRedis for tests that kill Redis or read all its keys; other files share one. REDIS_URL overrides
+ *   both.
  */
 export function useWorld(
   options: Partial<EmulatorOptions> & { readonly ownRedis?: boolean } = {},
@@ -46,14 +49,20 @@ export function useWorld(
   });
   afterEach(() => world.reset());
   afterAll(() => world.close());
-  const arm = (fault: Fault): void => world.emulator.control.inject(fault);
+  const injectFault = (fault: Fault): void => world.emulator.control.inject(fault);
+  const source = (name: string, size: number): Promise<string> =>
+    writeRandomFile(join(world.sources, name), size, ++seed);
   return {
     world: () => world,
-    source: (name, size) => writeRandomFile(join(world.sources, name), size, ++seed),
-    inject: arm,
+    source,
+    addUploads: async (count, size = 1000) => {
+      const paths = await Promise.all(Array.from({ length: count }, () => source(`added-${seed}.mp4`, size)));
+      return await world.uploads.addMany(paths.map((path) => ({ source: path })));
+    },
+    inject: injectFault,
     gate(target = {}) {
       const name = `gate ${++gates}`;
-      arm({ ...target, effect: { kind: 'gate', name }, share: 1 });
+      injectFault({ ...target, effect: { kind: 'gate', name }, share: 1 });
       const { control } = world.emulator;
       return {
         reached: (count = 1) => control.gateReached(name, count),

@@ -21,20 +21,20 @@ const NOT_RUN: readonly Stage[] = ['events', 'webhook'];
 
 export interface WorkerStages {
   readonly metrics: WorkerMetrics;
-  /** What it has logged. */
+  /** The worker's log. */
   readonly lines: readonly LogLine[];
-  /** Every hold that it has opened or seen, and every time that it was out by itself. */
+  /** All holds of the queues and of this worker alone. */
   readonly holds: readonly Hold[];
 }
 
-/** A worker within this process, until the test ends, so that its client of VOD can be another than usual. */
+/** Runs a worker in this process until the test ends, so that its VOD client can be replaced. */
 export async function runStages(
   world: World,
   options: {
     readonly env?: Readonly<Record<string, string>>;
     readonly client?: Partial<VodClientOptions>;
-    /** What stands in for the client, given that. */
-    readonly standIn?: (client: VodClient) => VodClient;
+    /** Wraps the client. */
+    readonly wrapClient?: (client: VodClient) => VodClient;
   },
 ): Promise<WorkerStages> {
   const config = loadConfig({ ...world.workerEnvironment, ...options.env });
@@ -63,7 +63,7 @@ export async function runStages(
   const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
   const { workers } = startStages(stages, {
     ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },
-    vod: options.standIn?.(client) ?? client,
+    vod: options.wrapClient?.(client) ?? client,
     roots: new RootWatch(disk, [world.sources]),
   });
   onTestFinished(async () => {

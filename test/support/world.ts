@@ -13,7 +13,7 @@ import { parseMetrics, type Series, sumOf } from './prometheus-text.ts';
 export const SECRET_ID = 'AKIDtest0000planted0id';
 export const SECRET_KEY = 'planted0secret0key0for0tests';
 
-/** The emulator's account, as workers know it; nothing limits it. */
+/** The emulator's account for workers, without quotas. */
 export const ACCOUNT = {
   VOD_SECRET_ID: SECRET_ID,
   VOD_SECRET_KEY: SECRET_KEY,
@@ -26,24 +26,24 @@ export const ACCOUNT = {
 
 /** A worker process. */
 export class WorkerProcess extends LoggedProcess {
-  /** Resolves when it takes jobs. */
+  /** Resolves when it processes jobs. */
   async ready(): Promise<this> {
     await this.line(({ msg }) => msg === 'worker is ready');
     return this;
   }
 
-  /** What it serves at /metrics. */
+  /** The series of its /metrics. */
   async metrics(): Promise<Series[]> {
     const { statusUrl } = await this.line(({ msg }) => msg === 'worker is ready');
     return parseMetrics(await (await fetch(`${statusUrl}/metrics`)).text());
   }
 
-  /** A counter's or gauge's value, summed over the series that have all of these labels. */
+  /** Value of a counter or gauge, summed over the series with all of these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     return sumOf(await this.metrics(), name, labels);
   }
 
-  /** Peak resident memory in bytes, as the kernel counts it. */
+  /** Peak resident memory in bytes, from the kernel. */
   async peakMemory(): Promise<number> {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
@@ -54,36 +54,36 @@ export class WorkerProcess extends LoggedProcess {
 export class OpsProcess extends LoggedProcess {
   #url: string | undefined;
 
-  /** Resolves when it serves its pages and is connected to Redis. */
+  /** Resolves when it serves pages and is connected to Redis. */
   async ready(): Promise<this> {
     const { url } = await this.line(({ msg }) => msg === 'ops is ready');
     this.#url = url as string;
     return this;
   }
 
-  /** `http://127.0.0.1:port`, once it is {@link ready}. */
+  /** `http://127.0.0.1:port`. @throws before {@link ready} */
   get url(): string {
-    if (this.#url === undefined) throw new Error('not ready() yet');
+    if (this.#url === undefined) throw new Error('call ready() first');
     return this.#url;
   }
 }
 
 export interface WorldOptions {
-  /** A Redis that others use as well; absent: one of the world's own, with AOF. */
+  /** A shared Redis; default: a private one with AOF. */
   readonly redisUrl?: string | undefined;
   readonly emulator?: Partial<EmulatorOptions>;
 }
 
 /**
- * All that an upload needs, real: a Redis, with a key prefix of the world's own, an emulator of VOD, a directory for
- * sources, worker processes, a producer.
+ * Everything that uploads need: a Redis with a key prefix, a VOD emulator, a directory for sources, worker processes and
+ * a producer.
  */
 export class World {
   readonly redisUrl: string;
-  /** Absent when it is others', too, and so not ours to kill. */
+  /** Only a private Redis; a shared one must not be killed. */
   readonly redis: RedisServer | undefined;
   readonly prefix = `{test-${randomBytes(5).toString('hex')}}`;
-  /** Sources live here; the workers' only root. */
+  /** Directory of sources; the workers' only source root. */
   readonly sources: string;
   readonly uploads: VodUploads;
   emulator: Emulator;
@@ -119,7 +119,7 @@ export class World {
       dataDir: join(dir, 'vod'),
       secretId: SECRET_ID,
       secretKey: SECRET_KEY,
-      // It stays the emulator's while that is away.
+      // A fixed port, so that the emulator gets it again after a restart.
       port: await freePort(),
       ...given,
     };
@@ -128,8 +128,8 @@ export class World {
   }
 
   /**
-   * What a worker of this world needs. Backoffs, probes and stall checks are short, so that tests are; locks last as long
-   * as they do by default, so that a busy machine loses none: see {@link expireLocks}.
+   * Environment of a worker. Backoffs, probes and stall checks are short to keep tests short; locks have the default
+   * duration, so that none expires on a busy machine: see {@link expireLocks}.
    */
   get workerEnvironment(): Record<string, string> {
     return {
@@ -139,7 +139,7 @@ export class World {
       VOD_EVENT_ENDPOINT: this.emulator.url,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
-      // The first worker that does not see a file says so at once.
+      // A missing file fails at the first worker, without grace time.
       SOURCE_GRACE_MS: '0',
       BACKOFF_BASE_MS: '20',
       BACKOFF_MAX_MS: '200',
@@ -151,7 +151,7 @@ export class World {
     };
   }
 
-  /** Starts a worker process, of the sources unless another program is named. It ends with the test. */
+  /** Starts a worker process. It ends with the test. @param program default: the sources */
   worker(
     env: Readonly<Record<string, string>> = {},
     args: readonly string[] = [],
@@ -162,7 +162,7 @@ export class World {
     return worker;
   }
 
-  /** Starts a worker as the README does, by npm; the process that is returned is npm's. It ends with the test. */
+  /** Starts a worker with npm, as in the README. It ends with the test. @returns the process of npm */
   workerByNpm(): WorkerProcess {
     const worker = new WorkerProcess(
       ['run', '-s', 'vod-upload', '--', 'worker'],
@@ -174,8 +174,8 @@ export class World {
   }
 
   /**
-   * Starts `vod-upload ops` on a free port of this machine, without users; of the sources unless another program is
-   * named. It ends with the test.
+   * Starts `vod-upload ops` on a free port, without users. It ends with the test.
+   * @param program default: the sources
    */
   ops(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
     const ops = this.startOps(env, program);
@@ -183,42 +183,42 @@ export class World {
     return ops;
   }
 
-  /** Like {@link ops}, and ends only when it is told to. */
+  /** Like {@link ops}, but the caller must end it. */
   startOps(env: Readonly<Record<string, string>> = {}, program = 'src/cli.ts'): OpsProcess {
     const usual = { REDIS_URL: this.redisUrl, QUEUE_PREFIX: this.prefix, OPS_PORT: '0', LOG_LEVEL: 'debug' };
     return new OpsProcess([program, 'ops'], { ...usual, ...env });
   }
 
   /**
-   * Time passes for the locks of all jobs that are at work: they run out, as by themselves when the worker that holds
-   * them is dead or frozen. To be called while no other worker runs, which would lose its own.
-   * @param redis where they are; default the world's own
+   * Deletes the locks of all active jobs, as if they had expired because their worker is dead or frozen. Only call it
+   * while no other worker runs, which would lose its locks.
+   * @param redis default: the world's Redis
    */
   async expireLocks(redis?: Redis): Promise<void> {
-    await forgetKeys(this, 'vod-*:*:lock', redis);
+    await removeKeys(this, 'vod-*:*:lock', redis);
   }
 
-  /** Time passes for the leases of consumers: that of a process that is dead or frozen runs out, as by itself. */
+  /** Deletes the leases of event consumers, as if they had expired because their process is dead or frozen. */
   async expireLeases(): Promise<void> {
-    await forgetKeys(this, 'vod-consumer-lease:*');
+    await removeKeys(this, 'vod-consumer-lease:*');
   }
 
-  /** VOD is gone, until {@link startEmulator}. */
+  /** Stops the emulator until {@link startEmulator}. */
   async stopEmulator(): Promise<void> {
     await this.emulator.close();
   }
 
-  /** The emulator again, on its port and with what it had on disk. */
+  /** Starts the emulator again, on its port and with its data. */
   async startEmulator(): Promise<void> {
     this.emulator = await startEmulator(this.#emulatorOptions);
   }
 
-  /** Between tests of a file: no process, no fault, no count is left. */
+  /** Called between tests: ends processes, and removes faults, counts and keys. */
   async reset(): Promise<void> {
     await Promise.all(this.#processes.splice(0).map((started) => started.end()));
     this.emulator.control.clearFaults();
     this.emulator.control.resetStats();
-    await forgetKeys(this, '*');
+    await removeKeys(this, '*');
   }
 
   async close(): Promise<void> {
@@ -231,11 +231,11 @@ export class World {
 }
 
 /**
- * Removes keys of this prefix.
+ * Removes keys.
  * @param pattern of their names, without the prefix
- * @param given where they are; default the Redis of the URL
+ * @param given default: a connection to `redisUrl`
  */
-export async function forgetKeys(
+export async function removeKeys(
   { redisUrl, prefix }: { readonly redisUrl: string; readonly prefix: string },
   pattern: string,
   given?: Redis,
