@@ -1,10 +1,10 @@
 import { type Benchmark, judged, type Row } from './benchmark.ts';
 import { withRig } from './rig.ts';
 
-/** Many uploads that wait, and a worker that comes to them. */
+/** Many waiting uploads, and a worker that starts with them. */
 export const backlog: Benchmark = {
   name: 'backlog',
-  title: 'A backlog of uploads, and a worker that starts on it (one sample)',
+  title: 'A backlog of uploads, and a worker that starts with it (one sample)',
   run: ({ full, onStep, ...options }) =>
     withRig(options, async (rig) => {
       const count = full ? 100_000 : 20_000;
@@ -24,23 +24,23 @@ export const backlog: Benchmark = {
           { digits: 0, samples: { perSecond: [perSecond] } },
         ),
         judged(
-          'Redis memory of one that waits',
+          'Redis memory per waiting upload',
           bytes,
           { atMost: 1500 },
           { unit: ' bytes', digits: 0, samples: { bytes: [bytes] } },
         ),
       ];
-      onStep('a worker starts on them');
+      onStep('a worker starts');
       const worker = await rig.worker();
       const readyAt = performance.now();
       await uploads[0]?.result();
       const firstMs = performance.now() - readyAt;
-      // In the middle of them.
+      // While it processes them.
       for (const upload of uploads.slice(0, 1000)) await upload.result();
       const peak = (await worker.peakMemory()) / 1e6;
       rows.push(
         {
-          subject: 'from a ready worker to the first one done',
+          subject: 'from the ready worker to the first completed upload',
           result: `${firstMs.toFixed(0)} ms`,
           samples: { ms: [firstMs] },
         },

@@ -1,9 +1,9 @@
 /**
- * What an upload's parts cost without a worker: the same reads, MD5 and signed requests, no queue. Says as JSON what a
- * second pass over the file took; the first warms it up.
+ * Cost of an upload's parts without a worker: the same reads, MD5 and signed requests, but no queue. Prints the result of
+ * a second pass over the file as JSON; the first pass warms up.
  *
- * Arguments: file, part size, parts at a time, endpoint, and the client: `bare` is Node's own HTTP with nothing around
- * it, `vod` is the worker's client.
+ * Arguments: file, part size, concurrent parts, endpoint, and the client: `bare` is plain node:http, `vod` the worker's
+ * client.
  */
 import { createHash, createHmac, randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { open } from 'node:fs/promises';
 import http from 'node:http';
 import { createVodClient } from '../../src/vod/client.ts';
 
-/** What it says. */
+/** The printed result. */
 export interface BareLoopResult {
   readonly parts: number;
   readonly wallMs: number;

@@ -1,12 +1,12 @@
-/** How much a benchmark does. */
+/** Size of a benchmark. */
 export interface Settings {
-  /** All of it, as documented; else a smaller version of the same in about a minute. */
+  /** The documented size; otherwise a smaller version that takes about a minute. */
   readonly full: boolean;
-  /** What a worker runs, seen from the checkout. */
+  /** Program of a worker, relative to the repository. */
   readonly program: string;
-  /** Of each thing that is compared, taken in turns. */
+  /** Samples of each measurement, taken alternately. */
   readonly samples: number;
-  /** Told of each step, for people who wait. */
+  /** Called with each step, to show progress. */
   readonly onStep: (text: string) => void;
 }
 
@@ -14,21 +14,19 @@ export interface Settings {
 export interface Row {
   readonly subject: string;
   readonly result: string;
-  /** Absent where the result is only told. */
+  /** Absent for results without a goal. */
   readonly goal?: string;
   readonly met?: boolean;
-  /** What was measured, sample by sample, by name with its unit. */
+  /** Samples by name with unit. */
   readonly samples: Readonly<Record<string, readonly number[]>>;
 }
 
-/** What is measured of the worker, and against what. */
 export interface Benchmark {
   readonly name: string;
   readonly title: string;
   run(settings: Settings): Promise<readonly Row[]>;
 }
 
-/** The middle one, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length / 2;
@@ -37,12 +35,12 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** The median of the ratios of what was measured side by side, which a slow minute hits alike. */
+/** Median of the ratios of samples taken at the same time, so that a slow moment affects both. */
 export function medianRatio(above: readonly number[], below: readonly number[]): number {
   return median(above.map((value, index) => value / (below[index] ?? Number.NaN)));
 }
 
-/** A row whose result must be at least, or at most, the goal. */
+/** A row with a goal. */
 export function judged(
   subject: string,
   value: number,

@@ -5,10 +5,10 @@ const LATENCY_MS = 50;
 const MIB = 2 ** 20;
 const FILMS = 4;
 
-/** A clip that comes while films hold every slot. */
+/** A clip that is added while films use all slots. */
 export const fairness: Benchmark = {
   name: 'fairness',
-  title: `A clip of 2 MiB behind ${FILMS} films, all slots busy, at ${LATENCY_MS} ms of latency`,
+  title: `A clip of 2 MiB behind ${FILMS} films, all slots busy, at ${LATENCY_MS} ms latency`,
   run: ({ full, samples, onStep, ...options }) =>
     withRig({ ...options, latencyMs: LATENCY_MS }, async (rig) => {
       await rig.worker();
@@ -20,7 +20,7 @@ export const fairness: Benchmark = {
       for (let sample = 1; sample <= samples; sample++) {
         onStep(`alone, ${sample}/${samples}`);
         alone.push(await clip(rig, `alone-${sample}.mp4`));
-        onStep(`behind films that are hashed, ${sample}/${samples}`);
+        onStep(`behind films being hashed, ${sample}/${samples}`);
         const films = await Promise.all(
           Array.from({ length: FILMS }, async (_, index) => {
             const source = await rig.sparseFile(`film-${sample}-${index}.mp4`, film);
@@ -28,7 +28,7 @@ export const fairness: Benchmark = {
           }),
         );
         hashing.push(await clip(rig, `hashing-${sample}.mp4`));
-        onStep(`behind films that are sent, ${sample}/${samples}`);
+        onStep(`behind films being sent, ${sample}/${samples}`);
         for (const upload of films) {
           for await (const { stage } of upload.progress()) if (stage === 'uploading') break;
         }
@@ -45,13 +45,13 @@ export const fairness: Benchmark = {
         );
       return [
         { subject: 'alone', result: `${median(alone).toFixed(0)} ms`, samples: { ms: alone } },
-        row('behind films whose parts hold all slots', sending),
-        row('behind films that wait to be hashed', hashing),
+        row('behind films whose parts use all slots', sending),
+        row('behind films waiting to be hashed', hashing),
       ];
     }),
 };
 
-/** @returns how long a clip takes, from `add` to its end, in ms */
+/** @returns duration of a clip from `add` to its end, in ms */
 async function clip(rig: Rig, name: string): Promise<number> {
   const source = await rig.sparseFile(name, 2 * MIB);
   const startedAt = performance.now();

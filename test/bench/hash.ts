@@ -9,10 +9,10 @@ import { withRig } from './rig.ts';
 
 const run = promisify(execFile);
 
-/** The SHA-1 of a file in the page cache, against a program that does nothing else. */
+/** SHA-1 of a file in the page cache, compared to openssl. */
 export const hash: Benchmark = {
   name: 'hash',
-  title: 'SHA-1 of a warm file, against `openssl dgst -sha1`',
+  title: 'SHA-1 of a cached file, compared to `openssl dgst -sha1`',
   run: ({ program, full, samples, onStep }) =>
     withRig({ program }, async ({ sources }) => {
       const size = full ? 2 ** 30 : 2 ** 28;
@@ -36,8 +36,8 @@ export const hash: Benchmark = {
         startedAt = performance.now();
         const { stdout } = await run('openssl', ['dgst', '-sha1', path]);
         const opensslMs = performance.now() - startedAt;
-        if (fileSha !== expected || !stdout.includes(expected)) throw new Error('not the same SHA-1');
-        // The first one warms up.
+        if (fileSha !== expected || !stdout.includes(expected)) throw new Error('different SHA-1');
+        // The first sample warms up.
         if (sample === 0) continue;
         ours.push(size / 1e3 / oursMs);
         openssl.push(size / 1e3 / opensslMs);
@@ -49,7 +49,7 @@ export const hash: Benchmark = {
       return [
         judged('speed, ours ÷ openssl', medianRatio(ours, openssl), { atLeast: 1 }, { samples: speeds }),
         judged(
-          'event loop held up meanwhile, worst of all samples',
+          'longest block of the event loop, worst sample',
           Math.max(...lagMs),
           { atMost: 20 },
           { unit: ' ms', digits: 1, samples: { 'lag ms': lagMs } },

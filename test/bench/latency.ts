@@ -4,15 +4,15 @@ import { withRig } from './rig.ts';
 const LATENCY_MS = 50;
 const PART_SIZE = 524_288;
 
-/** Where VOD answers late, and slots are what counts. */
+/** VOD with latency, where the number of slots is the limit. */
 export const latency: Benchmark = {
   name: 'latency',
-  title: `A service that answers after ${LATENCY_MS} ms: parts/s, measured ÷ possible (slots ÷ latency)`,
+  title: `VOD with ${LATENCY_MS} ms latency: parts/s, measured ÷ possible (slots ÷ latency)`,
   run: ({ full, samples, onStep, ...options }) =>
     withRig({ ...options, latencyMs: LATENCY_MS }, async (rig) => {
       const rows: Row[] = [];
       for (const slots of [4, 8, 16, 32]) {
-        // Parts for some seconds, whatever the number of slots.
+        // Parts for some seconds with any number of slots.
         const parts = slots * (full ? 160 : 60);
         const source = await rig.sparseFile(`latency-${slots}.mp4`, parts * PART_SIZE);
         await rig.worker({ PART_CONCURRENCY: String(slots) });

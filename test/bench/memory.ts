@@ -3,7 +3,7 @@ import { type Rig, withRig } from './rig.ts';
 
 const GIB = 2 ** 30;
 
-/** A worker's memory, which must not know how large a file is. */
+/** Memory of a worker, which must not depend on the file size. */
 export const memory: Benchmark = {
   name: 'memory',
   title: 'Peak memory of a worker by the size of a file (one sample)',

@@ -6,10 +6,10 @@ const UPLOADS = 10_000;
 const PARTS = 10_000;
 const GOAL = { atMost: 500 };
 
-/** What people wait for who look at many uploads, or at one of many parts. */
+/** Response times of the pages, with many uploads and with an upload of many parts. */
 export const pages: Benchmark = {
   name: 'pages',
-  title: `Pages of \`vod-upload ops\` with ${UPLOADS} uploads under way`,
+  title: `Pages of \`vod-upload ops\` with ${UPLOADS} running uploads`,
   run: ({ samples, onStep, ...options }) =>
     withRig(options, async (rig) => {
       onStep('adding uploads');
@@ -22,9 +22,9 @@ export const pages: Benchmark = {
       for (const [subject, path] of [
         ['the first page of the table', ''],
         ['its last page', `?page=${UPLOADS / 50}`],
-        ['one state of which there is none', '?state=failed'],
-        ['a search for a name that the last one has', `?search=number+${UPLOADS - 1}`],
-        ['a search that finds nothing', '?search=zebra'],
+        ['a state without uploads', '?state=failed'],
+        ['a search for the name of the last upload', `?search=number+${UPLOADS - 1}`],
+        ['a search without results', '?search=zebra'],
         ['a search for an id', `?search=${ids[UPLOADS / 2]}`],
         [`the page of an upload of ${PARTS} parts`, `/${film}`],
       ] as const) {
@@ -34,7 +34,7 @@ export const pages: Benchmark = {
           const startedAt = performance.now();
           const response = await fetch(`${ops.url}/uploads${path}`);
           await response.text();
-          if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+          if (!response.ok) throw new Error(`${path} returned ${response.status}`);
           if (sample > 0) ms.push(performance.now() - startedAt);
         }
         rows.push(judged(subject, median(ms), GOAL, { unit: ' ms', digits: 0, samples: { ms } }));

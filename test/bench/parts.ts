@@ -9,10 +9,10 @@ import { type Rig, withRig } from './rig.ts';
 
 const run = promisify(execFile);
 
-/** One worker process and one file, whose SHA-1 it knows: reading, MD5 and UploadPart are what is left. */
+/** One worker process and one file with a cached SHA-1: only reading, MD5 and UploadPart are measured. */
 export const parts: Benchmark = {
   name: 'parts',
-  title: 'Parts through one worker process, against a bare loop of the same requests',
+  title: 'Parts of one worker process, compared to a bare loop of the same requests',
   run: (settings) =>
     withRig(settings, async (rig) => {
       const path = await writeRandomFile(`${rig.sources}/parts.mp4`, settings.full ? 2 ** 30 : 2 ** 28, 2);
@@ -34,13 +34,13 @@ interface Setup {
   readonly slots: number;
 }
 
-/** @returns parts a second and CPU per part of the worker, of a bare loop, and of a bare loop with the worker's client */
+/** @returns parts/s and CPU per part of the worker, a bare loop, and a bare loop with the worker's client */
 export async function compare(rig: Rig, setup: Setup, { samples, onStep }: Settings): Promise<Row[]> {
   const { path, partSize, slots } = setup;
-  const subject = `${partSize / 1024} KiB, ${slots} at a time`;
+  const subject = `${partSize / 1024} KiB, ${slots} slots`;
   const speed = { worker: [] as number[], bare: [] as number[], vod: [] as number[] };
   const cpu = { worker: [] as number[], bare: [] as number[], vod: [] as number[] };
-  // The first one warms the worker up, and its cache of SHA-1s.
+  // The first upload warms up the worker and caches the SHA-1.
   for (let sample = 0; sample <= samples; sample++) {
     onStep(`${subject}, ${sample}/${samples}`);
     await rig.takeStats();
@@ -56,7 +56,7 @@ export async function compare(rig: Rig, setup: Setup, { samples, onStep }: Setti
       const program = join(import.meta.dirname, 'bare-loop.ts');
       const args = [program, path, partSize, slots, rig.sinkUrl, client].map(String);
       const loop = JSON.parse((await run(process.execPath, args)).stdout) as BareLoopResult;
-      if (loop.parts !== parts) throw new Error(`${parts} parts of the worker, ${loop.parts} of the loop`);
+      if (loop.parts !== parts) throw new Error(`the worker sent ${parts} parts, the loop ${loop.parts}`);
       speed[client].push((parts * 1000) / loop.wallMs);
       cpu[client].push(loop.cpuMs / parts);
     }
@@ -75,7 +75,7 @@ export async function compare(rig: Rig, setup: Setup, { samples, onStep }: Setti
       },
     ),
     judged(
-      `${subject}: CPU of a part more than the bare loop's`,
+      `${subject}: CPU of a part above the bare loop's`,
       median(more),
       { atMost: 0.25 },
       { unit: ' ms', samples: costs },

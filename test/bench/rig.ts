@@ -11,27 +11,27 @@ import { ACCOUNT, OpsProcess, WorkerProcess } from '../support/world.ts';
 import type { SinkStats } from './sink.ts';
 import { cpuMs } from './usage.ts';
 
-/** What something cost. */
+/** Cost of an action. */
 export interface Usage {
   readonly wallMs: number;
-  /** Of all workers together. */
+  /** CPU of all workers together. */
   readonly workerMs: number;
   readonly redisMs: number;
   readonly sinkMs: number;
-  /** Commands that Redis carried out, those in scripts counted one by one. */
+  /** Commands executed by Redis, including those in scripts. */
   readonly commands: number;
   /** Bytes to and from Redis. */
   readonly redisBytes: number;
 }
 
 export interface RigOptions {
-  /** What a worker runs, seen from the checkout. */
+  /** Program of a worker, relative to the repository. */
   readonly program: string;
-  /** How long the sink waits before each answer. */
+  /** Latency of the sink. */
   readonly latencyMs?: number;
 }
 
-/** All that a benchmark runs against, on this machine's loopback and its own: Redis with AOF, a sink, sources, workers. */
+/** The private environment of a benchmark: Redis with AOF, a sink, sources and workers, on the loopback interface. */
 export class Rig {
   readonly uploads: VodUploads;
   readonly redisUrl: string;
@@ -73,7 +73,7 @@ export class Rig {
     return join(this.#dir, 'sources');
   }
 
-  /** A worker that takes jobs; all else is as a user gets it, and no quota binds it. */
+  /** Starts a worker with default settings but without quotas. */
   async worker(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
     const worker = new WorkerProcess([join(ROOT, this.#program)], {
       REDIS_URL: this.#redis.url,
@@ -89,7 +89,7 @@ export class Rig {
     return await worker.ready();
   }
 
-  /** The process that serves the pages, as a user gets it. */
+  /** Starts `vod-upload ops` with default settings. */
   async ops(): Promise<OpsProcess> {
     const program = this.#program.replace('workers/main', 'src/cli');
     const env = { REDIS_URL: this.redisUrl, OPS_PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
@@ -97,38 +97,38 @@ export class Rig {
     return await this.#ops.ready();
   }
 
-  /** Ends all workers, as a deploy does. */
+  /** Ends all workers with SIGTERM. */
   async endWorkers(): Promise<void> {
     const workers = this.#workers;
     this.#workers = [];
     await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
   }
 
-  /** A source that is read as fast as memory. */
+  /** Creates a sparse source, which is read as fast as memory. */
   sparseFile(name: string, size: number): Promise<string> {
     return writeSparseFile(join(this.sources, name), size);
   }
 
-  /** Makes the file another one to whoever knew its SHA-1. */
+  /** Changes the file, so that its cached SHA-1 is not used. */
   async touch(path: string): Promise<void> {
     const now = new Date();
     await utimes(path, now, now);
   }
 
-  /** Takes what the sink has counted, and lets it begin anew. */
+  /** Returns and resets the counts of the sink. */
   async takeStats(): Promise<SinkStats> {
     const { origin } = new URL(this.sinkUrl);
     return (await (await fetch(origin, { method: 'DELETE' })).json()) as SinkStats;
   }
 
-  /** @returns the number that Redis's INFO has under this name */
+  /** @returns a number from Redis' INFO */
   async redisInfo(name: string): Promise<number> {
     const value = new RegExp(`^${name}:(\\d+)`, 'm').exec(await this.#client.info())?.[1];
-    if (value === undefined) throw new Error(`Redis's INFO has no ${name}`);
+    if (value === undefined) throw new Error(`Redis' INFO has no ${name}`);
     return Number(value);
   }
 
-  /** What an action costs everybody who takes part in it. */
+  /** Measures the cost of an action. */
   async measure(action: () => Promise<unknown>): Promise<Usage> {
     const before = await this.#counters();
     const startedAt = performance.now();
@@ -163,7 +163,7 @@ export class Rig {
   }
 }
 
-/** Runs against a rig that is gone afterwards, however it went. */
+/** Runs `use` with a rig, and removes it afterwards. */
 export async function withRig<T>(options: RigOptions, run: (rig: Rig) => Promise<T>): Promise<T> {
   const rig = await Rig.start(options);
   try {

@@ -1,4 +1,4 @@
-/** `npm run bench`: measures the worker on this machine; nothing leaves it. Ends with 2 at wrong usage. */
+/** `npm run bench`: measures the worker on this machine, without network. Exit code 2: wrong usage. */
 import { writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { Command } from 'commander';
@@ -30,7 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   pages,
 ];
 
-/** As it is shipped. */
+/** The built program, as it is shipped. */
 const PROGRAM = 'dist/workers/main.js';
 
 interface Outcome {
@@ -41,19 +41,19 @@ interface Outcome {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures the worker on this machine, against goals; a missed goal is told, and is no failure.',
+    'Measures the worker on this machine and compares the results to goals. A missed goal is no failure.',
   )
-  .argument('[names...]', `which: ${BENCHMARKS.map(({ name }) => name).join(', ')}; default all`)
-  .option('--full', 'large files and many jobs, as documented; takes most of an hour')
-  .option('--samples <n>', 'so many samples of each, at least 1', '5')
-  .option('--json <file>', 'write what was measured there, - for standard output only')
+  .argument('[names...]', `benchmarks: ${BENCHMARKS.map(({ name }) => name).join(', ')}; default all`)
+  .option('--full', 'large files and many jobs, as documented; takes almost an hour')
+  .option('--samples <n>', 'samples per measurement, at least 1', '5')
+  .option('--json <file>', 'write the measurements to this file; - prints only them to standard output')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .action(async (names: string[], options: { full?: boolean; samples: string; json?: string }) => {
     const unknown = names.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
-    if (unknown.length > 0) program.error(`error: there is no benchmark ${unknown.join(', ')}`);
+    if (unknown.length > 0) program.error(`error: unknown benchmark ${unknown.join(', ')}`);
     const samples = Number(options.samples);
     if (!Number.isInteger(samples) || samples < 1) program.error('error: --samples must be at least 1');
-    if (process.platform !== 'linux') program.error('error: it reads /proc, and so needs Linux');
+    if (process.platform !== 'linux') program.error('error: needs Linux, because it reads /proc');
     await measure({ names, full: options.full ?? false, samples, json: options.json });
   });
 exitOnSignals();

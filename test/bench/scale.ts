@@ -5,10 +5,10 @@ const LATENCY_MS = 200;
 const SLOTS = 8;
 const PART_SIZE = 524_288;
 
-/** More worker processes, where VOD's latency and not this machine is the limit; and the quota at four of them. */
+/** Several worker processes, limited by VOD's latency and not by this machine; and the quota with four of them. */
 export const scale: Benchmark = {
   name: 'scale',
-  title: `More worker processes of ${SLOTS} slots, at ${LATENCY_MS} ms of latency`,
+  title: `More worker processes of ${SLOTS} slots, at ${LATENCY_MS} ms latency`,
   run: ({ full, samples, onStep, ...options }) =>
     withRig({ ...options, latencyMs: LATENCY_MS }, async (rig) => {
       const parts = full ? 1200 : 400;
@@ -57,12 +57,12 @@ export const scale: Benchmark = {
     }),
 };
 
-/** The most parts that came in any minute, of an account's usual quota. */
+/** Highest number of parts in any minute, with the default quota. */
 async function quota(rig: Rig): Promise<Row> {
   const [minuteMs, limit] = [60_000, 10_000];
   const env = { VOD_QUOTA_PART_PER_MINUTE: String(limit), PART_CONCURRENCY: '16' };
   await Promise.all(Array.from({ length: 4 }, () => rig.worker(env)));
-  // For a little more than a minute.
+  // Runs a little longer than a minute.
   const source = await rig.sparseFile('quota.mp4', 1.1 * limit * PART_SIZE);
   await rig.takeStats();
   await (await rig.uploads.add({ source, partSize: PART_SIZE })).result();
@@ -74,7 +74,7 @@ async function quota(rig: Rig): Promise<Row> {
   }
   await rig.endWorkers();
   return judged(
-    `parts in the fullest minute of a quota of ${limit}, 4 processes`,
+    `highest number of parts per minute, quota ${limit}, 4 processes`,
     most,
     { atMost: limit },
     { digits: 0, samples: { parts: [most] } },

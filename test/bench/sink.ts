@@ -1,19 +1,19 @@
 /**
- * The least that a worker takes for VOD, in a process of its own: it reads every byte, checks nothing, keeps nothing,
- * knows no file, and answers after so many milliseconds (first argument).
+ * A minimal VOD in its own process: reads every byte, checks and stores nothing, and answers after a latency in
+ * milliseconds (first argument).
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What it has had since it was last asked to forget. Times are in ms since 1970. */
+/** Counts since the last reset. Times are in ms since 1970. */
 export interface SinkStats {
   parts: number;
   bytes: number;
-  /** When the first part's head came. */
+  /** Arrival of the first part's headers. */
   firstAt: number;
-  /** When the last part was answered. */
+  /** Time of the last reply to a part. */
   lastAt: number;
-  /** When each part's head came, in order. */
+  /** Arrival of each part's headers, in order. */
   receivedAt: number[];
 }
 

@@ -4,14 +4,14 @@ import { type Rig, withRig } from './rig.ts';
 const PART_SIZE = 524_288;
 const RANGE = '4-64';
 const FIXED = ['4', '8', '16', '32', '64'];
-/** Every worker warms up for so long, and one with a range finds its number in it. */
+/** Warm-up of a worker, in which one with a range finds its number of slots. */
 const WARM_UP_MS = 5000;
 const PARTS = 256;
 
-/** PART_CONCURRENCY as a range, against fixed numbers in it. */
+/** PART_CONCURRENCY as a range, compared to fixed numbers in the range. */
 export const slots: Benchmark = {
   name: 'slots',
-  title: `Part slots that a worker finds by itself in ${RANGE}, ÷ the best fixed number`,
+  title: `Part slots that a worker finds in ${RANGE}, ÷ the best fixed number`,
   async run(settings) {
     const rows: Row[] = [];
     for (const latencyMs of settings.full ? [5, 20, 50, 100, 200] : [20, 100]) {
@@ -25,7 +25,7 @@ async function compare(rig: Rig, latencyMs: number, { samples, onStep }: Setting
   const speeds = new Map<string, number[]>([...FIXED, RANGE].map((name) => [name, []]));
   const found: number[] = [];
   const path = await rig.sparseFile('slots.mp4', PARTS * PART_SIZE);
-  // Each sample has a new process, which must find its own number.
+  // Each sample has a new process, which must find its number.
   for (let sample = 1; sample <= samples; sample++) {
     for (const [name, perSecond] of speeds) {
       onStep(`${latencyMs} ms, ${name} slots, ${sample}/${samples}`);
@@ -46,7 +46,7 @@ async function compare(rig: Rig, latencyMs: number, { samples, onStep }: Setting
   return judged(subject, of(RANGE) / of(best), { atLeast: 0.9 }, { samples: { ...all, found } });
 }
 
-/** @returns parts a second, from the first one's head to the last one's answer */
+/** @returns parts/s, from the first part's headers to the last reply */
 async function send(rig: Rig, path: string): Promise<number> {
   await rig.takeStats();
   await (await rig.uploads.add({ source: path, partSize: PART_SIZE })).result();

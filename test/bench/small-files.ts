@@ -6,7 +6,7 @@ import { withRig } from './rig.ts';
 
 const SIZE = 100_000;
 
-/** Many clips, where what surrounds the bytes is what costs. */
+/** Many clips, where the cost is mainly the overhead per upload. */
 export const smallFiles: Benchmark = {
   name: 'small-files',
   title: 'Small files of 100 KB',
@@ -43,23 +43,23 @@ export const smallFiles: Benchmark = {
       }
       return [
         {
-          subject: 'uploads a second, one worker process',
+          subject: 'uploads per second, one worker process',
           result: median(perSecond).toFixed(0),
           samples: { 'uploads/s': perSecond },
         },
         {
-          subject: 'CPU of producer, worker and Redis, an upload',
+          subject: 'CPU of producer, worker and Redis, per upload',
           result: `${median(cpu).toFixed(2)} ms`,
           samples: { ms: cpu },
         },
         judged(
-          'of which not for its three requests',
+          'thereof not for its three requests',
           median(overhead),
           { atMost: 4 },
           { unit: ' ms', samples: { ms: overhead } },
         ),
         {
-          subject: 'commands in Redis, an upload',
+          subject: 'Redis commands per upload',
           result: median(commands).toFixed(0),
           samples: { commands },
         },
@@ -67,7 +67,7 @@ export const smallFiles: Benchmark = {
     }),
 };
 
-/** CPU, in ms, of the same three requests for as many files with no queue around them. */
+/** CPU in ms of the same requests for as many files, without a queue. */
 async function bareCalls(endpoint: string, count: number): Promise<number> {
   const credentials = { secretId: 'AKIDbench', secretKey: 'bench' };
   const vod = createVodClient({ endpoint, credentials, connections: 8 });

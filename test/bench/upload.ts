@@ -1,7 +1,7 @@
 import { type Benchmark, judged, median, type Row } from './benchmark.ts';
 import { type Usage, withRig } from './rig.ts';
 
-/** All of one upload, from `add` to its `fileId`. */
+/** One complete upload, from `add` to its `fileId`. */
 export const upload: Benchmark = {
   name: 'upload',
   title: 'A whole upload, from `add` to `fileId`',
@@ -18,22 +18,27 @@ export const upload: Benchmark = {
         const usage = await rig.measure(async () => {
           ({ partsSent: parts } = await (await rig.uploads.add({ source })).result());
         });
-        // The first one warms up.
+        // The first sample warms up.
         if (sample > 0) usages.push(usage);
       }
       const peak = await worker.peakMemory();
-      const told = (subject: string, unit: string, digits: number, of: (usage: Usage) => number): Row => ({
+      const measured = (
+        subject: string,
+        unit: string,
+        digits: number,
+        of: (usage: Usage) => number,
+      ): Row => ({
         subject,
         result: `${median(usages.map(of)).toFixed(digits)} ${unit}`,
         samples: { [unit]: usages.map(of) },
       });
       return [
-        told(`${size / 2 ** 20} MiB, SHA-1 included`, 's', 2, ({ wallMs }) => wallMs / 1000),
-        told('speed', 'MB/s', 0, ({ wallMs }) => size / 1000 / wallMs),
-        told('CPU of the worker', 's', 2, ({ workerMs }) => workerMs / 1000),
-        told('CPU of Redis, a part', 'ms', 2, ({ redisMs }) => redisMs / parts),
-        told('commands in Redis, a part', 'commands', 1, ({ commands }) => commands / parts),
-        told('bytes to and from Redis, a part', 'bytes', 0, ({ redisBytes }) => redisBytes / parts),
+        measured(`${size / 2 ** 20} MiB, SHA-1 included`, 's', 2, ({ wallMs }) => wallMs / 1000),
+        measured('speed', 'MB/s', 0, ({ wallMs }) => size / 1000 / wallMs),
+        measured('CPU of the worker', 's', 2, ({ workerMs }) => workerMs / 1000),
+        measured('CPU of Redis, per part', 'ms', 2, ({ redisMs }) => redisMs / parts),
+        measured('Redis commands per part', 'commands', 1, ({ commands }) => commands / parts),
+        measured('bytes to and from Redis, per part', 'bytes', 0, ({ redisBytes }) => redisBytes / parts),
         judged(
           'peak memory of the worker',
           peak / 1e6,

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 
-/** The kernel counts processor time in ticks of 10 ms, on every usual Linux. */
+/** The kernel counts CPU time in ticks of 10 ms. */
 const TICK_MS = 10;
 
-/** Processor time that a process has used so far, all its threads, in ms. Linux only. */
+/** CPU time of a process with all its threads, in ms. Linux only. */
 export async function cpuMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The program's name, in parentheses, may hold spaces; utime and stime are the 14th and 15th field.
+  // The program's name, in parentheses, may contain spaces; utime and stime are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }

@@ -4,13 +4,20 @@ import { Recoveries, type TroubleCount } from './recoveries.ts';
 import { Rig, WRONG_KEY } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
 import { type Tracked, Uploads } from './uploads.ts';
-import { checkOutcomes, checkRedis, checkTold, checkVideos, describeStuck, untilQuiet } from './verify.ts';
+import {
+  checkNotified,
+  checkOutcomes,
+  checkRedis,
+  checkVideos,
+  describeStuck,
+  untilQuiet,
+} from './verify.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
-  /** How long things go wrong; the end takes longer. */
+  /** Duration of the schedule; after it the run waits for all uploads. */
   readonly durationMs: number;
-  /** Called when a trouble is over, or has struck if it takes no time. */
+  /** Called when a trouble is over. */
   readonly onTrouble?: (trouble: ScheduledTrouble) => void;
   readonly onProgress?: (line: string) => void;
 }
@@ -18,36 +25,36 @@ export interface ChaosOptions {
 export interface ChaosReport {
   readonly seed: number;
   readonly durationMs: number;
-  /** By kind, as {@link nameOf} calls it. */
+  /** By {@link nameOf}. */
   readonly troubles: Readonly<Record<string, TroubleCount>>;
-  /** Requests that faults of the emulator hit, by kind. */
+  /** Requests hit by faults of the emulator, by kind. */
   readonly requestsHit: EmulatorStats['faultsUsed'];
   readonly uploads: {
     readonly added: number;
     readonly completed: number;
     readonly instant: number;
-    /** For the reason that was injected; retried at the end, and completed. */
+    /** Failed by an injected permanent error; completed by a retry at the end. */
     readonly failed: number;
-    /** Adds that failed for lack of Redis and were done again. */
+    /** Adds that failed without Redis and were repeated. */
     readonly addedAgain: number;
   };
-  /** Webhooks that were taken, and ends that the application was told of; more than there are ends, when told twice. */
-  readonly told: { readonly webhooks: number; readonly events: number };
+  /** Accepted webhooks and received events; more than the ended uploads when some were delivered twice. */
+  readonly notifications: { readonly webhooks: number; readonly events: number };
   readonly parts: { readonly accepted: number; readonly sentTwice: number; readonly bytes: number };
   readonly requests: { readonly init: number; readonly part: number; readonly finish: number };
   readonly videos: number;
   readonly longestRecoveryMs: number;
-  /** From the last trouble to the end of the last upload. */
+  /** Time from the last trouble to the end of the last upload. */
   readonly settledMs: number;
-  /** What is not as it must be; empty is good. */
+  /** Everything that is wrong; empty: the run passed. */
   readonly findings: readonly string[];
 }
 
-/** What has not come about by then, though nothing goes wrong any more, never will. */
+/** Without troubles everything ends within this time; otherwise it hangs. */
 const SETTLE_MS = 600_000;
 const REPORT_EVERY_MS = 10_000;
 
-/** Uploads under a schedule of faults, which is the same for the same seed; then everything is looked through. */
+/** Runs uploads under a schedule of troubles, which depends only on the seed; then verifies everything. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, durationMs, onProgress = () => {} } = options;
   const startedAt = performance.now();
@@ -65,13 +72,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let report: Omit<ChaosReport, 'durationMs' | 'findings'>;
   try {
     await rig.startWorkers();
-    // Without it a part takes no time, and nothing would ever strike during one.
+    // Without latency, parts would be too short for troubles to hit one.
     rig.emulator.control.inject({ action: 'UploadPart', effect: { kind: 'latency', ms: 40 }, share: 1 });
     uploads.start();
     const ticker = setInterval(() => {
       const { accepted, duplicates } = rig.emulator.control.stats().parts;
       onProgress(
-        `${uploads.ended} of ${uploads.tracked.length} uploads ended, ${accepted} parts, ${duplicates} of them twice`,
+        `${uploads.ended} of ${uploads.tracked.length} uploads ended, ${accepted} parts accepted, ${duplicates} duplicates`,
       );
     }, REPORT_EVERY_MS);
     try {
@@ -81,20 +88,20 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const settled = await fulfilledWithin(uploads.drain(), SETTLE_MS);
       const settledMs = performance.now() - settlingAt;
       if (settled) {
-        // An upload that was being added when they were cleared has brought its own.
+        // An upload added meanwhile may have injected another fault.
         rig.emulator.control.clearFaults();
         await fulfilledWithin(uploads.retryFailed(), SETTLE_MS);
         await untilQuiet(rig.redis.url, rig.prefix, SETTLE_MS);
       } else findings.push(...(await describeStuck(rig.redis.url, rig.prefix, uploads.pending)));
       recoveries.close();
-      onProgress(`all over after ${Math.round(settledMs)} ms; looking everything through`);
+      onProgress(`all uploads ended after ${Math.round(settledMs)} ms; verifying`);
       findings.push(...checkOutcomes(uploads.tracked));
       const { receiver } = rig;
-      const told = await Promise.all([
-        checkTold('the application', () => uploads.told, uploads.tracked, SETTLE_MS),
-        checkTold('the receiver of webhooks', () => receiver.accepted(), uploads.tracked, SETTLE_MS),
+      const missing = await Promise.all([
+        checkNotified('the application', () => uploads.notifications, uploads.tracked, SETTLE_MS),
+        checkNotified('the webhook receiver', () => receiver.accepted(), uploads.tracked, SETTLE_MS),
       ]);
-      findings.push(...told.flat());
+      findings.push(...missing.flat());
       await untilQuiet(rig.redis.url, rig.prefix, SETTLE_MS);
       await rig.checkWorkers();
       await rig.checkDescriptors(SETTLE_MS);
@@ -109,7 +116,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         longestRecoveryMs: recoveries.longestMs,
         requestsHit: faultsUsed,
         uploads: { ...outcomes(uploads.tracked), addedAgain: uploads.readds },
-        told: { webhooks: receiver.accepted().length, events: uploads.told.length },
+        notifications: { webhooks: receiver.accepted().length, events: uploads.notifications.length },
         parts: { accepted: parts.accepted, sentTwice: parts.duplicates, bytes: parts.bytes },
         requests: {
           init: requests.InitUpload.total,
@@ -133,7 +140,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   };
 }
 
-/** Each trouble begins at its time, whatever the others are at; resolves when all are over. */
+/** Starts each trouble at its time, in parallel to others; resolves when all are over. */
 async function runSchedule(
   troubles: readonly ScheduledTrouble[],
   rig: Rig,
@@ -141,16 +148,16 @@ async function runSchedule(
   onTrouble: (trouble: ScheduledTrouble) => void,
 ): Promise<void> {
   const startedAt = performance.now();
-  const disk = new Turns();
-  const redis = new Turns();
-  const redisProxy = new Turns();
-  const vodProxy = new Turns();
-  const vodLine = new Turns();
+  const disk = new Exclusive();
+  const redis = new Exclusive();
+  const redisProxy = new Exclusive();
+  const vodProxy = new Exclusive();
+  const vodLine = new Exclusive();
   const running: Promise<void>[] = [];
   const cutVod = (afterMs: number): Promise<void> => pause(afterMs).then(() => void rig.vodProxy.cut());
 
-  /** @returns whether it struck. */
-  const strike = async (trouble: ScheduledTrouble): Promise<boolean> => {
+  /** @returns false when it was skipped, because its target was busy */
+  const apply = async (trouble: ScheduledTrouble): Promise<boolean> => {
     switch (trouble.kind) {
       case 'worker killed':
         return await rig.end(trouble.slot, 'SIGKILL', trouble.downMs);
@@ -159,25 +166,25 @@ async function runSchedule(
       case 'worker frozen':
         return await rig.freeze(trouble.slot, trouble.forMs);
       case 'worker with a wrong key':
-        return await rig.mistake(trouble.slot, { VOD_SECRET_KEY: WRONG_KEY }, trouble.forMs);
+        return await rig.misconfigure(trouble.slot, { VOD_SECRET_KEY: WRONG_KEY }, trouble.forMs);
       case 'worker with other roots':
-        return await rig.mistake(trouble.slot, { SOURCE_ROOTS: rig.elsewhere }, trouble.forMs);
+        return await rig.misconfigure(trouble.slot, { SOURCE_ROOTS: rig.emptyRoot }, trouble.forMs);
       case 'disk hangs':
-        return await disk.take(() => rig.hangDisk(trouble.forMs));
+        return await disk.run(() => rig.hangDisk(trouble.forMs));
       case 'Redis killed':
-        return await redis.take(() => rig.killRedis(trouble.forMs));
+        return await redis.run(() => rig.killRedis(trouble.forMs));
       case 'Redis frozen':
-        return await redis.take(() => rig.freezeRedis(trouble.forMs));
+        return await redis.run(() => rig.freezeRedis(trouble.forMs));
       case 'Redis connections cut':
         return rig.redisProxy.cut() > 0;
       case 'VOD connections cut':
         return rig.vodProxy.cut() > 0;
       case 'Redis refuses':
-        return await redisProxy.take(() => outage(rig.redisProxy, trouble.forMs));
+        return await redisProxy.run(() => outage(rig.redisProxy, trouble.forMs));
       case 'VOD refuses':
-        return await vodProxy.take(() => outage(rig.vodProxy, trouble.forMs));
+        return await vodProxy.run(() => outage(rig.vodProxy, trouble.forMs));
       case 'VOD line slow':
-        return await vodLine.take(async () => {
+        return await vodLine.run(async () => {
           rig.vodProxy.slow(trouble.bytesPerSecond);
           await pause(trouble.forMs);
           rig.vodProxy.slow(undefined);
@@ -192,8 +199,8 @@ async function runSchedule(
   for (const trouble of troubles) {
     await pause(Math.max(0, trouble.atMs - (performance.now() - startedAt)));
     running.push(
-      strike(trouble).then((struck) => {
-        if (!struck) return;
+      apply(trouble).then((applied) => {
+        if (!applied) return;
         recoveries.begin(nameOf(trouble));
         onTrouble(trouble);
       }),
@@ -202,18 +209,18 @@ async function runSchedule(
   await Promise.all(running);
 }
 
-/** Of what can't go wrong twice at the same time. */
-class Turns {
-  #taken = false;
+/** Runs one action at a time, and skips others meanwhile. */
+class Exclusive {
+  #running = false;
 
-  /** @returns false when another turn goes on. */
-  async take(act: () => Promise<void>): Promise<boolean> {
-    if (this.#taken) return false;
-    this.#taken = true;
+  /** @returns false when another action is running */
+  async run(action: () => Promise<void>): Promise<boolean> {
+    if (this.#running) return false;
+    this.#running = true;
     try {
-      await act();
+      await action();
     } finally {
-      this.#taken = false;
+      this.#running = false;
     }
     return true;
   }

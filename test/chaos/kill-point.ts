@@ -3,20 +3,20 @@ import { RespStream, wordsOf } from './resp.ts';
 
 export type Side = 'before' | 'after';
 
-/** Just before the n-th request of a process goes on to its target, or just after the reply to it has come back. */
+/** `before`: before the request is forwarded. `after`: after its reply has been received. */
 export interface KillPointOptions {
-  /** From 1; counted from `arm` on. */
+  /** Number of the request, from 1, counted since `arm`. */
   readonly at: number;
   readonly side: Side;
-  /** Ends the process. Nothing that it sent and that has not gone on ever does. */
+  /** Kills the process. What has not been forwarded by then never is. */
   readonly kill: () => void;
 }
 
-/** Counts the requests of one process over all of its connections, and kills it at one of them. */
+/** Counts the requests of one process over all its connections, and kills it at one of them. */
 export class KillPoint {
-  /** Requests seen. */
+  /** Number of requests seen. */
   count = 0;
-  /** What the process was killed at. */
+  /** Name of the request at which the process was killed. */
   struck: string | undefined;
   readonly #options: KillPointOptions;
   #armed = false;
@@ -33,7 +33,7 @@ export class KillPoint {
   redis(): ConnectionObserver {
     const commands = new RespStream();
     const replies = new RespStream();
-    /** What each reply that is to come answers. */
+    /** The commands whose replies are still missing. */
     const asked: (string | undefined)[] = [];
     return {
       onUpstream: (bytes) => {
@@ -82,7 +82,7 @@ export class KillPoint {
     };
   }
 
-  /** @returns whether the reply to this request is the moment. */
+  /** @returns whether to kill at the reply to this request */
   #arrives(label: string): boolean {
     if (!this.#armed || this.struck !== undefined || ++this.count !== this.#options.at) return false;
     if (this.#options.side === 'after') return true;
@@ -97,14 +97,14 @@ export class KillPoint {
   }
 }
 
-/** The action of the request that begins with these bytes; `check` when it only asks whether its key is taken. */
+/** The action of the request that starts with these bytes; `check` for an UploadPart that only checks the key. */
 export function vodAction(bytes: Buffer): string | undefined {
   const [, query = '', action] =
     /^(?:GET|POST) (\S*[?&]Action=(\w+)\S*)/.exec(bytes.toString('latin1', 0, 4096)) ?? [];
   return action === 'UploadPart' && query.includes('&dataSize=0&') ? 'check' : action;
 }
 
-/** What a command is about; undefined for what is regularly looked at, stalled jobs and holds, which is no step of an upload. */
+/** Name of a command; undefined for the regular checks of stalled jobs and holds, which are no steps of an upload. */
 function redisLabel(command: Buffer): string | undefined {
   const [name = '', ...words] = wordsOf(command);
   // EVALSHA sha numkeys key …

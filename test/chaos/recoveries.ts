@@ -1,52 +1,52 @@
+import { defined } from '../../src/base/defined.ts';
 import { QUOTA_HOLD_MS } from '../../src/vod/wire/service-codes.ts';
 
-/** Of one kind of trouble. */
+/** Results of one kind of trouble. */
 export interface TroubleCount {
   readonly times: number;
-  /** From the trouble's end to the next part or upload, the longest of them; absent when nothing waited for one. */
+  /** Longest time from the end of a trouble to the next part or upload; absent when nothing followed. */
   readonly longestRecoveryMs?: number;
 }
 
-const LOOK_EVERY_MS = 20;
+const POLL_MS = 20;
 
-/** How far work has come. */
 export interface WorkDone {
-  /** Parts and uploads; any rise shows that work goes on. */
+  /** Number of parts and uploads; an increase shows that the workers continue. */
   readonly done: number;
-  /** Replies that made every worker hold an action for a while. */
+  /** Number of quota errors; each holds an action in all workers. */
   readonly quotaRefusals: number;
 }
 
 /**
- * Measures how long it takes from a trouble until work goes on. Troubles overlap, so what one holds up can count for
- * another as well; but the hold after a quota refusal is by intent and counts for none.
+ * Measures the time from a trouble until the workers continue. Troubles overlap, so a delay can count for several of
+ * them. The intended hold after a quota error is not counted.
  */
 export class Recoveries {
-  readonly #look: () => WorkDone;
+  readonly #measure: () => WorkDone;
   #open: { readonly name: string; readonly atMs: number; readonly done: number }[] = [];
   readonly #counts = new Map<string, { times: number; longestMs: number | undefined }>();
   readonly #timer: NodeJS.Timeout;
   #quotaRefusals = 0;
   #heldUntilMs = 0;
 
-  constructor(look: () => WorkDone) {
-    this.#look = look;
-    this.#timer = setInterval(() => this.#update(), LOOK_EVERY_MS);
+  constructor(measure: () => WorkDone) {
+    this.#measure = measure;
+    this.#timer = setInterval(() => this.#update(), POLL_MS);
   }
 
-  /** A trouble is over, or has struck if it takes no time. */
+  /** Starts measuring at the end of a trouble. */
   begin(name: string): void {
     const count = this.#counts.get(name) ?? { times: 0, longestMs: undefined };
     count.times++;
     this.#counts.set(name, count);
-    this.#open.push({ name, atMs: performance.now(), done: this.#look().done });
+    this.#open.push({ name, atMs: performance.now(), done: this.#measure().done });
   }
 
   get troubles(): Record<string, TroubleCount> {
     return Object.fromEntries(
       [...this.#counts].map(([name, { times, longestMs }]) => [
         name,
-        { times, ...(longestMs !== undefined && { longestRecoveryMs: longestMs }) },
+        defined({ times, longestRecoveryMs: longestMs }),
       ]),
     );
   }
@@ -60,7 +60,7 @@ export class Recoveries {
   }
 
   #update(): void {
-    const { done, quotaRefusals } = this.#look();
+    const { done, quotaRefusals } = this.#measure();
     const now = performance.now();
     if (quotaRefusals > this.#quotaRefusals) this.#heldUntilMs = now + QUOTA_HOLD_MS;
     this.#quotaRefusals = quotaRefusals;

@@ -1,6 +1,6 @@
 const CR = 13;
 
-/** Where the RESP value that begins at `from` ends; undefined when not all of it is there. */
+/** End of the RESP value that starts at `from`; undefined when it is incomplete. */
 function endOfValue(bytes: Buffer, from: number): number | undefined {
   const lineEnd = bytes.indexOf('\r\n', from);
   if (lineEnd === -1) return undefined;
@@ -30,11 +30,11 @@ function endOfValues(bytes: Buffer, from: number, count: number): number | undef
   return end;
 }
 
-/** Splits what comes over a connection of Redis, either way, into values: commands, or replies. */
+/** Splits the bytes of a Redis connection, in one direction, into RESP values: commands or replies. */
 export class RespStream {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** @returns the values that are complete with these bytes. */
+  /** @returns the values that these bytes complete */
   push(bytes: Buffer): Buffer[] {
     this.#rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     const values: Buffer[] = [];
@@ -47,7 +47,7 @@ export class RespStream {
   }
 }
 
-/** The words of a command, as they are sent: an array of strings. */
+/** Parses the words of a command. */
 export function wordsOf(command: Buffer): string[] {
   return command
     .toString('latin1')

@@ -10,13 +10,13 @@ import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 import { LOCK_MS, READ_MS, WORKER_SLOTS } from './schedule.ts';
 
-/** A worker that was told to stop and is not gone by then never will be. */
+/** A worker that runs longer than this after a signal hangs. */
 const STOP_MS = 120_000;
 
 export const WRONG_KEY = 'another0key0than0the0accounts';
 
-/** What the receiver of webhooks answers, in turn. */
-const BROKEN: readonly Answer[] = [
+/** Responses of the webhook receiver, in rotation. */
+const RESPONSES: readonly Answer[] = [
   204,
   204,
   500,
@@ -30,11 +30,11 @@ const BROKEN: readonly Answer[] = [
 interface Slot {
   readonly stages: string | undefined;
   worker: WorkerProcess;
-  /** Being ended, started or frozen: left alone by other troubles. */
+  /** Being ended, started or frozen; other troubles skip it. */
   busy: boolean;
 }
 
-/** All that takes part in a chaos run, real, behind proxies, and private to the run. */
+/** The processes of a chaos run, with proxies to Redis and VOD. Private to the run. */
 export class Rig {
   readonly prefix: string;
   readonly redis: RedisServer;
@@ -42,13 +42,13 @@ export class Rig {
   readonly redisProxy: TcpProxy;
   readonly vodProxy: TcpProxy;
   readonly sources: string;
-  /** A directory without sources. */
-  readonly elsewhere: string;
-  /** Of the sources. */
+  /** A source root without files. */
+  readonly emptyRoot: string;
+  /** Makes calls for the sources hang. */
   readonly #disk: HangingDisk;
-  /** Told of ends by webhooks; it answers to some as if it were broken. */
+  /** Webhook receiver; some of its responses are errors. */
   readonly receiver: Receiver;
-  /** What processes did that they must not. */
+  /** Wrong behavior of processes. */
   readonly findings: string[] = [];
   readonly #dir: string;
   readonly #slots: Slot[] = [];
@@ -70,31 +70,31 @@ export class Rig {
     this.vodProxy = parts.vodProxy;
     this.receiver = parts.receiver;
     this.sources = join(parts.dir, 'sources');
-    this.elsewhere = join(parts.dir, 'elsewhere');
+    this.emptyRoot = join(parts.dir, 'emptyRoot');
     this.#disk = new HangingDisk(this.sources);
   }
 
   static async create(): Promise<Rig> {
     const dir = await runDirectory('vod-chaos-');
     await mkdir(join(dir, 'sources'));
-    await mkdir(join(dir, 'elsewhere'));
+    await mkdir(join(dir, 'emptyRoot'));
     const redis = await startRedisServer();
     const emulator = await startEmulator({
       dataDir: join(dir, 'vod'),
       secretId: SECRET_ID,
       secretKey: SECRET_KEY,
-      // Events that are not confirmed come again after 3 s.
+      // Unconfirmed events are redelivered after 3 s.
       quotaWindowMs: 6000,
       transcodeMs: 300,
     });
     const redisProxy = await startProxy(redis.port);
     const vodProxy = await startProxy(Number(new URL(emulator.url).port));
     let requests = 0;
-    const receiver = await startReceiver({ usual: () => BROKEN[requests++ % BROKEN.length] ?? 204 });
+    const receiver = await startReceiver({ usual: () => RESPONSES[requests++ % RESPONSES.length] ?? 204 });
     return new Rig({ dir, redis, emulator, redisProxy, vodProxy, receiver });
   }
 
-  /** What workers and producers connect to. */
+  /** Redis URL for workers and producers, through the proxy. */
   get redisUrl(): string {
     return `redis://127.0.0.1:${this.redisProxy.port}`;
   }
@@ -106,9 +106,9 @@ export class Rig {
     await Promise.all(this.#slots.map(({ worker }) => worker.ready()));
   }
 
-  /** Ends a slot's worker and starts another after a while. @returns false when something else goes on with it. */
+  /** Ends a slot's worker and starts another after `downMs`. @returns false when the slot is busy */
   async end(index: number, signal: 'SIGKILL' | 'SIGTERM', downMs: number): Promise<boolean> {
-    return await this.#alone(index, async (slot) => {
+    return await this.#exclusively(index, async (slot) => {
       await this.#endWorker(slot, signal);
       await pause(downMs);
       if (this.#closing) return;
@@ -116,9 +116,9 @@ export class Rig {
     });
   }
 
-  /** Has a worker in a slot for a while that was configured wrongly. */
-  async mistake(index: number, env: Readonly<Record<string, string>>, forMs: number): Promise<boolean> {
-    return await this.#alone(index, async (slot) => {
+  /** Replaces a slot's worker for a while by a misconfigured one. */
+  async misconfigure(index: number, env: Readonly<Record<string, string>>, forMs: number): Promise<boolean> {
+    return await this.#exclusively(index, async (slot) => {
       await this.#endWorker(slot, 'SIGTERM');
       if (this.#closing) return;
       slot.worker = this.#spawn(slot.stages, env);
@@ -129,9 +129,9 @@ export class Rig {
     });
   }
 
-  /** Stops a slot's worker from running, past its locks. */
+  /** Freezes a slot's worker for longer than its locks last. */
   async freeze(index: number, forMs: number): Promise<boolean> {
-    return await this.#alone(index, async ({ worker }) => {
+    return await this.#exclusively(index, async ({ worker }) => {
       worker.child.kill('SIGSTOP');
       await pause(forMs);
       worker.child.kill('SIGCONT');
@@ -157,15 +157,15 @@ export class Rig {
     this.#disk.release();
   }
 
-  /** Workers that run although nobody told them to, or not although nobody ended them. */
+  /** Reports workers that have ended on their own. */
   async checkWorkers(): Promise<void> {
     for (const { worker, stages } of this.#slots) {
       if (!worker.running)
-        this.findings.push(`a worker (${stages ?? 'all stages'}) ended by itself: ${lastWords(worker)}`);
+        this.findings.push(`a worker (${stages ?? 'all stages'}) ended on its own: ${lastOutput(worker)}`);
     }
   }
 
-  /** Descriptors that workers hold, and those that have just started don't; to be called when nothing goes wrong any more. */
+  /** Reports workers with more file descriptors than new workers. Call it after the last trouble. */
   async checkDescriptors(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     const fresh = this.#slots.map(({ stages }) => this.#spawn(stages));
@@ -192,13 +192,13 @@ export class Rig {
     }
   }
 
-  /** SIGTERM to all workers; each must stop by itself. */
+  /** Sends SIGTERM to all workers; reports those that don't stop cleanly. */
   async stopWorkers(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.#slots.map((slot) => this.#endWorker(slot, 'SIGTERM')));
   }
 
-  /** Ends all, and removes what is on disk. */
+  /** Ends all processes and deletes all files. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.#slots.map(({ worker }) => worker.end('SIGKILL')));
@@ -209,7 +209,7 @@ export class Rig {
     const { pid } = this.redis;
     await this.redis.stop();
     for (const left of [...(await processesOf(this.prefix)), ...(isRunning(pid) ? [pid] : [])]) {
-      this.findings.push(`process ${left} is left`);
+      this.findings.push(`process ${left} is still running`);
     }
     this.#disk.close();
     await rm(this.#dir, { recursive: true, force: true });
@@ -242,7 +242,7 @@ export class Rig {
     });
   }
 
-  async #alone(index: number, act: (slot: Slot) => Promise<void>): Promise<boolean> {
+  async #exclusively(index: number, act: (slot: Slot) => Promise<void>): Promise<boolean> {
     const slot = this.#slots[index];
     if (slot === undefined || slot.busy || this.#closing) return false;
     slot.busy = true;
@@ -256,7 +256,7 @@ export class Rig {
 
   async #endWorker({ worker, stages }: Slot, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     if (!worker.running) return;
-    // A process that has yet to install its signal listeners ends by the signal, which is as well.
+    // Before its signal listeners are installed, a process is killed by the signal, which is fine.
     const ready = worker.lines.some(({ msg }) => msg === 'worker is ready');
     const startedAt = performance.now();
     const overdue = setTimeout(() => worker.child.kill('SIGKILL'), STOP_MS);
@@ -265,19 +265,19 @@ export class Rig {
     if (signal === 'SIGKILL' || !ready || code === 0) return;
     const afterMs = Math.round(performance.now() - startedAt);
     this.findings.push(
-      `a worker (${stages ?? 'all stages'}) ended ${afterMs} ms after SIGTERM by ${by ?? `code ${code}`}: ${lastWords(worker)}`,
+      `a worker (${stages ?? 'all stages'}) ended ${afterMs} ms after SIGTERM by ${by ?? `code ${code}`}: ${lastOutput(worker)}`,
     );
   }
 }
 
-/** Idle connections to VOD, which come and go, and files that are being read. */
+/** For idle connections to VOD and open source files. */
 const DESCRIPTOR_TOLERANCE = 8;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const lastWords = (worker: WorkerProcess): string => worker.output.slice(-600);
+const lastOutput = (worker: WorkerProcess): string => worker.output.slice(-600);
 
-/** Sockets and files; threads that hash come late and hold others. */
+/** Number of sockets and files. Other kinds are ignored, because hash threads open them later. */
 async function descriptorsOf(worker: WorkerProcess | undefined): Promise<number | undefined> {
   const directory = `/proc/${worker?.pid}/fd`;
   const names = await readdir(directory).catch(() => undefined);
@@ -286,7 +286,7 @@ async function descriptorsOf(worker: WorkerProcess | undefined): Promise<number 
   return targets?.filter((target) => /^(socket:|\/)/.test(target)).length;
 }
 
-/** Processes whose environment has this text, this one apart. */
+/** Processes whose environment contains this text. */
 async function processesOf(text: string): Promise<number[]> {
   const found: number[] = [];
   for (const name of await readdir('/proc').catch(() => [])) {

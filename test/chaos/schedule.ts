@@ -2,7 +2,7 @@ import type { Fault } from '../../src/emulator/server.ts';
 import type { VodAction } from '../../src/vod/wire/protocol.ts';
 import { Random } from './random.ts';
 
-/** Worker processes that run at the same time, and the stages of each; `undefined` is all but `events`. */
+/** Stages of each concurrent worker process; undefined: all but `events`. */
 export const WORKER_SLOTS = [
   undefined,
   'upload,hash,init,part,finish,transcode,webhook,events',
@@ -10,22 +10,22 @@ export const WORKER_SLOTS = [
   'part',
 ] as const;
 
-/** Locks last this long in a chaos run; what freezes does it for longer. */
+/** Lock duration in a chaos run; freezes last longer. */
 export const LOCK_MS = 1500;
 
-/** Reads may last this long. */
+/** Timeout of reads in a chaos run. */
 export const READ_MS = 1500;
 
-/** Something that goes wrong at a moment; `slot` is an index of WORKER_SLOTS. */
+/** One disturbance; `slot` is an index of WORKER_SLOTS. */
 export type Trouble =
   | { readonly kind: 'worker killed'; readonly slot: number; readonly downMs: number }
   | { readonly kind: 'worker terminated'; readonly slot: number; readonly downMs: number }
   | { readonly kind: 'worker frozen'; readonly slot: number; readonly forMs: number }
-  /** It takes the place of a slot's worker. */
+  /** It replaces a slot's worker. */
   | { readonly kind: 'worker with a wrong key'; readonly slot: number; readonly forMs: number }
-  /** It sees no source, in the place of a slot's worker. */
+  /** It can't see any source, and replaces a slot's worker. */
   | { readonly kind: 'worker with other roots'; readonly slot: number; readonly forMs: number }
-  /** That of all sources, for all workers. */
+  /** The disk of all sources, for all workers. */
   | { readonly kind: 'disk hangs'; readonly forMs: number }
   | { readonly kind: 'Redis killed'; readonly forMs: number }
   | { readonly kind: 'Redis frozen'; readonly forMs: number }
@@ -33,9 +33,9 @@ export type Trouble =
   | { readonly kind: 'Redis connections cut' }
   | { readonly kind: 'VOD refuses'; readonly forMs: number }
   | { readonly kind: 'VOD connections cut' }
-  /** Of all connections to VOD together. */
+  /** Limits all connections to VOD together. */
   | { readonly kind: 'VOD line slow'; readonly bytesPerSecond: number; readonly forMs: number }
-  /** `cutAfterMs`: when connections to VOD are cut, so that what hangs needs no time-out. */
+  /** `cutAfterMs`: time until connections to VOD are cut, so that a hang ends before the client's timeout. */
   | { readonly kind: 'VOD fault'; readonly fault: Fault; readonly cutAfterMs?: number };
 
 export type ScheduledTrouble = Trouble & { readonly atMs: number };
@@ -51,7 +51,7 @@ const ACTIONS: readonly VodAction[] = [
   'ConfirmEvent',
 ];
 
-/** A fault of the emulator on one action, or on each in turn; those of which there are few are hit once. */
+/** A fault of the emulator on a random action. Rare actions are hit only once. */
 function vod(effect: (random: Random) => Fault['effect'], actions = ACTIONS): Draw {
   return (random) => {
     const action = random.pick(actions);
@@ -62,18 +62,18 @@ function vod(effect: (random: Random) => Fault['effect'], actions = ACTIONS): Dr
 
 const slot = (random: Random): number => random.between(0, WORKER_SLOTS.length - 1);
 const when = (random: Random): 'before' | 'after' => random.pick(['before', 'after']);
-/** As a machine sees it whose clock is years ahead. */
+/** To a client, this Date means that its own clock is years ahead. */
 const LONG_AGO = { Date: 'Tue, 01 Jan 2019 00:00:00 GMT' };
 const RETRYABLE_CODES = [-10001, -10002, -10003, -10004, -10005, -10006, 5100, 6000, 6200];
 
-/** Hits often, soon over. */
+/** Frequent and short. */
 const QUICK: readonly Draw[] = [
   ...repeat(4, (random) => ({
     kind: 'worker killed',
     slot: slot(random),
     downMs: random.between(0, 1500),
   })),
-  // Orchestration alone, so that it often dies between two steps.
+  // The control worker, so that it often dies between two steps.
   ...repeat(3, (random) => ({ kind: 'worker killed', slot: 2, downMs: random.between(0, 1000) })),
   ...repeat(3, (random) => ({
     kind: 'worker terminated',
@@ -110,7 +110,7 @@ const QUICK: readonly Draw[] = [
   ),
   vod(() => ({ kind: 'code', code: 4500, canRetry: 0 })),
   vod(() => ({ kind: 'code', code: 4500, canRetry: 0, headers: LONG_AGO })),
-  // The account is refused, and then it isn't.
+  // A short refusal of the account.
   vod((random) => ({ kind: 'code', code: random.pick([4100, 4300]), canRetry: 0 })),
   ...repeat(
     2,
@@ -130,9 +130,9 @@ const QUICK: readonly Draw[] = [
   vod(() => ({ kind: 'quirks' }), ['InitUpload', 'FinishUpload']),
 ];
 
-/** Each holds up everything for a while. */
+/** Each blocks all uploads for a while. */
 const SLOW: readonly Draw[] = [
-  // For long enough, now and then, that producers give up and add again.
+  // Sometimes so long that producers time out and add again.
   (random) => ({ kind: 'Redis killed', forMs: random.chance(0.3) ? 6500 : random.between(100, 1500) }),
   (random) => ({ kind: 'Redis frozen', forMs: random.between(LOCK_MS * 1.2, LOCK_MS * 2) }),
   (random) => ({ kind: 'disk hangs', forMs: random.between(READ_MS * 0.5, READ_MS * 3) }),
@@ -142,23 +142,23 @@ const SLOW: readonly Draw[] = [
   }),
 ];
 
-/** Stops an action for 15 s, so it is not in every deck, and not in the first, which is all that a short run has. */
+/** Holds an action for 15 s. Therefore not in every deck, and not in the first, the only one of a short run. */
 const QUOTA: Draw = (random) => ({
   kind: 'VOD fault',
   fault: { action: random.pick(ACTIONS), effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 },
 });
 const DECKS_PER_QUOTA = 3;
 
-/** A hang that isn't cut ends by the client's longest time-out; without so much time left, it is cut. */
+/** The client's longest timeout, which ends a hang. Later hangs are cut, because too little time is left. */
 const HANG_MS = 300_000;
-/** What is held up must have time to show that it goes on. */
+/** Time after a trouble in which the workers can continue. */
 const SLOW_TAIL_MS = 12_000;
 const MEAN_GAP_MS = 650;
 const CUT_AFTER_MS = 4000;
 
 /**
- * What goes wrong in a run: the same for the same seed and duration. Troubles are drawn from decks that hold all kinds,
- * so that a short run has each of them as well.
+ * The troubles of a run, which depend only on seed and duration. They are drawn from decks with all kinds, so that a
+ * short run has each kind too.
  */
 export function schedule(seed: number, durationMs: number): readonly ScheduledTrouble[] {
   const random = new Random(seed);
@@ -189,7 +189,7 @@ function bounded(trouble: ScheduledTrouble, durationMs: number): ScheduledTroubl
   return { ...trouble, cutAfterMs: CUT_AFTER_MS };
 }
 
-/** What a table calls a trouble. */
+/** Name of a trouble in the table. */
 export function nameOf(trouble: Trouble): string {
   if (trouble.kind !== 'VOD fault') return trouble.kind;
   const { effect } = trouble.fault;

@@ -11,10 +11,10 @@ import { startProxy } from '../support/proxy.ts';
 import { ACCOUNT, removeKeys, type World } from '../support/world.ts';
 import { KillPoint, type Side, vodAction } from './kill-point.ts';
 
-/** Which requests of the process are counted: the commands to Redis of all stages but `part`, or its calls to VOD. */
+/** Which requests are counted: Redis commands of all stages but `part`, or calls to VOD. */
 export type Wire = 'redis' | 'vod';
 
-/** A process is killed at the `at`-th request over `wire`, from 1. */
+/** A process is killed at request number `at` (from 1) on `wire`. */
 export interface Case {
   readonly wire: Wire;
   readonly side: Side;
@@ -22,11 +22,11 @@ export interface Case {
 }
 
 export interface CaseOutcome extends Case {
-  /** What it was killed at; undefined when the upload was complete before. */
+  /** Name of the request at which it was killed; undefined when the upload completed first. */
   readonly struck: string | undefined;
-  /** Whether as many requests were made at all. */
+  /** Whether there were so many requests. */
   readonly reached: boolean;
-  /** What is not as without the kill; empty is good. */
+  /** Differences from an upload without the kill; empty: passed. */
   readonly findings: readonly string[];
 }
 
@@ -34,14 +34,14 @@ const PART_SIZE = 524_288;
 const FILE_SIZE = 2 * PART_SIZE + 7;
 const PARTS = 3;
 const CONTROL_STAGES: readonly Stage[] = ['upload', 'hash', 'init', 'finish'];
-/** An upload that takes longer after its worker died won't end. */
+/** An upload that takes longer after the kill hangs. */
 const END_WITHIN_MS = 120_000;
 
 let serial = 0;
 
 /**
- * One upload whose worker process dies at one moment and another worker takes over; the upload must come out as if
- * nothing had happened.
+ * Kills the worker process of an upload at one request and starts another worker. The result must be the same as without
+ * the kill.
  */
 async function runCase(world: World, one: Case): Promise<CaseOutcome> {
   const prefix = `{steps-${randomBytes(5).toString('hex')}}`;
@@ -57,7 +57,7 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
     return bytes;
   };
   const redisProxy = await startProxy(redisPort, () => (one.wire === 'redis' ? point.redis() : {}));
-  // What the victim sends goes through both.
+  // The victim connects through both proxies.
   const countedVod = await startProxy(vodPort, () => ({ onUpstream: count }));
   const vodProxy = await startProxy(countedVod.port, () => (one.wire === 'vod' ? point.vod() : {}));
   const env = {
@@ -111,7 +111,7 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
         'right bytes': [received.equals(await readFile(path)), true],
       });
     }
-    // A request is repeated at most for the one that was under way, all parts for those under way with it.
+    // Only the interrupted request is repeated, and the parts that were sent at the same time.
     expectAtMost(findings, calls, { InitUpload: 2, UploadPart: 2 * PARTS, FinishUpload: 2 });
   } catch (error) {
     findings.push(String(error));
@@ -124,10 +124,10 @@ async function runCase(world: World, one: Case): Promise<CaseOutcome> {
   return { ...one, struck: point.struck, reached: point.count >= one.at, findings };
 }
 
-/** So many cases at a time. */
+/** Number of concurrent cases. */
 const LANES = 6;
 
-/** Runs cases at 1, 2, 3 … until the process makes fewer requests than that. */
+/** Runs cases at 1, 2, 3 … until the process makes fewer requests. */
 export async function runMatrix(world: World, wire: Wire, side: Side): Promise<CaseOutcome[]> {
   const outcomes: CaseOutcome[] = [];
   let next = 1;
@@ -144,7 +144,7 @@ export async function runMatrix(world: World, wire: Wire, side: Side): Promise<C
   return outcomes.sort((a, b) => a.at - b.at);
 }
 
-/** The cases that are not as they must be, readable. */
+/** Describes the failed cases. */
 export function failuresOf(outcomes: readonly CaseOutcome[]): string[] {
   return outcomes
     .filter(({ findings }) => findings.length > 0)
@@ -154,7 +154,7 @@ export function failuresOf(outcomes: readonly CaseOutcome[]): string[] {
     );
 }
 
-/** A worker within this process, not behind a proxy. */
+/** Starts a worker in this process, without a proxy. */
 async function startHere(
   world: World,
   env: Readonly<Record<string, string>>,

@@ -1,6 +1,6 @@
 import type { ChaosReport } from './chaos.ts';
 
-/** The report as people read it. */
+/** Formats the report as text. */
 export function formatReport(report: ChaosReport): string {
   const { troubles, requestsHit, uploads, parts, requests } = report;
   const rows = Object.entries(troubles)
@@ -13,19 +13,22 @@ export function formatReport(report: ChaosReport): string {
       'uploads',
       `${uploads.added}: ${uploads.completed} completed, ${uploads.instant} instant, ${uploads.failed} failed as injected (completed by a retry)`,
     ],
-    ['adds done again for lack of Redis', `${uploads.addedAgain}`],
-    ['told of ends', `${report.told.webhooks} webhooks taken, ${report.told.events} events`],
+    ['adds repeated after Redis errors', `${uploads.addedAgain}`],
+    [
+      'notifications',
+      `${report.notifications.webhooks} webhooks accepted, ${report.notifications.events} events`,
+    ],
     ['videos stored', `${report.videos}`],
     [
       'requests',
-      `${requests.init} InitUpload, ${requests.part} UploadPart, ${requests.finish} FinishUpload; ${hit} hit by faults of VOD`,
+      `${requests.init} InitUpload, ${requests.part} UploadPart, ${requests.finish} FinishUpload; ${hit} hit by VOD faults`,
     ],
     [
       'parts',
       `${parts.accepted} accepted (${Math.round(parts.bytes / 1e6)} MB), ${parts.sentTwice} of them sent twice`,
     ],
     ['longest recovery', seconds(report.longestRecoveryMs)],
-    ['from the last trouble to the last upload', seconds(report.settledMs)],
+    ['from the last trouble to the last ended upload', seconds(report.settledMs)],
     ['duration', seconds(report.durationMs)],
     ['seed', `${report.seed}`],
   ];
@@ -35,7 +38,7 @@ export function formatReport(report: ChaosReport): string {
     ...facts.map(([name, value]) => `${name}: ${value}`),
     '',
     report.findings.length === 0
-      ? 'nothing lost, nothing doubled, nothing left'
+      ? 'passed: nothing lost, duplicated or left over'
       : `${report.findings.length} findings:`,
     ...report.findings.map((finding) => `  - ${finding}`),
     '',

@@ -12,17 +12,17 @@ import { sha1Of, writeRandomFile } from '../support/files.ts';
 import { Random } from './random.ts';
 import type { Rig } from './rig.ts';
 
-/** A file to be uploaded, by one upload or by several. */
+/** A file for one or several uploads. */
 export interface Source {
   readonly path: string;
   readonly sha1: string;
   /** Bytes. */
   readonly size: number;
-  /** VOD refuses one of its parts for good, as long as faults are on. */
+  /** Whether VOD refuses one of its parts permanently, while faults are injected. */
   readonly permanent: boolean;
 }
 
-/** An upload and what has come of it. */
+/** An upload and its result. */
 export interface Tracked {
   readonly source: Source;
   readonly id: string;
@@ -32,9 +32,9 @@ export interface Tracked {
 }
 
 const PRODUCERS = 3;
-/** Each has so many uploads under way. */
-const UPLOADS_AT_A_TIME = 4;
-/** Time between the end of an upload and the adding of the next. */
+/** Concurrent uploads per producer. */
+const CONCURRENT_UPLOADS = 4;
+/** Maximum time between the end of an upload and the next add. */
 const PAUSE_MAX_MS = 700;
 const SHARE_WITH_KEY = 0.7;
 const SHARE_OF_TRANSCODED = 0.3;
@@ -48,18 +48,18 @@ const TRANSCODED = {
   transcodeTimeoutMs: TRANSCODE_TIMEOUT_MS,
 } as const;
 const READD_PAUSE_MS = 200;
-/** The code that a part of a permanent one is refused with. */
+/** The injected permanent error of a part. */
 export const PERMANENT_CODE = '-10006';
 
 const MIB = 1048576;
 
-/** Producers that add uploads for as long as they are told to, some again and again when Redis was away. */
+/** Producers that add uploads until `drain`, and repeat adds that failed without Redis. */
 export class Uploads {
   readonly tracked: Tracked[] = [];
-  /** Adds that failed because Redis was away, and were done again. */
+  /** Number of adds that failed without Redis and were repeated. */
   readds = 0;
-  /** What an application was told, as `upload.completed ID`. */
-  readonly told: string[] = [];
+  /** Events received by the subscribers, as `upload.completed ID`. */
+  readonly notifications: string[] = [];
   readonly #rig: Rig;
   readonly #producers: readonly VodUploads[];
   readonly #seed: number;
@@ -77,7 +77,7 @@ export class Uploads {
     );
   }
 
-  /** Uploads that have ended, however. */
+  /** Number of uploads that have ended, with any outcome. */
   get ended(): number {
     return this.#ended;
   }
@@ -87,28 +87,28 @@ export class Uploads {
   }
 
   start(): void {
-    // Two with one name, of which one is told.
+    // Two subscribers of one consumer: each event is delivered to one of them.
     for (const producer of this.#producers.slice(0, 2)) {
-      const tell = ({ type, uploadId }: { type: string; uploadId: string }): void => {
-        this.told.push(`${type} ${uploadId}`);
+      const onEvent = ({ type, uploadId }: { type: string; uploadId: string }): void => {
+        this.notifications.push(`${type} ${uploadId}`);
       };
-      producer.subscribe({ consumer: 'chaos', onCompleted: tell, onFailed: tell, onError() {} });
+      producer.subscribe({ consumer: 'chaos', onCompleted: onEvent, onFailed: onEvent, onError() {} });
     }
     for (const [index, producer] of this.#producers.entries()) {
-      for (let lane = 0; lane < UPLOADS_AT_A_TIME; lane++) {
+      for (let lane = 0; lane < CONCURRENT_UPLOADS; lane++) {
         const random = new Random(this.#seed + 1000 * (index + 1) + lane);
         this.#loops.push(this.#addUntilStopped(producer, random));
       }
     }
   }
 
-  /** No more are added; resolves when all have ended. */
+  /** Stops adding; resolves when all uploads have ended. */
   async drain(): Promise<void> {
     this.#adding = false;
     await Promise.all(this.#loops);
   }
 
-  /** Sets those that failed to work again, and waits for them. */
+  /** Retries the failed uploads and waits for them. */
   async retryFailed(): Promise<void> {
     const [producer] = this.#producers;
     const failed = this.tracked.filter(({ outcome }) => outcome === 'failed');
@@ -148,19 +148,19 @@ export class Uploads {
       ...(random.chance(SHARE_OF_TRANSCODED) && TRANSCODED),
       ...(random.chance(0.1) && { delay: random.between(1, 2000) }),
     };
-    const upload = await this.#addUntilTaken(producer, options);
+    const upload = await this.#addUntilAccepted(producer, options);
     const tracked: Tracked = { source, id: upload.id, outcome: undefined };
     this.tracked.push(tracked);
     await this.#follow(tracked, upload.result());
   }
 
-  async #addUntilTaken(producer: VodUploads, options: UploadOptions): Promise<Upload> {
+  async #addUntilAccepted(producer: VodUploads, options: UploadOptions): Promise<Upload> {
     for (;;) {
       try {
         return await producer.add(options);
       } catch (error) {
         if (!(error instanceof RedisUnavailableError)) throw error;
-        // Perhaps it was taken; a key finds it then, and without one there are two uploads of one content.
+        // The add may have succeeded. With a key the next add finds it; without one there are two uploads of one file.
         this.readds++;
         await pause(READD_PAUSE_MS);
       }
@@ -179,7 +179,7 @@ export class Uploads {
     this.#ended++;
   }
 
-  /** 1 byte to 20 MiB: half of them clips, a tenth big. */
+  /** 1 byte to 20 MiB: half are clips up to 300 kB, a tenth may be large. */
   async #source(random: Random): Promise<Source> {
     const serial = ++this.#serial;
     const kind = random.next();
@@ -187,18 +187,23 @@ export class Uploads {
     if (kind < 0.1) size = random.pick([1, 2, 524_287, 524_288, 524_289, MIB - 1, MIB, MIB + 1, 2 * MIB]);
     else if (kind < 0.5) size = random.between(1, 300_000);
     else if (kind < 0.9) size = random.between(300_000, 4 * MIB);
-    // Of the smallest files there are few different ones, so that others would be refused as well.
+    // Not for tiny files: others may have the same content, and would be refused too.
     const permanent = size > 1000 && random.chance(SHARE_OF_PERMANENT);
     const path = await writeRandomFile(join(this.#rig.sources, `${serial}.mp4`), size, this.#seed + serial);
     const sha1 = await sha1Of(path);
-    if (permanent) this.#refuseForGood(sha1);
+    if (permanent) this.#refusePermanently(sha1);
     return { path, sha1, size, permanent };
   }
 
-  #refuseForGood(fileSha: string): void {
+  #refusePermanently(fileSha: string): void {
     this.#rig.emulator.control.inject({
       action: 'UploadPart',
-      effect: { kind: 'code', code: Number(PERMANENT_CODE), canRetry: 0, message: 'injected as permanent' },
+      effect: {
+        kind: 'code',
+        code: Number(PERMANENT_CODE),
+        canRetry: 0,
+        message: 'injected permanent error',
+      },
       share: 1,
       offset: 0,
       fileSha,

@@ -7,12 +7,12 @@ import { closeQueues, openQueues, type Queues } from '../../src/queue/queues.ts'
 import { PERMANENT_CODE, type Source, type Tracked } from './uploads.ts';
 
 /**
- * A finished upload of few children keeps their names, by intent: see FORGET_CHILDREN_ABOVE in src/flow/reconcile.ts. One
- * more is a transcoding, which comes after they could be forgotten.
+ * A finished upload with few children keeps their entries, see FORGET_CHILDREN_ABOVE. Plus one for the transcoding, which
+ * is added after the entries are removed.
  */
 const CHILDREN_KEPT = 17;
 const PENDING_STATES = ['waiting', 'active', 'delayed', 'prioritized', 'waiting-children'] as const;
-/** Keys of a queue that stay, whatever it holds. */
+/** Keys of a queue that always stay. */
 const LASTING = new Set([
   'meta',
   'events',
@@ -24,7 +24,7 @@ const LASTING = new Set([
   'limiter',
   'stalled-check',
 ]);
-/** Kinds of keys beside the queues; a hold itself does not expire, and none may be left. */
+/** Other keys than those of queues. Holds are not among them: they don't expire, and none may be left. */
 const EXPIRING = new Set([
   'vod-sha1',
   'vod-file',
@@ -35,10 +35,10 @@ const EXPIRING = new Set([
   'vod-accounts',
   'vod-unseen',
 ]);
-/** Where consumers of events stand, and which process is one. */
+/** Positions and leases of event consumers. */
 const CONSUMER_KEYS = /^vod-consumer(-lease)?$/;
 
-/** Every upload is completed, or failed because that was injected; and no interruption cost an attempt. */
+/** Every upload completed, or failed by the injected error; no interruption spent an attempt. */
 export function checkOutcomes(tracked: readonly Tracked[]): string[] {
   const findings: string[] = [];
   for (const { id, source, outcome, error } of tracked) {
@@ -50,7 +50,7 @@ export function checkOutcomes(tracked: readonly Tracked[]): string[] {
   return findings;
 }
 
-/** Every video is in VOD once, and is its source byte for byte. */
+/** Every video was stored exactly once and is identical to its source. */
 export async function checkVideos(
   tracked: readonly Tracked[],
   files: EmulatorStats['files'],
@@ -61,7 +61,7 @@ export async function checkVideos(
   for (const [sha1, stored] of bySha) {
     const finishes = stored.reduce((sum, file) => sum + file.finishes, 0);
     if (finishes !== 1) findings.push(`the video ${sha1} was stored ${finishes} times`);
-    if (!sources.has(sha1)) findings.push(`VOD has a video that nobody uploaded: ${sha1}`);
+    if (!sources.has(sha1)) findings.push(`VOD has a video without a source: ${sha1}`);
   }
   for (const { id, source, result } of tracked) {
     if (result === undefined) continue;
@@ -86,7 +86,7 @@ export async function checkVideos(
   return findings;
 }
 
-/** Resolves when no job waits or is at work; uploads are among them that nobody knows of, of adds that failed. */
+/** Resolves when no job is waiting or active, including uploads of adds that seemed to fail. */
 export async function untilQuiet(url: string, prefix: string, withinMs: number): Promise<void> {
   await withQueues(url, prefix, async (queues) => {
     const deadline = performance.now() + withinMs;
@@ -101,12 +101,12 @@ export async function untilQuiet(url: string, prefix: string, withinMs: number):
 }
 
 /**
- * Everybody who wants to know was told of each end, a failure before the success of its retry; waits for that.
- * @param told `upload.completed ID` and so on, in order, perhaps more than once
+ * Waits until each end was notified, a failure before the success of its retry.
+ * @param received `upload.completed ID` and so on, in order, possibly more than once
  */
-export async function checkTold(
+export async function checkNotified(
   who: string,
-  told: () => readonly string[],
+  received: () => readonly string[],
   tracked: readonly Tracked[],
   withinMs: number,
 ): Promise<string[]> {
@@ -116,24 +116,24 @@ export async function checkTold(
   ]);
   const deadline = performance.now() + withinMs;
   const missing = (): string[] => {
-    const all = new Set(told());
+    const all = new Set(received());
     return expected.filter((one) => !all.has(one));
   };
   while (missing().length > 0 && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const all = told();
+  const all = received();
   const late = tracked.filter(({ id, outcome }) => {
     const [failed, completed] = [all.indexOf(`upload.failed ${id}`), all.indexOf(`upload.completed ${id}`)];
     return outcome === 'failed' && completed !== -1 && completed < failed;
   });
   return [
-    ...missing().map((one) => `${who} was not told of ${one}`),
-    ...late.map(({ id }) => `${who} was told of the success of ${id} before its failure`),
+    ...missing().map((one) => `${who} did not receive ${one}`),
+    ...late.map(({ id }) => `${who} received the success of ${id} before its failure`),
   ];
 }
 
-/** In Redis is nothing but the record of ended uploads. */
+/** Redis contains nothing but the records of ended uploads. */
 export async function checkRedis(
   url: string,
   prefix: string,
@@ -150,19 +150,19 @@ export async function checkRedis(
     const known = new Set(tracked.map(({ id }) => id));
     const jobs = await queues.upload.getJobs(['completed', 'failed'], 0, -1);
     for (const job of jobs) {
-      // Added by a call that failed and that was done again without a key.
+      // Added by a call that seemed to fail and was repeated without a key.
       if (!known.has(job.id ?? '')) known.add(job.id ?? '');
       if (job.failedReason && !job.failedReason.includes(`[${PERMANENT_CODE}`))
         findings.push(`upload ${job.id} failed: ${job.failedReason}`);
     }
     for (const { id, source } of tracked) {
       const job = jobs.find((one) => one.id === id);
-      if (job === undefined) findings.push(`upload ${id} is gone from Redis`);
-      // BullMQ counts an attempt when it ends: 2 are a failure and its retry.
+      if (job === undefined) findings.push(`upload ${id} is missing in Redis`);
+      // BullMQ counts ended attempts: 2 are a failure and its retry.
       else if (job.attemptsMade > (source.permanent ? 2 : 1))
         findings.push(`upload ${id} took ${job.attemptsMade} attempts`);
     }
-    // Children that failed, events, and webhooks; all of these go by age and count.
+    // Failed children, events and webhooks, which are removed by age and count.
     const kept = new Set<string>();
     for (const queue of Object.values(queues)) {
       if (queue === queues.upload) continue;
@@ -175,15 +175,15 @@ export async function checkRedis(
         const [, queue = '', name = '', part] = key.match(/^[^:]+:([^:]+):([^:]+)(?::(.*))?$/) ?? [];
         if (CONSUMER_KEYS.test(queue)) continue;
         if (part === undefined && (LASTING.has(name) || kept.has(key))) continue;
-        // What happened to a job is kept as long as the job is.
+        // The log of a job is kept as long as the job.
         if (part === 'logs' && (known.has(name) || kept.has(key.replace(/:logs$/, '')))) continue;
         if (queue === 'vod-upload' && known.has(name)) {
           if (part === undefined) continue;
-          // `failed`: why a child of an earlier attempt failed.
+          // `failed`: errors of children of an earlier attempt.
           const ofChildren = part === 'processed' || part === 'failed';
           if (ofChildren && (await redis.hlen(key)) <= CHILDREN_KEPT) continue;
         }
-        findings.push(`the key ${key} is left`);
+        findings.push(`the key ${key} is left over`);
       }
     }
   });
@@ -191,19 +191,19 @@ export async function checkRedis(
 }
 
 /**
- * Whether a key is a memory beside the queues that goes by itself: of a SHA-1, a video, a content that VOD has, or which
- * worker was answered, for which account, and which one did not see a file. Such a key may also go between the scan that named it and the look at it.
+ * Whether a key is no key of a queue and expires: a cached SHA-1, video or content in VOD; the workers that VOD answers,
+ * and their accounts; or the workers that don't see a file. Such a key may also expire between scan and check.
  */
 async function expires(redis: Redis, key: string): Promise<boolean> {
   const [, kind = ''] = key.split(':');
   if (!EXPIRING.has(kind)) return false;
   const sender = kind === 'vod-sender' ? await redis.get(key) : null;
   const isKept = (await redis.pttl(key)) === -1;
-  // Any other sender would be an upload that has ended and still keeps others waiting.
+  // Any other sender lock would belong to an ended upload and keep others waiting.
   return !isKept && (sender === null || sender === 'done');
 }
 
-/** What is known about uploads that don't end, for whoever looks into it. */
+/** Describes uploads that don't end, for debugging. */
 export async function describeStuck(
   url: string,
   prefix: string,

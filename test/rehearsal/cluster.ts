@@ -7,7 +7,7 @@ import { LoggedProcess, type LogLine } from '../support/process.ts';
 import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, OpsProcess, SECRET_ID, SECRET_KEY, WorkerProcess } from '../support/world.ts';
 
-/** The Deployments of deploy/kubernetes, and what each of their pods runs. */
+/** The Deployments of deploy/kubernetes, with the command of their pods. */
 export const DEPLOYMENTS = {
   parts: ['workers/main.ts', '--stages', 'part'],
   hash: ['workers/main.ts', '--stages', 'hash'],
@@ -18,22 +18,22 @@ export type Deployment = keyof typeof DEPLOYMENTS;
 
 type Pod = WorkerProcess | OpsProcess;
 
-/** What a pod has left behind when it was gone. */
-export interface Gone {
+/** A pod that has ended. */
+export interface EndedPod {
   readonly deployment: Deployment;
   readonly exitCode: number | null;
-  /** From SIGTERM to its end. */
+  /** Time from SIGTERM to its end. */
   readonly stopMs: number;
 }
 
 /**
- * One machine that stands in for a Kubernetes cluster: a process for each pod, replaced the way Deployments do it, the
- * new pod ready before the old one gets SIGTERM.
+ * Simulates a Kubernetes cluster on one machine: one process per pod. Like a Deployment, it starts the new pod and waits
+ * until it is ready before the old one gets SIGTERM.
  */
 export class Cluster {
   readonly prefix = `{rehearsal-${randomBytes(5).toString('hex')}}`;
   readonly sources: string;
-  readonly gone: Gone[] = [];
+  readonly endedPods: EndedPod[] = [];
   readonly #dir: string;
   readonly #redis: RedisServer;
   readonly #pods: { readonly deployment: Deployment; readonly pod: Pod }[] = [];
@@ -60,9 +60,9 @@ export class Cluster {
     return this.#redis.url;
   }
 
-  /** Of the emulator. */
+  /** Control of the emulator. */
   get control(): ControlClient {
-    if (this.#control === undefined) throw new Error('the emulator does not run');
+    if (this.#control === undefined) throw new Error('the emulator is not running');
     return this.#control;
   }
 
@@ -70,7 +70,7 @@ export class Cluster {
     return this.#pods.filter((one) => one.deployment === deployment).length;
   }
 
-  /** Every line that any pod has logged, those that are gone included. */
+  /** Log lines of all pods, including ended ones. */
   get lines(): readonly LogLine[] {
     return [...this.#lines, ...this.#pods.flatMap(({ pod }) => pod.lines)];
   }
@@ -88,7 +88,7 @@ export class Cluster {
     }
   }
 
-  /** Ends Redis and starts it again, with what it had on disk. */
+  /** Restarts Redis with its data. */
   async restartRedis(): Promise<void> {
     await this.#redis.restart();
   }
@@ -120,7 +120,7 @@ export class Cluster {
     if (oldest === undefined) return;
     const startedAt = performance.now();
     const { code } = await oldest.pod.end('SIGTERM');
-    this.gone.push({ deployment, exitCode: code, stopMs: performance.now() - startedAt });
+    this.endedPods.push({ deployment, exitCode: code, stopMs: performance.now() - startedAt });
     this.#lines.push(...oldest.pod.lines);
   }
 

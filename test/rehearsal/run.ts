@@ -1,7 +1,7 @@
 import { exitOnSignals } from '../support/whole-run.ts';
 import { rehearse } from './rehearse.ts';
 
-/** `npm run rehearsal`; ends with 1 when something is not as it must be. */
+/** `npm run rehearsal`. Exit code 1: something is wrong. */
 exitOnSignals();
 const { findings, report } = await rehearse((line) => void process.stdout.write(`${line}\n`));
 process.stdout.write(`\n${report}\n`);
