@@ -102,7 +102,7 @@ function noteConflicts(uploads: readonly Upload[], jobs: readonly UploadJob[], {
     const { data } = jobs[index] as UploadJob;
     if (differs.length === 0) continue;
     const conflict = printable(describeConflict(data.key ?? '', differs));
-    err.write(`vod-upload: ${labelOf(data)}: ${conflict}; it stays as it was\n`);
+    err.write(`vod-upload: ${labelOf(data)}: ${conflict}; the existing upload is unchanged\n`);
   }
 }
 

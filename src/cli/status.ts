@@ -39,5 +39,8 @@ export function defineStatus({ command, action, context }: Definition): void {
 export async function existing(uploads: VodUploads, id: string): Promise<Upload> {
   const upload = await uploads.get(id);
   if (upload !== undefined) return upload;
-  throw new UploaderError('NOT_FOUND', `there is no upload ${id}; finished ones are kept for a limited time`);
+  throw new UploaderError(
+    'NOT_FOUND',
+    `there is no upload ${id}; finished uploads are kept for a limited time`,
+  );
 }

@@ -24,7 +24,7 @@ import { toEndEvent, toProgressEvent } from './subscriber-events.ts';
 /** How often a process without the lease tries to take it, and the base of its backoff after errors. */
 const STANDBY_MS = 1000;
 const MAX_ERROR_BACKOFF_MS = 10_000;
-/** After a new event, wait so long before the next read: events come in bursts, and one read returns all of them. */
+/** Delay between a new event and the next read: events come in bursts, and one read then returns all of them. */
 const BATCH_DELAY_MS = 20;
 
 /** Notifies one consumer of the events of all uploads until it is closed. */

@@ -60,7 +60,7 @@ describe('a second add with the same key', () => {
     const second = await run('--tag', 'new');
     expect(second.exitCode).toBe(0);
     expect(second.err).toBe(
-      'vod-upload: by-command.mp4: key "k" was added before, and differs in: tags; it stays as it was\n',
+      'vod-upload: by-command.mp4: key "k" was added before, and differs in: tags; the existing upload is unchanged\n',
     );
     expect(JSON.parse(second.out)).toMatchObject({ created: false, differs: ['tags'], outcome: 'queued' });
     const third = await run('--tag', 'new', '--conflict', 'error');

@@ -120,7 +120,7 @@ describe('a request that can’t be', () => {
     const [id] = await seedQueued(world(), 1);
     const unknown = await get(`${ops().url}/uploads/unknown`);
     expect(unknown.status).toBe(404);
-    expect(unknown.text).toContain('finished ones are kept for a limited time');
+    expect(unknown.text).toContain('finished uploads are kept for a limited time');
     // The queue's own keys are no uploads.
     for (const name of ['meta', 'events', 'prioritized'])
       expect((await get(`${ops().url}/uploads/${name}`)).status).toBe(404);
