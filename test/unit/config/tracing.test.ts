@@ -12,12 +12,12 @@ function read(env: Record<string, string>) {
 
 test.each<Record<string, string>>([
   {},
-  { OTEL_SERVICE_NAME: 'a-name-alone-is-no-wish' },
+  { OTEL_SERVICE_NAME: 'a-name-alone-enables-nothing' },
   { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT },
   { OTEL_SDK_DISABLED: 'true', OTEL_TRACES_EXPORTER: 'otlp' },
   { OTEL_SDK_DISABLED: 'TRUE', OTEL_EXPORTER_OTLP_ENDPOINT: 'wrong', OTEL_TRACES_SAMPLER: 'wrong' },
   { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
-])('it is off with %j', (env) => {
+])('tracing is off with %j', (env) => {
   expect(read(env)).toEqual({ settings: undefined, warnings: [] });
 });
 
@@ -32,11 +32,11 @@ test.each<Record<string, string>>([
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/protobuf',
   },
-])('it is on with %j', (env) => {
+])('tracing is on with %j', (env) => {
   expect(read(env)).toEqual({ settings: DEFAULTS, warnings: [] });
 });
 
-test('a share of the traces can be asked for', () => {
+test('a sampler can keep a share of the traces', () => {
   const env = {
     OTEL_TRACES_EXPORTER: 'otlp',
     OTEL_TRACES_SAMPLER: 'traceidratio',
@@ -45,7 +45,7 @@ test('a share of the traces can be asked for', () => {
   expect(read(env).settings).toEqual({ sampler: 'traceidratio', ratio: 0.1 });
 });
 
-test('what can’t be done is told by the variables’ names, and nothing is traced', () => {
+test('values that are not supported are warnings by variable name, and nothing is traced', () => {
   const { settings, warnings } = read({
     OTEL_TRACES_EXPORTER: 'zipkin',
     OTEL_EXPORTER_OTLP_ENDPOINT: '127.0.0.1:4318',
@@ -63,7 +63,7 @@ test('what can’t be done is told by the variables’ names, and nothing is tra
   ]);
 });
 
-test('the configuration has it, and stands without it', () => {
+test('loadConfig has the settings, and only warns of values that are not supported', () => {
   expect(loadConfig({})).toMatchObject({ warnings: [] });
   expect(loadConfig({}).tracing).toBeUndefined();
   expect(loadConfig({ OTEL_TRACES_EXPORTER: 'otlp' }).tracing).toEqual(DEFAULTS);

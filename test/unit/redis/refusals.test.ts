@@ -5,13 +5,13 @@ import { parseRefusal, type Refusal, Refusals } from '../../../src/redis/refusal
 const WRONG: Refusal = { kind: 'login', reply: 'WRONGPASS invalid username-password pair' };
 const FULL: Refusal = { kind: 'full', reply: 'ERR max number of clients reached' };
 
-/** Refusals on a clock of the test's, and the lines that are told. */
+/** Refusals with a fake clock, and the lines that it logs. */
 function createRefusals(target: ConstructorParameters<typeof Refusals>[0]) {
   const clock = { ms: 0 };
-  const told: { readonly msg: string; readonly fix: string }[] = [];
-  const warn = (fields: { readonly fix: string }, msg: string) => told.push({ ...fields, msg });
+  const logged: { readonly msg: string; readonly fix: string }[] = [];
+  const warn = (fields: { readonly fix: string }, msg: string) => logged.push({ ...fields, msg });
   const log = { warn } as unknown as Logger;
-  return { clock, told, refusals: new Refusals(target, { log, now: () => clock.ms }) };
+  return { clock, logged, refusals: new Refusals(target, { log, now: () => clock.ms }) };
 }
 
 test.each([
@@ -24,24 +24,24 @@ test.each([
   ['-NOPROTO unsupported protocol version\r\n', undefined],
   ["-ERR unknown command 'HELLO'\r\n", undefined],
   ['%7\r\n$6\r\nserver\r\n', undefined],
-])('%j is %s', (text, kind) => {
+])('parseRefusal: %j is %s', (text, kind) => {
   expect(parseRefusal(text)?.kind).toBe(kind);
   expect(parseRefusal(text)?.reply ?? '').not.toMatch(/^-|[\r\n]/);
 });
 
-test('each kind is told once a minute while it goes on', () => {
-  const { clock, told, refusals } = createRefusals({ location: 'redis://h' });
+test('each kind is logged once a minute while refusals continue', () => {
+  const { clock, logged, refusals } = createRefusals({ location: 'redis://h' });
   for (; clock.ms < 120_000; clock.ms += 500) refusals.record(WRONG);
-  expect(told).toHaveLength(2);
+  expect(logged).toHaveLength(2);
   refusals.record(FULL);
-  expect(told.map(({ msg }) => msg)).toEqual([
+  expect(logged.map(({ msg }) => msg)).toEqual([
     'redis refuses these credentials',
     'redis refuses these credentials',
     'redis takes no more connections',
   ]);
 });
 
-test('a process is not ready while it is refused, and ready again ten seconds after the last time', () => {
+test('a process is unready until ten seconds after the last refusal', () => {
   const { clock, refusals } = createRefusals({ location: 'redis://h' });
   expect(refusals.unready).toBeUndefined();
   refusals.record(WRONG);
@@ -67,8 +67,8 @@ test.each([
     { location: { sentinels: 'h', sentinelPassword: 'p' }, sentinelPasswordFile: '/f' },
     'REDIS_SENTINELS or the file of REDIS_SENTINEL_PASSWORD_FILE, which is read again automatically.',
   ],
-])('what to do names the variable (%#)', (target, words) => {
-  const { told, refusals } = createRefusals(target);
+])('the fix names the variable or its file (%#)', (target, words) => {
+  const { logged, refusals } = createRefusals(target);
   refusals.record(WRONG);
-  expect(told[0]?.fix).toBe(`Put the right user and password into ${words}`);
+  expect(logged[0]?.fix).toBe(`Put the right user and password into ${words}`);
 });

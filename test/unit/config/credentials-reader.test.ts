@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from '../../../src/config/config.ts';
 import { ConfigError } from '../../../src/config/config-error.ts';
-import { createCredentialsReader } from '../../../src/config/credentials.ts';
+import { createCredentialsReader } from '../../../src/config/credentials-reader.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'vod-credentials-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -32,7 +32,7 @@ function replace(path: string, text: string): void {
   renameSync(`${path}.new`, path);
 }
 
-test('changed files are read again, both at once and at most once a second', async () => {
+test('changed files are read again together, at most once a second', async () => {
   const read = reader(FROM_FILES);
   expect(await read()).toEqual({ secretId: 'id-1', secretKey: 'key-1' });
   replace(idFile, 'id-2');
@@ -40,7 +40,7 @@ test('changed files are read again, both at once and at most once a second', asy
   nowMs += 999;
   expect(await read()).toEqual({ secretId: 'id-1', secretKey: 'key-1' });
   nowMs += 1;
-  // Requests at the same time wait for the same look.
+  // Concurrent requests wait for the same check.
   expect(await Promise.all([read(), read()])).toEqual(
     Array(2).fill({ secretId: 'id-2', secretKey: 'key-2' }),
   );
@@ -49,14 +49,14 @@ test('changed files are read again, both at once and at most once a second', asy
   expect(lines.join()).not.toMatch(/key-|id-\d/);
 });
 
-test('one that changed between the start and the first look is read, too', async () => {
+test('a file that changed between the start and the first check is read', async () => {
   const read = reader(FROM_FILES);
   replace(keyFile, 'key-3');
   nowMs += 1000;
   expect((await read()).secretKey).toBe('key-3');
 });
 
-test('a file that is written in place is read, however it is caught', async () => {
+test('a file that is written in place is read, also when it is half written', async () => {
   const read = reader(FROM_FILES);
   writeFileSync(keyFile, 'half');
   nowMs += 1000;
@@ -70,7 +70,7 @@ test.each([
   ['missing', () => rmSync(keyFile), 'ENOENT'],
   ['empty', () => writeFileSync(keyFile, ' \n'), 'EMPTY'],
 ])(
-  'one that is %s for a while leaves the old value, is told once, and is taken up again',
+  'while a file is %s, the old value stays in use; it is logged once, and a new file is read',
   async (_, spoil, code) => {
     const read = reader(FROM_FILES);
     spoil();
@@ -90,7 +90,7 @@ test.each([
   },
 );
 
-test('without files nothing is looked at, and what is missing is told at the start', async () => {
+test('without files nothing is read; missing credentials are an error at the start', async () => {
   const read = reader({ VOD_SECRET_ID: 'a', VOD_SECRET_KEY: 'b' });
   nowMs += 5000;
   expect(await read()).toEqual({ secretId: 'a', secretKey: 'b' });
@@ -99,8 +99,8 @@ test('without files nothing is looked at, and what is missing is told at the sta
   expect(() => reader({ VOD_SECRET_ID: 'a' })).toThrow(ConfigError);
 });
 
-/** Files can't be looked at until they are let go. @returns what tells how many looks wait, and lets them go */
-function holdDisk(): { waiting(): number; letGo(): void } {
+/** Makes `stat` hang until `release` is called. */
+function hangDisk(): { waiting(): number; release(): void } {
   const { stat } = fs.promises;
   const hung: (() => void)[] = [];
   fs.promises.stat = (async (...args: Parameters<typeof stat>) => {
@@ -108,20 +108,20 @@ function holdDisk(): { waiting(): number; letGo(): void } {
     return await stat(...args);
   }) as typeof stat;
   syncBuiltinESMExports();
-  const letGo = (): void => {
+  const release = (): void => {
     fs.promises.stat = stat;
     syncBuiltinESMExports();
     for (const resolve of hung.splice(0)) resolve();
   };
-  onTestFinished(letGo);
-  return { waiting: () => hung.length, letGo };
+  onTestFinished(release);
+  return { waiting: () => hung.length, release };
 }
 
-test('files whose disk hangs leave the old values, keep requests for a second, and are looked at once', async () => {
+test('while the disk hangs, the old values stay in use, requests wait for at most a second, and one check runs', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
   const read = reader(FROM_FILES);
-  const disk = holdDisk();
+  const disk = hangDisk();
   replace(idFile, 'id-2');
   replace(keyFile, 'key-2');
   nowMs += 1000;
@@ -131,13 +131,13 @@ test('files whose disk hangs leave the old values, keep requests for a second, a
   expect(await Promise.race([...waiting, 'waits'])).toBe('waits');
   await vi.advanceTimersByTimeAsync(1);
   expect(await Promise.all(waiting)).toEqual([old, old]);
-  // Far more than Node has threads for such calls.
+  // Far more checks than libuv has threads.
   for (let second = 0; second < 20; second++) {
     nowMs += 1000;
     expect(await read()).toEqual(old);
   }
   expect(disk.waiting()).toBe(1);
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 40, paths: [idFile, keyFile] }]);
-  disk.letGo();
+  disk.release();
   await expect.poll(read).toEqual({ secretId: 'id-2', secretKey: 'key-2' });
 });

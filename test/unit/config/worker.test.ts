@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config/config.ts';
+import { problemsOf } from './problems.ts';
+
+test('PART_CONCURRENCY takes a number or a range', () => {
+  expect(loadConfig({ PART_CONCURRENCY: '12' }).partConcurrency).toEqual({ min: 12, max: 12 });
+  expect(loadConfig({ PART_CONCURRENCY: '4-64' }).partConcurrency).toEqual({ min: 4, max: 64 });
+  for (const wrong of ['8-4', '0-4', '4-513', '4-', '-4', '4-8-16', '4 - 8', 'x']) {
+    const problems = problemsOf(() => loadConfig({ PART_CONCURRENCY: wrong }));
+    expect(problems, wrong).toEqual([expect.stringMatching(/^PART_CONCURRENCY must be .*4-32/)]);
+  }
+});
+
+test('MAX_BYTES_PER_SECOND takes no rate that is too low for a part', () => {
+  expect(loadConfig({}).maxBytesPerSecond).toEqual({});
+  const env = { MAX_BYTES_PER_SECOND: '65536', MAX_BYTES_PER_SECOND_TOTAL: '1000000' };
+  expect(loadConfig(env).maxBytesPerSecond).toEqual({ process: 65_536, total: 1_000_000 });
+  expect(problemsOf(() => loadConfig({ MAX_BYTES_PER_SECOND: '65535' }))).toEqual([
+    'MAX_BYTES_PER_SECOND must be a whole number from 65536 to 1000000000000',
+  ]);
+});
+
+test('KEEP_… sets days and numbers of finished uploads', () => {
+  expect(loadConfig({}).keep).toEqual({
+    completed: { ageSeconds: 604_800, count: 10_000 },
+    failed: { ageSeconds: 2_592_000, count: 10_000 },
+  });
+  const env = { KEEP_COMPLETED_DAYS: '1', KEEP_FAILED_COUNT: '5' };
+  expect(loadConfig(env).keep).toMatchObject({ completed: { ageSeconds: 86_400 }, failed: { count: 5 } });
+});
+
+test('SOURCE_ROOTS is split at its colons', () => {
+  expect(loadConfig({ SOURCE_ROOTS: '/srv/videos:clips:' }).sourceRoots).toEqual([
+    '/srv/videos',
+    'clips',
+    '',
+  ]);
+  expect(loadConfig({ SOURCE_ROOTS: '' }).sourceRoots).toBeUndefined();
+});
