@@ -35,8 +35,8 @@ export interface ConnectionPolicy {
 const retryStrategy = (times: number): number => Math.min(2000, 50 * 2 ** Math.min(times, 6));
 
 /**
- * The server is a replica now, and its address usually leads to the new primary: reconnects and sends the command again
- * (2).
+ * READONLY: the server has become a replica; its address may lead to the new primary. 2 = reconnect and send the command
+ * again.
  */
 const reconnectOnError = ({ message }: Error): 2 | false =>
   message.includes("READONLY You can't write") ? 2 : false;
@@ -50,7 +50,7 @@ function credentialsOf(target: RedisTarget): RedisCredentials {
   return known;
 }
 
-/** What the connections to servers, cluster nodes and sentinels have in common. */
+/** What servers, clusters and sentinels are connected with. */
 interface Connecting {
   readonly urls: readonly [URL, ...URL[]];
   readonly access: Access;
@@ -91,6 +91,21 @@ function connectServer(url: string, { urls, access, tls, policy }: Connecting): 
   );
 }
 
+function connectCluster(location: RedisCluster, connecting: Connecting): Cluster {
+  const { access, policy } = connecting;
+  return createCluster(locationHosts(location), {
+    failoverMs: policy.failoverMs,
+    enableOfflineQueue: policy.enableOfflineQueue,
+    retryStrategy,
+    redisOptions: {
+      ...policy.options,
+      ...loginOptions(connecting),
+      reconnectOnError,
+      Connector: serverConnector(access),
+    },
+  });
+}
+
 function connectThroughSentinels(location: RedisSentinels, connecting: Connecting): Redis {
   const { urls, access, tls, policy } = connecting;
   const { master = DEFAULT_MASTER, sentinelUsername, sentinelPassword } = location;
@@ -119,19 +134,4 @@ function loginOptions({ urls: [{ username, password }], tls }: Connecting) {
     ...(password !== '' && { password: decodeURIComponent(password) }),
     ...(tls && { tls }),
   };
-}
-
-function connectCluster(location: RedisCluster, connecting: Connecting): Cluster {
-  const { access, policy } = connecting;
-  return createCluster(locationHosts(location), {
-    failoverMs: policy.failoverMs,
-    enableOfflineQueue: policy.enableOfflineQueue,
-    retryStrategy,
-    redisOptions: {
-      ...policy.options,
-      ...loginOptions(connecting),
-      reconnectOnError,
-      Connector: serverConnector(access),
-    },
-  });
 }

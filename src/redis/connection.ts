@@ -33,7 +33,7 @@ export function monitoredConnection(
   const redisUrl = maskedLocation(location);
   let isLost = false;
   const connection: RedisClient = workerConnection(target, (error) => {
-    if (!isLost) log.warn({ redisUrl, err: error.message }, 'redis is away; waiting for it');
+    if (!isLost) log.warn({ redisUrl, err: error.message }, 'redis is unreachable; waiting for it');
     isLost = true;
     // ioredis does not say why sentinels do not answer; the probe reports a refusal.
     if (error.message.startsWith('All sentinels')) {
@@ -54,7 +54,7 @@ export function monitoredConnection(
 function logNodes(cluster: Cluster, log: Logger): void {
   const lost = new Set<string>();
   cluster.on('node error', (error: Error, node: string) => {
-    if (!lost.has(node)) log.warn({ node, err: error.message }, 'a node of the redis cluster is away');
+    if (!lost.has(node)) log.warn({ node, err: error.message }, 'a node of the redis cluster is unreachable');
     lost.add(node);
   });
   cluster.on('+node', (connection: Redis) => {

@@ -25,9 +25,9 @@ export function metricFactory(registry: Registry) {
     histogram: <L extends string = never>(
       name: string,
       help: string,
-      buckets: readonly number[],
+      buckets: number[],
       ...labelNames: L[]
-    ) => new Histogram<L>({ name, help, buckets: [...buckets], labelNames, registers }),
+    ) => new Histogram<L>({ name, help, buckets, labelNames, registers }),
   };
 }
 

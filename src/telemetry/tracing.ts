@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { Resource } from '@opentelemetry/resources';
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace';
 import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import { VERSION } from '../base/version.ts';
@@ -49,7 +50,7 @@ export async function startTracing(
     ]);
 
   let failing = false;
-  const failed = (reason: string): void => {
+  const reportFailure = (reason: string): void => {
     if (!failing) onFailure(reason);
     failing = true;
   };
@@ -58,25 +59,13 @@ export async function startTracing(
     export: (spans, done) =>
       otlp.export(spans, (result) => {
         if (result.code === core.ExportResultCode.SUCCESS) failing = false;
-        else failed(reasonOf(result.error));
+        else reportFailure(reasonOf(result.error));
         done(result);
       }),
     shutdown: () => otlp.shutdown(),
   };
-  // Not the SDK's own process attributes: command lines may hold secrets.
-  const own = {
-    'service.name': 'vod-upload-worker',
-    'service.version': VERSION,
-    'host.name': hostname(),
-    'process.pid': process.pid,
-  };
-  const { resourceAttributesEnvDetector, serviceNameEnvDetector } = resources;
-  const resource = resources
-    .defaultResource()
-    .merge(resources.resourceFromAttributes(own))
-    .merge(resources.detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] }));
   const provider = new sdk.TracerProvider({
-    resource,
+    resource: processResource(resources),
     sampler: samplerOf(settings, sdk),
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter })],
   });
@@ -90,9 +79,26 @@ export async function startTracing(
       // The exporter has reported its failures.
       const shutDown = provider.shutdown().catch(() => {});
       if (!(await fulfilledWithin(shutDown, FLUSH_TIMEOUT_MS)))
-        failed(`no collector took the last spans within ${FLUSH_TIMEOUT_MS} ms`);
+        reportFailure(`no collector took the last spans within ${FLUSH_TIMEOUT_MS} ms`);
     },
   };
+}
+
+/** The attributes of this process: ours, and those of OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME. */
+function processResource(resources: typeof import('@opentelemetry/resources')): Resource {
+  const { resourceAttributesEnvDetector, serviceNameEnvDetector } = resources;
+  // Without the SDK's detector of process attributes: command lines may hold secrets.
+  return resources
+    .defaultResource()
+    .merge(
+      resources.resourceFromAttributes({
+        'service.name': 'vod-upload-worker',
+        'service.version': VERSION,
+        'host.name': hostname(),
+        'process.pid': process.pid,
+      }),
+    )
+    .merge(resources.detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] }));
 }
 
 function samplerOf(

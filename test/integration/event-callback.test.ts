@@ -105,7 +105,7 @@ describe('the callback of events', () => {
     const { port, child } = await startRedis({});
     const ops = await startOps({ REDIS_URL: `redis://127.0.0.1:${port}` });
     await child.stop();
-    await ops.line(({ msg }) => msg === 'redis is away; waiting for it');
+    await ops.line(({ msg }) => msg === 'redis is unreachable; waiting for it');
     expect(await post(ops, transcoded('1'))).toEqual([503, 'try again later\n']);
     expect(await callbacks(ops, 'failed')).toBe(1);
   });

@@ -230,13 +230,13 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
     await world().redis?.kill();
     try {
       const early = world().worker({ SHUTDOWN_TIMEOUT_MS: '300' });
-      await early.line(({ msg }) => msg === 'redis is away; waiting for it');
+      await early.line(({ msg }) => msg === 'redis is unreachable; waiting for it');
       await world().redis?.restart();
       await early.ready();
       await world().redis?.kill();
       const { time: readyAt } = await early.line(({ msg }) => msg === 'worker is ready');
       await early.line(
-        ({ msg, time }) => msg === 'redis is away; waiting for it' && String(time) > String(readyAt),
+        ({ msg, time }) => msg === 'redis is unreachable; waiting for it' && String(time) > String(readyAt),
       );
       expect(await early.end('SIGTERM')).toEqual({ code: 0, signal: null });
     } finally {

@@ -128,7 +128,7 @@ describe("a worker's health", () => {
     const { redis } = world();
     if (redis === undefined) return;
     await redis.kill();
-    await worker.line(({ msg }) => msg === 'redis is away; waiting for it');
+    await worker.line(({ msg }) => msg === 'redis is unreachable; waiting for it');
     const unready = await get('/readyz');
     expect([unready.status, await unready.text()]).toEqual([503, 'not connected to Redis\n']);
     expect((await get('/healthz')).status).toBe(200);

@@ -114,7 +114,7 @@ describe('the metrics of the queues', () => {
       expect(await statusOf('/readyz')).toBe(200);
       expect((await scrape()).has('vod_queue_jobs')).toBe(true);
       await world().redis?.kill();
-      await ops().line(({ msg }) => msg === 'redis is away; waiting for it');
+      await ops().line(({ msg }) => msg === 'redis is unreachable; waiting for it');
       await expect.poll(async () => (await scrape()).value('vod_queue_poll_errors_total')).toBe(1);
       const away = await scrape();
       for (const name of ['vod_queue_jobs', 'vod_queue_workers', 'vod_redis_memory_used_bytes']) {
@@ -131,7 +131,7 @@ describe('the metrics of the queues', () => {
 
   it('can wait for a Redis that is not there yet, and ends in good time', async () => {
     const early = world().ops({ REDIS_URL: 'redis://127.0.0.1:1' });
-    await early.line(({ msg }) => msg === 'redis is away; waiting for it');
+    await early.line(({ msg }) => msg === 'redis is unreachable; waiting for it');
     expect((await early.end('SIGTERM')).code).toBe(0);
   });
 });

@@ -142,7 +142,7 @@ async function lookEverywhere(format: string): Promise<void> {
   const strangers = startProducer(world(), redisUrl.replace(encodeURIComponent(password), WRONG_KEY));
   found['error of a wrong password'] = everythingOf(await strangers.list().catch((error) => error));
   await child.kill();
-  await echoed.line(({ msg }) => msg?.includes('redis is away') ?? false);
+  await echoed.line(({ msg }) => msg?.includes('redis is unreachable') ?? false);
   found['error without redis'] = everythingOf(await uploads.list().catch((error) => error));
   expect(found['error without redis']).toContain('REDIS_UNAVAILABLE');
   found.producer = everythingOf(uploads);
