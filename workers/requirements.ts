@@ -1,6 +1,6 @@
 import { type Config, requireCredentials, requireWorkerSettings } from '../src/config/config.ts';
 import { ConfigError } from '../src/config/config-error.ts';
-import { createCredentialsReader } from '../src/config/credentials.ts';
+import { createCredentialsReader } from '../src/config/credentials-reader.ts';
 import type { Logger } from '../src/process/log.ts';
 import { SOURCE_STAGES, type Stage } from '../src/queue/names.ts';
 import { resolveRoots } from '../src/source/roots.ts';
