@@ -10,7 +10,7 @@ function apiFor(endpoint: string, responseMs?: number): VodApiClient {
 }
 
 describe('pullEvents', () => {
-  test('gives each event with its handle, an object or JSON in a text, fileIds with all their digits', async () => {
+  test('returns each event with its handle, an object or JSON as a string, fileIds with all digits', async () => {
     const list = [
       '{"msgHandle":"h1","eventContent":{"eventType":"NewFileUpload","data":{"fileId":14508071098244931831}}}',
       '{"msgHandle":"h2","eventContent":"{\\"eventType\\":\\"X\\",\\"data\\":{\\"FileId\\":14508071098244931831}}"}',
@@ -30,7 +30,7 @@ describe('pullEvents', () => {
   });
 
   test.each([['{"code":0}'], ['{"code":0,"eventList":null}'], ['{"code":0,"eventList":[]}']])(
-    '%s is no event',
+    '%s has no events',
     async (reply) => {
       const server = await serve(always(reply));
       expect(await apiFor(server.endpoint).pullEvents()).toEqual({ events: [], unreadable: 0 });
@@ -47,7 +47,7 @@ describe('pullEvents', () => {
     expect(error).toMatchObject({ action: 'PullEvent', code, kind });
   });
 
-  test('takes the good ones when others are odd: no handle, one that is a number, no entry at all, far too deep', async () => {
+  test('returns valid events next to odd ones: without a handle, a numeric handle, not an entry, nested too deeply', async () => {
     const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
     const list = [
       '{"msgHandle":"h1","eventContent":{"data":{"srcFileId":14508071098244931831}}}',
@@ -64,7 +64,7 @@ describe('pullEvents', () => {
     expect(events[0]?.content).toEqual({ data: { srcFileId: '14508071098244931831' } });
   });
 
-  test('no reply at all is given up', async () => {
+  test('times out without a reply', async () => {
     const server = await serve(() => {});
     expect(await failure(apiFor(server.endpoint, 20).pullEvents())).toMatchObject({ code: 'TIMEOUT' });
   });
@@ -84,7 +84,7 @@ describe('convertFile', () => {
     return { server, call: () => api.convertFile({ fileId: '14508071098244931831', screenshot: true }) };
   };
 
-  test('names the file, and asks only for what is wanted', async () => {
+  test('sends the file and only the given options', async () => {
     const { server, call } = await convert('{"code":0,"message":"","vodTaskId":"transcode-7"}');
     expect(await call()).toEqual({ vodTaskId: 'transcode-7' });
     const [{ params }] = server.seen as [Seen];
@@ -97,7 +97,7 @@ describe('convertFile', () => {
   });
 
   test.each(['{"code":0}', '{"code":0,"vodTaskId":""}', '{"code":0,"vodTaskId":7}'])(
-    '%s names no transcoding, and is one all the same',
+    '%s is accepted without the id of a transcoding',
     async (reply) => expect(await (await convert(reply)).call()).toEqual({}),
   );
 

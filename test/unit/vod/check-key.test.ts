@@ -11,7 +11,7 @@ function dated(text: string, dateMs: number): Responder {
 }
 
 describe('checkKey', () => {
-  test('is an UploadPart of no byte, each time for another file that nobody has', async () => {
+  test('sends an empty UploadPart, each time for another file that does not exist', async () => {
     const server = await serve(always('{"code":-10005,"message":"no such upload","canRetry":0}'));
     const observed: VodObservation[] = [];
     const client = clientFor(server.endpoint, { onRequest: (one) => observed.push(one) });
@@ -29,14 +29,14 @@ describe('checkKey', () => {
       },
     });
     expect(second.params.fileSha).not.toBe(first.params.fileSha);
-    // It is no part of an upload, and its refusal no error.
+    // It is not counted as a part, and its refusal is not an error.
     expect(observed).toMatchObject([
       { action: 'check', result: 'ok' },
       { action: 'check', result: 'ok' },
     ]);
   });
 
-  test('of the other host is a ConvertVodFile of a video that there is not', async () => {
+  test('of the other host sends a ConvertVodFile for a video that does not exist', async () => {
     const server = await serve(always('{"code":1000,"message":"no such file"}'));
     const client = createApiClient({ endpoint: server.endpoint, credentials: CREDENTIALS });
     onTestFinished(() => client.close());
@@ -61,7 +61,7 @@ describe('checkKey', () => {
     ['{"code":4300}', 'account'],
     ['{"code":6200}', 'outage'],
     ['<html>maintenance</html>', 'blocked'],
-    // Signed anew it may be taken.
+    // It may be accepted with a new signature.
     ['{"code":4500}', undefined],
   ])('%s does not', async (reply, systemicCause) => {
     const server = await serve(always(reply));
@@ -69,20 +69,20 @@ describe('checkKey', () => {
   });
 });
 
-describe("a clock that is off, by the reply's Date", () => {
+describe("a wrong clock, according to the reply's Date", () => {
   const [now, reply] = [Date.UTC(2030, 0, 2, 3, 4, 5), '{"code":4500,"canRetry":0}'];
 
   test.each([
     [3 * HOUR_MS, /clock is 3 h ahead of VOD's/],
     [-25 * HOUR_MS, /clock is 25 h behind VOD's/],
-  ])('%i ms is named', async (aheadMs, words) => {
+  ])('%i ms is reported', async (aheadMs, words) => {
     const server = await serve(dated(reply, now - aheadMs));
     const error = await failure(clientFor(server.endpoint, { clock: () => now }).checkKey());
     expect(error).toMatchObject({ code: '4500', kind: 'clock', systemicCause: 'clock', retryable: true });
     expect(error.message).toMatch(words);
   });
 
-  test('is none where the Date is the same, or there is none', async () => {
+  test('is not reported if the Date is the same, or missing', async () => {
     for (const respond of [
       dated(reply, now - 2000),
       ((response) => {

@@ -34,7 +34,7 @@ function signatureIsValid({ method, url }: Seen, hash = 'sha1', host = '127.0.0.
 
 const COMMON = ['Action', 'Nonce', 'Region', 'SecretId', 'Signature', 'Timestamp'];
 
-/** The parameters of a request besides the common ones. */
+/** The parameters of a request, without the common ones. */
 function own({ params }: Seen): Record<string, string> {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !COMMON.includes(name)));
 }
@@ -124,7 +124,7 @@ describe('requests', () => {
     expect(signatureIsValid(seen)).toBe(true);
   });
 
-  test('HmacSHA256, region and another path are taken over', async () => {
+  test('HmacSHA256, region and another path are used', async () => {
     const server = await serve(always(OK));
     const endpoint = server.endpoint.replace('/v2/', '/v3/');
     await clientFor(endpoint, { signatureMethod: 'HmacSHA256', region: 'hk' }).uploadPart(part(5));
@@ -137,7 +137,7 @@ describe('requests', () => {
     expect(signatureIsValid(seen, 'sha256', `127.0.0.1:${server.port}`)).toBe(false);
   });
 
-  test('Nonce and Timestamp are fresh in each request', async () => {
+  test('Nonce and Timestamp are new in each request', async () => {
     const server = await serve(always(OK));
     let now = 1_700_000_000_000;
     const client = clientFor(server.endpoint, {
@@ -155,7 +155,7 @@ describe('requests', () => {
     expect(new Set(server.seen.map(({ params }) => params.Timestamp)).size).toBe(50);
   });
 
-  test('credentials from a function are asked for each time', async () => {
+  test('a credentials function is called for each request', async () => {
     const server = await serve(always(OK));
     let asked = 0;
     const credentials = async () => {
@@ -168,7 +168,7 @@ describe('requests', () => {
     expect(server.seen.map(({ params }) => params.SecretId)).toEqual(['AKID1', 'AKID2']);
   });
 
-  test('a failing credentials function sends nothing and shows nothing of its message', async () => {
+  test('with a failing credentials function nothing is sent, and its message is not shown', async () => {
     const server = await serve(always(OK));
     const credentials = () => Promise.reject(new TypeError('vault says hunter2'));
     const error = await failure(clientFor(server.endpoint, { credentials }).initUpload(INIT));
@@ -185,7 +185,7 @@ describe('requests', () => {
 });
 
 describe('connections', () => {
-  test('one socket serves calls in a row', async () => {
+  test('one socket is used for successive calls', async () => {
     const server = await serve(always(OK));
     const client = clientFor(server.endpoint);
     for (let call = 0; call < 5; call += 1) {
@@ -196,14 +196,14 @@ describe('connections', () => {
     expect(server.connections).toBe(1);
   });
 
-  test('there are never more requests at once than connections; the others are signed when their turn comes', async () => {
+  test('no more requests run at once than connections; the others are signed when they start', async () => {
     let now = 1_700_000_000_000;
     const held: (() => void)[] = [];
     let most = 0;
     const server = await serve((response) => {
       held.push(() => response.end(OK));
       most = Math.max(most, held.length);
-      // Nobody is answered before three wait (the last two of 20 excepted).
+      // Answers when three wait (except for the last two of 20).
       if (held.length === 3 || server.seen.length > 18) {
         now += 60_000;
         for (const answer of held.splice(0)) answer();
@@ -217,7 +217,7 @@ describe('connections', () => {
     expect(new Set(server.seen.map(({ params }) => params.Timestamp)).size).toBeGreaterThan(5);
   });
 
-  test('close ends idle sockets, and a call in flight still gets its answer', async () => {
+  test('close ends idle sockets, and a call in flight completes', async () => {
     let respond = () => {};
     const asked = Promise.withResolvers<void>();
     const server = await serve((response, { params }) => {
@@ -251,7 +251,7 @@ describe('abort', () => {
     expect(server.connections).toBe(0);
   });
 
-  test('during the call: the connection is ended and the outcome is unknown', async () => {
+  test('during the call: the connection is closed and the outcome is unknown', async () => {
     const abort = new AbortController();
     const closed = Promise.withResolvers<void>();
     const server = await serve((response) => {
@@ -275,7 +275,7 @@ describe('abort', () => {
     expect(error.code).toBe('ABORTED');
   });
 
-  test('while waiting for a connection: gives up its place, and the next one gets it', async () => {
+  test('while waiting for a connection: the next call gets it', async () => {
     const held: (() => void)[] = [];
     const asked = Promise.withResolvers<void>();
     const server = await serve((response) => {
@@ -296,7 +296,7 @@ describe('abort', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('a signal that outlives many calls keeps no listeners', async () => {
+  test('no listeners remain on a signal of many calls', async () => {
     const server = await serve(always(OK));
     const client = clientFor(server.endpoint, { connections: 1 });
     const { signal } = new AbortController();
@@ -306,7 +306,7 @@ describe('abort', () => {
 });
 
 describe('observation', () => {
-  test('every request is told once, with its result and time', async () => {
+  test('every request is observed once, with its result and time', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const replies = [OK, '{"code":-10004,"canRetry":1}', '<html>'];
@@ -314,13 +314,13 @@ describe('observation', () => {
       vi.advanceTimersByTime(150);
       response.end(replies.shift());
     });
-    const told: VodObservation[] = [];
-    const client = clientFor(server.endpoint, { onRequest: (observation) => told.push(observation) });
+    const observed: VodObservation[] = [];
+    const client = clientFor(server.endpoint, { onRequest: (observation) => observed.push(observation) });
     await client.initUpload(INIT);
     await failure(client.uploadPart(part(10)));
     await failure(client.finishUpload(INIT.fileSha));
-    await failure(clientFor('http://127.0.0.1:1/', { onRequest: (o) => told.push(o) }).initUpload(INIT));
-    expect(told).toEqual([
+    await failure(clientFor('http://127.0.0.1:1/', { onRequest: (o) => observed.push(o) }).initUpload(INIT));
+    expect(observed).toEqual([
       { action: 'InitUpload', result: 'ok', durationMs: 150 },
       {
         action: 'UploadPart',
@@ -346,7 +346,7 @@ describe('observation', () => {
     ]);
   });
 
-  test('an observer that throws breaks nothing', async () => {
+  test('an observer that throws does not break the call', async () => {
     const server = await serve(always(OK));
     const onRequest = () => {
       throw new Error('metrics');

@@ -22,7 +22,7 @@ import {
 
 const MIB = 1048576;
 
-/** Calls InitUpload once against a server that answers so, and proves that it was asked once only. */
+/** Calls InitUpload against a server that answers like this, and checks that it got one request. */
 async function initAgainst(respond: Responder, maxReplyBytes?: number) {
   const server = await serve(respond);
   const client = clientFor(server.endpoint, maxReplyBytes === undefined ? {} : { maxReplyBytes });
@@ -33,7 +33,7 @@ async function initAgainst(respond: Responder, maxReplyBytes?: number) {
   return error;
 }
 
-/** A server that sends these bytes to whoever asks, and then does with the socket what `then` says. */
+/** A server that answers with these bytes and then calls `then` with the socket. */
 function raw(bytes: string | Buffer, then: (socket: Socket) => void = () => {}) {
   return serveRaw((socket) => {
     socket.once('data', () => {
@@ -45,7 +45,7 @@ function raw(bytes: string | Buffer, then: (socket: Socket) => void = () => {}) 
 
 const RETRYABLE = { name: 'VodTransportError', kind: 'retryable', retryable: true };
 
-describe('HTTP answers that are no reply', () => {
+describe('HTTP responses that are not replies', () => {
   test.each([
     [500, 'http_5xx'],
     [502, 'http_5xx'],
@@ -125,7 +125,7 @@ describe('HTTP answers that are no reply', () => {
 });
 
 describe('replies too large', () => {
-  test('by Content-Length: nothing of it is waited for', async () => {
+  test('by Content-Length: fails without waiting for the body', async () => {
     const error = await initAgainst((response) => {
       response.writeHead(200, { 'content-length': '1001' });
       response.write('{');
@@ -133,7 +133,7 @@ describe('replies too large', () => {
     expect(error).toMatchObject({ ...RETRYABLE, code: 'REPLY_TOO_LARGE', outcomeUnknown: true });
   });
 
-  test('without a length: nothing is waited for beyond the limit', async () => {
+  test('without a length: fails at the limit without waiting for the rest', async () => {
     const closed = Promise.withResolvers<void>();
     const server = await serve((response) => {
       response.once('close', closed.resolve);
@@ -145,7 +145,7 @@ describe('replies too large', () => {
     await closed.promise;
   });
 
-  test('a small compressed reply that grows large is stopped', async () => {
+  test('a small compressed reply that becomes large is stopped', async () => {
     const bomb = gzipSync(Buffer.alloc(4_000_000, ' '));
     expect(bomb.length).toBeLessThan(100_000);
     const error = await initAgainst(
@@ -155,7 +155,7 @@ describe('replies too large', () => {
     expect(error.code).toBe('REPLY_TOO_LARGE');
   });
 
-  test('a reply of exactly the limit is taken', async () => {
+  test('a reply of exactly the limit is accepted', async () => {
     const server = await serve(always(OK));
     const client = clientFor(server.endpoint, { maxReplyBytes: Buffer.byteLength(OK) });
     expect(await client.initUpload(INIT)).toEqual({ kind: 'created' });
@@ -198,7 +198,7 @@ describe('network failures', () => {
   test.each([
     ['by Content-Length', 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"code":0}'],
     ['in a chunked body', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n{"code":0}\r\n'],
-  ])('a reply cut short %s is no reply, although it looks like one', async (_, bytes) => {
+  ])('a reply truncated %s is not accepted, although it looks complete', async (_, bytes) => {
     const server = await raw(bytes, (socket) => socket.end());
     const error = await failure(clientFor(server.endpoint).initUpload(INIT));
     expect(error).toMatchObject({ ...RETRYABLE, outcomeUnknown: true });
@@ -233,7 +233,7 @@ describe('time-outs', () => {
   }
 
   test('connecting', async () => {
-    // A listener whose queue is full takes no connection: the client's SYN stays unanswered.
+    // A listener with a full queue accepts no connection: the client's SYN is not answered.
     const error = await timedOut(await fullListener(), { connectMs: 20 });
     expect(error.message).toContain('connecting took too long');
     expect(error.outcomeUnknown).toBe(false);
@@ -254,7 +254,7 @@ describe('time-outs', () => {
     expect(error.outcomeUnknown).toBe(true);
   });
 
-  /** A server that lets so much time pass before it answers. */
+  /** A server that lets time pass before it answers. */
   async function slowServer(answerMs: () => number) {
     holdTimers();
     return await serve((response) => {
@@ -272,7 +272,7 @@ describe('time-outs', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('waiting for the reply while others are answered: too much at a time, and no outage', async () => {
+  test('waiting for the reply while others are answered: congested, not an outage', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const { promise: held, resolve: hold } = Promise.withResolvers<void>();
@@ -307,7 +307,7 @@ describe('time-outs', () => {
     expect(error.outcomeUnknown).toBe(true);
   });
 
-  test('the size of a part buys it time', async () => {
+  test('a larger part has more time', async () => {
     let answerMs = 1040;
     const server = await slowServer(() => answerMs);
     const client = clientFor(server.endpoint, { timeouts: { responseMs: 50, minBytesPerSecond: 100_000 } });
@@ -317,7 +317,7 @@ describe('time-outs', () => {
     expect((await failure(client.uploadPart(part(100_000)))).code).toBe('TIMEOUT');
   });
 
-  test('they leave no timer behind when the call succeeds', async () => {
+  test('no timer remains when the call succeeds', async () => {
     holdTimers();
     const timers: number[] = [];
     const server = await serve((response) => {

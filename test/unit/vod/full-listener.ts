@@ -3,7 +3,7 @@ import net from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { onTestFinished } from 'vitest';
 
-/** Listens with the shortest queue and then blocks its thread for good, so that it accepts nothing. */
+/** Listens with the shortest queue and then blocks its thread, so that it accepts nothing. */
 const LISTENER = `
   const { parentPort } = require('node:worker_threads');
   const server = require('node:net').createServer();
@@ -13,7 +13,7 @@ const LISTENER = `
   });
 `;
 
-/** The endpoint of a listener whose queue is full: connecting to it takes for ever. */
+/** The endpoint of a listener with a full queue: connecting to it never completes. */
 export async function fullListener(): Promise<string> {
   const listener = new Worker(LISTENER, { eval: true });
   const [port] = (await once(listener, 'message')) as [number];
@@ -22,7 +22,7 @@ export async function fullListener(): Promise<string> {
     for (const socket of fillers) socket.destroy();
     await listener.terminate();
   });
-  // The kernel takes one more than the queue is long; from then on it ignores whoever knocks.
+  // The kernel accepts one connection more than the queue's length, and ignores further ones.
   for (let count = 0; count < 2; count += 1) {
     const socket = net.connect(port, '127.0.0.1');
     socket.on('error', () => {});

@@ -18,7 +18,7 @@ import {
   serveRaw,
 } from './servers.ts';
 
-/** Everything of an error that a log, a dashboard or a debugger can show. */
+/** All texts of an error that a log, a dashboard or a debugger can show. */
 function everything(error: Error): string {
   const seen = new Set<unknown>();
   const fields: string[] = [];
@@ -32,7 +32,7 @@ function everything(error: Error): string {
   return `${inspect(error, { depth: 20, showHidden: true, getters: true, maxStringLength: null })}\n${fields.join('\n')}\n${JSON.stringify(error)}\n${error.stack}`;
 }
 
-/** What a request carried that nobody else may see, as it is and percent-encoded. */
+/** The secrets of a request, as they are and percent-encoded. */
 function secretsOf(params: Record<string, string>): string[] {
   const plain = [
     CREDENTIALS.secretId,
@@ -120,7 +120,7 @@ test('the client itself shows no secret', () => {
   expect(inspect(client, { depth: 20, showHidden: true })).not.toContain(CREDENTIALS.secretKey);
 });
 
-test('a redactor leaves no URL query, user or literal secret, and everything else alone', () => {
+test('a redactor removes URL queries, users and literal secrets, and nothing else', () => {
   const redact = createRedactor(['s3cret/key', 'ab']);
   expect(redact('see https://u:p@host:1/path?a=b#c, s3cret/key or s3cret%2Fkey; ab stays')).toBe(
     'see https://host:1/path [redacted] or [redacted]; ab stays',
@@ -136,16 +136,16 @@ test('a redactor leaves no URL query, user or literal secret, and everything els
   );
 });
 
-test('a redactor takes hostile text in its stride', () => {
+test('a redactor is fast for hostile text', () => {
   const redact = createRedactor(['s3cret/key']);
-  // What took more than the square of the length would not end.
+  // More than quadratic time would not end.
   for (const text of ['a.', 'http://', 'a-', '://', 'a+b:/']) {
     const hostile = text.repeat(4096);
     expect(redact(hostile)).toBe(hostile);
   }
 });
 
-test('clean text is one line within its length, whatever comes in', () => {
+test('clean text is one line of limited length for any input', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: codePoint, maxLength: 500 }),

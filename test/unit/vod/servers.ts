@@ -23,7 +23,7 @@ export function part(bytes: number): PartRequest {
   return { fileSha: INIT.fileSha, offset: 1048576, dataMd5: 'f'.repeat(32), body: Buffer.alloc(bytes, 7) };
 }
 
-/** A request as a server saw it. */
+/** A request that a server received. */
 export interface Seen {
   readonly method: string;
   readonly url: string;
@@ -38,19 +38,19 @@ export interface TestServer {
   readonly endpoint: string;
   readonly port: number;
   readonly seen: Seen[];
-  /** How many connections were made. */
+  /** Number of connections. */
   connections: number;
 }
 
 export type Responder = (response: http.ServerResponse, seen: Seen) => void;
 
-/** Time-outs of requests run out only when `vi.advanceTimersByTime` says so, until the test ends. */
+/** Fakes timers until the test ends: time-outs pass only by `vi.advanceTimersByTime`. */
 export function holdTimers(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
 }
 
-/** Its first part is longer than a name may have, so no server is asked. */
+/** Its first label is longer than DNS allows, so no server is queried. */
 export const NO_HOST = `${'x'.repeat(64)}.invalid`;
 
 async function listen<T extends net.Server>(server: T): Promise<number> {
@@ -71,7 +71,7 @@ async function listen<T extends net.Server>(server: T): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A real HTTP server that reads each request whole, remembers it and lets `respond` answer; over TLS with `tls`. */
+/** A real HTTP server that reads and records each request and answers with `respond`; over TLS with `tls`. */
 export async function serve(respond: Responder, tls?: { key: string; cert: string }): Promise<TestServer> {
   const seen: Seen[] = [];
   const onRequest: http.RequestListener = async (request, response) => {
@@ -94,7 +94,7 @@ export async function serve(respond: Responder, tls?: { key: string; cert: strin
     respond(response, one);
   };
   const server = tls === undefined ? http.createServer(onRequest) : https.createServer(tls, onRequest);
-  // Idle connections stay.
+  // Idle connections stay open.
   server.keepAliveTimeout = 0;
   const port = await listen(server);
   const scheme = tls === undefined ? 'http' : 'https';
@@ -105,7 +105,7 @@ export async function serve(respond: Responder, tls?: { key: string; cert: strin
   return test;
 }
 
-/** A server of raw bytes; `onSocket` does with each connection what it likes. */
+/** A TCP server that calls `onSocket` with each connection. */
 export async function serveRaw(onSocket: (socket: net.Socket) => void): Promise<TestServer> {
   const server = net.createServer(onSocket);
   const port = await listen(server);
@@ -116,7 +116,7 @@ export async function serveRaw(onSocket: (socket: net.Socket) => void): Promise<
   return test;
 }
 
-/** A forward proxy: absolute URLs for http, CONNECT for https. `targets` lists what it was asked for. */
+/** A forward proxy: absolute URLs for http, CONNECT for https. `targets` lists its requests. */
 export async function serveProxy(accept = true): Promise<{ url: string; targets: string[] }> {
   const targets: string[] = [];
   const server = http.createServer((request, response) => {
@@ -151,14 +151,14 @@ export async function serveProxy(accept = true): Promise<{ url: string; targets:
   return { url: `http://127.0.0.1:${await listen(server)}`, targets };
 }
 
-/** A client that ends with the test. */
+/** A client that is closed at the end of the test. */
 export function clientFor(endpoint: string, options: Partial<VodClientOptions> = {}): VodClient {
   const client = createVodClient({ endpoint, credentials: CREDENTIALS, ...options });
   onTestFinished(() => client.close());
   return client;
 }
 
-/** The error of a call that must fail; whatever is not a VodError fails the test. */
+/** The VodError of a call that must fail; any other error fails the test. */
 export async function failure(call: Promise<unknown>): Promise<VodError> {
   try {
     await call;
@@ -172,7 +172,7 @@ export async function failure(call: Promise<unknown>): Promise<VodError> {
 export const OK = '{"code":0,"message":"","codeDesc":"Success"}';
 export const DONE = '{"code":0,"fileId":"5285890784246869930","url":"http://example.com/f0.mp4"}';
 
-/** Answers everything with this text and status 200. */
+/** Answers every request with this text and status 200. */
 export function always(text: string): Responder {
   return (response) => response.end(text);
 }

@@ -18,10 +18,10 @@ import {
   serveRaw,
 } from './servers.ts';
 
-/** Not an npm package's command: the machine's, where it has one. */
+/** The command of the system, if there is one; not of an npm package. */
 const OPENSSL = 'openssl';
 
-/** A certificate of its own for 127.0.0.1, or nothing on a machine without openssl. */
+/** A self-signed certificate for 127.0.0.1; undefined on a machine without openssl. */
 function selfSigned(): { key: string; cert: string } | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'vod-tls-'));
   try {
@@ -44,7 +44,7 @@ const identity = selfSigned();
 const NOT_SENT = { name: 'VodTransportError', retryable: true, outcomeUnknown: false };
 
 describe.skipIf(identity === undefined)('TLS', () => {
-  test('a certificate that nobody vouches for is refused, before anything is sent', async () => {
+  test('an untrusted certificate is refused before anything is sent', async () => {
     const server = await serve(always(OK), identity);
     const error = await failure(clientFor(server.endpoint).initUpload(INIT));
     expect(error).toMatchObject({ ...NOT_SENT, code: 'TLS', reason: 'network' });
@@ -52,7 +52,7 @@ describe.skipIf(identity === undefined)('TLS', () => {
     expect(server.seen).toHaveLength(0);
   });
 
-  /** Trusts the test's certificate in this process while `action` runs, as NODE_EXTRA_CA_CERTS does for good. */
+  /** Trusts the test's certificate while `action` runs, like NODE_EXTRA_CA_CERTS. */
   async function trusting(action: () => Promise<void>): Promise<void> {
     const usual = tls.getCACertificates('default');
     tls.setDefaultCACertificates([...usual, identity?.cert ?? '']);
@@ -63,7 +63,7 @@ describe.skipIf(identity === undefined)('TLS', () => {
     }
   }
 
-  test('a trusted one is taken, and its connection is kept', async () => {
+  test('a trusted certificate is accepted, and its connection is kept', async () => {
     const server = await serve(always(OK), identity);
     await trusting(async () => {
       const client = clientFor(server.endpoint);
@@ -75,7 +75,7 @@ describe.skipIf(identity === undefined)('TLS', () => {
     expect(server.connections).toBe(1);
   });
 
-  test("another host's is refused", async () => {
+  test("another host's certificate is refused", async () => {
     const server = await serve(always(OK), identity);
     await trusting(async () => {
       const error = await failure(
@@ -87,7 +87,7 @@ describe.skipIf(identity === undefined)('TLS', () => {
     expect(server.seen).toHaveLength(0);
   });
 
-  test('https goes through a tunnel of https_proxy, verified as without one', async () => {
+  test('https uses a tunnel of https_proxy, with the same verification', async () => {
     const server = await serve(always(OK), identity);
     const proxy = await serveProxy();
     await trusting(async () => {
@@ -105,7 +105,7 @@ describe.skipIf(identity === undefined)('TLS', () => {
 });
 
 describe('TLS without a certificate', () => {
-  test('a peer that speaks no TLS', async () => {
+  test('a server without TLS', async () => {
     const server = await serveRaw((socket) =>
       socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
     );
@@ -115,26 +115,29 @@ describe('TLS without a certificate', () => {
 });
 
 describe('proxies', () => {
-  test.each(['http_proxy', 'HTTP_PROXY'])('http goes through %s, signed for its own host', async (name) => {
-    const server = await serve(always(OK));
-    const proxy = await serveProxy();
-    const client = clientFor(server.endpoint, { proxyEnv: { [name]: proxy.url } });
-    await client.initUpload(INIT);
-    await client.uploadPart(part(200_000));
-    expect(proxy.targets).toHaveLength(2);
-    expect(proxy.targets[0]).toMatch(
-      new RegExp(`^${server.endpoint.replaceAll('.', '\\.')}\\?Action=InitUpload&`),
-    );
-    expect(server.seen[1]?.body).toHaveLength(200_000);
-    expect(server.seen[0]?.headers.host).toBe(`127.0.0.1:${server.port}`);
-  });
+  test.each(['http_proxy', 'HTTP_PROXY'])(
+    'http uses %s, with a signature for the original host',
+    async (name) => {
+      const server = await serve(always(OK));
+      const proxy = await serveProxy();
+      const client = clientFor(server.endpoint, { proxyEnv: { [name]: proxy.url } });
+      await client.initUpload(INIT);
+      await client.uploadPart(part(200_000));
+      expect(proxy.targets).toHaveLength(2);
+      expect(proxy.targets[0]).toMatch(
+        new RegExp(`^${server.endpoint.replaceAll('.', '\\.')}\\?Action=InitUpload&`),
+      );
+      expect(server.seen[1]?.body).toHaveLength(200_000);
+      expect(server.seen[0]?.headers.host).toBe(`127.0.0.1:${server.port}`);
+    },
+  );
 
   test.each([
     [{ no_proxy: '127.0.0.1' }],
     [{ NO_PROXY: 'example.com,127.0.0.1' }],
     [{ no_proxy: '*' }],
     [{ https_proxy: 'only for https', http_proxy: undefined }],
-  ])('%j leaves the proxy out', async (env) => {
+  ])('%j: the proxy is not used', async (env) => {
     const server = await serve(always(OK));
     const proxy = await serveProxy();
     await clientFor(server.endpoint, {
@@ -144,7 +147,7 @@ describe('proxies', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('without proxyEnv the environment is not looked at', async () => {
+  test('without proxyEnv the environment is ignored', async () => {
     const server = await serve(always(OK));
     const proxy = await serveProxy();
     const before = process.env.http_proxy;
@@ -169,7 +172,7 @@ describe('proxies', () => {
     expect(proxy.targets).toEqual(['CONNECT vod2.qcloud.com:443']);
   });
 
-  test('a proxy that never answers is given up with the whole request', async () => {
+  test('a proxy that never answers: the whole request times out', async () => {
     holdTimers();
     const wholeMs = requestMs(DEFAULT_TIMEOUTS);
     const connected = Promise.withResolvers<void>();
@@ -187,7 +190,7 @@ describe('proxies', () => {
     expect(silent.connections).toBe(1);
   });
 
-  test('an abort does not wait for a proxy that never answers', async () => {
+  test('an abort ends a request to a proxy that never answers', async () => {
     const abort = new AbortController();
     const silent = await serveRaw(() => abort.abort());
     const client = clientFor('https://vod2.qcloud.com/', { proxyEnv: { https_proxy: silent.endpoint } });

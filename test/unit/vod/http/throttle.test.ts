@@ -9,7 +9,7 @@ const MIB = 2 ** 20;
 const NO_PROGRESS = { pieceStarted: () => {}, pieceSent: () => {}, bodySent: () => {} };
 
 describe('a schedule of bytes', () => {
-  it('never lets through more than the cap, a credit of 50 ms and one piece, whenever it is asked', () => {
+  it('never allows more than the cap, a credit of 50 ms and one piece', () => {
     const asks = fc.array(
       fc.record({ bytes: fc.integer({ min: 1, max: PIECE_BYTES }), laterMs: fc.nat(200) }),
       {
@@ -36,7 +36,7 @@ describe('a schedule of bytes', () => {
     );
   });
 
-  it('is as fast as the cap while there is something to send', () => {
+  it('reaches the cap while there is something to send', () => {
     const schedule = new ByteSchedule(MIB);
     let lastMs = 0;
     for (let piece = 0; piece < 160; piece++) lastMs = schedule.delayMs(PIECE_BYTES, 0);
@@ -45,7 +45,7 @@ describe('a schedule of bytes', () => {
 });
 
 describe('bodies that share a cap', () => {
-  /** Time that passes only while everybody sleeps, up to whoever wakes first. */
+  /** A clock that advances only while all callers sleep, to the earliest wake-up. */
   function simulatedTime(): Time & { run(): Promise<void> } {
     let nowMs = 0;
     const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
@@ -54,7 +54,7 @@ describe('bodies that share a cap', () => {
       sleep: (ms) => new Promise((wake) => void sleepers.push({ atMs: nowMs + Math.floor(ms), wake })),
       async run() {
         for (;;) {
-          // Whatever can go on without sleeping does so first.
+          // First lets all callers continue that do not sleep.
           await new Promise(setImmediate);
           sleepers.sort((a, b) => a.atMs - b.atMs);
           const next = sleepers.shift();
@@ -66,7 +66,7 @@ describe('bodies that share a cap', () => {
     };
   }
 
-  it('are together no faster than it, within a body as well, and no slower', async () => {
+  it('have exactly the capped speed together, also within a body', async () => {
     const time = simulatedTime();
     const throttle = createThrottle(MIB, time);
     const sent: { readonly atMs: number; readonly bytes: number }[] = [];
@@ -80,7 +80,7 @@ describe('bodies that share a cap', () => {
       let sum = 0;
       for (const { bytes, atMs } of sent.slice(from)) {
         sum += bytes;
-        // The credit of 50 ms, a piece, and what a timer that knows no parts of a millisecond is too early.
+        // The credit of 50 ms, a piece, and 1 ms, as timers have whole milliseconds.
         expect(sum).toBeLessThanOrEqual(((atMs - startMs + 51) * MIB) / 1000 + PIECE_BYTES);
       }
     }
@@ -95,7 +95,7 @@ describe('time-outs under a cap', () => {
     expect(bodyMs(timeouts, MIB)).toBeGreaterThan(32 * 16_000);
   });
 
-  it('are the usual ones when the cap is far off', () => {
+  it('are the defaults when the cap is high', () => {
     expect(cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 1e9, connections: 32 })).toEqual(
       DEFAULT_TIMEOUTS,
     );

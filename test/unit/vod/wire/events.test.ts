@@ -15,7 +15,7 @@ function event(eventType: string, data: unknown) {
   return parseEvent({ version: '4.0', eventType, data });
 }
 
-/** The same JSON with the names of each object in another order. */
+/** The same JSON with the keys of each object in another order. */
 function reordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reordered);
   if (typeof value !== 'object' || value === null) return value;
@@ -27,7 +27,7 @@ function reordered(value: unknown): unknown {
 }
 
 describe('parseEvent', () => {
-  test('the documents’ examples are typed, and keep the fields that are not named here', () => {
+  test('the documents’ examples are typed, and keep unknown fields', () => {
     const uploaded = { fileId: FILE_ID, fileName: 'a', sourceType: 'ServerUpload', author: '', extra: [1] };
     expect(event('NewFileUpload', uploaded)).toEqual({
       type: 'NewFileUpload',
@@ -52,7 +52,7 @@ describe('parseEvent', () => {
     expect(event('FileDeleted', deleted)).toMatchObject({ type: 'FileDeleted', data: deleted });
   });
 
-  test('an unknown type, and a known one of another form, pass through as they came', () => {
+  test('an unknown type, and a known type of another form, are returned unchanged', () => {
     expect(event('ConcatComplete', { vodTaskId: 'c' })).toEqual({
       type: 'other',
       eventType: 'ConcatComplete',
@@ -79,12 +79,12 @@ describe('parseEvent', () => {
     [{ eventType: 7 }],
     [{ eventType: 'a b' }],
     [{ eventType: '' }],
-  ])('%j is no event', (content) => {
+  ])('%j is not an event', (content) => {
     expect(() => parseEvent(content)).toThrow(UploaderError);
     expect(() => parseEvent(content)).toThrow('has no eventType');
   });
 
-  test('any JSON is an event of a known type or none', () => {
+  test('any JSON is an event or an error', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(...EVENT_TYPES, 'Else'), (data, eventType) => {
         expect(EVENT_TYPES).toContain(event(eventType, data).type);
@@ -111,7 +111,7 @@ describe('fileIdsOf', () => {
 });
 
 describe('eventId', () => {
-  test('is the same whatever the order of names and the white space', () => {
+  test('does not depend on the order of keys or on white space', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (content) => {
         const copy = JSON.parse(JSON.stringify(reordered(content), null, 2));
@@ -120,7 +120,7 @@ describe('eventId', () => {
     );
   });
 
-  test('differs where events differ, and is fit for a job', () => {
+  test('differs for different events, and is a valid job id', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
         expect(eventId(a) === eventId(b)).toBe(canonicalJson(a) === canonicalJson(b));
@@ -132,7 +132,7 @@ describe('eventId', () => {
     expect(eventId('1')).not.toBe(eventId(1));
   });
 
-  test('is JSON that means the same, and bears any depth', () => {
+  test('is equivalent JSON, of any depth', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (content) => {
         expect(JSON.parse(canonicalJson(content))).toEqual(JSON.parse(JSON.stringify(content)));

@@ -9,7 +9,7 @@ import {
 } from '../../../../src/vod/wire/params.ts';
 import { encodeQuery } from '../../../../src/vod/wire/sign.ts';
 
-/** As long as they get. */
+/** Of maximum length. */
 const COMMON = {
   ...commonParams('ConfirmEvent', 'A'.repeat(64), {
     ...{ region: 'ap-guangzhou-open', signatureMethod: 'HmacSHA256', nowMs: 99_999_999_999_000 },
@@ -17,7 +17,7 @@ const COMMON = {
   Signature: '='.repeat(44),
 };
 
-it('the length of a query of InitUpload is told before it is made, and never less than it is', () => {
+it('the estimated length of a query of InitUpload is an upper bound', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 32 }), fc.nat(), (tags, fileSize) => {
       const request = { fileName: '视频', fileType: 'mp4', dataSize: 1048576, tags, classId: 7 } as const;
@@ -25,14 +25,14 @@ it('the length of a query of InitUpload is told before it is made, and never les
         ...initParams({ ...request, fileSize, fileSha: 'a'.repeat(40) }),
         ...COMMON,
       });
-      const told = initQueryBytes(request);
-      expect(told).toBeGreaterThanOrEqual(query.length);
-      expect(told - query.length).toBeLessThan(400);
+      const estimate = initQueryBytes(request);
+      expect(estimate).toBeGreaterThanOrEqual(query.length);
+      expect(estimate - query.length).toBeLessThan(400);
     }),
   );
 });
 
-it('events are confirmed in groups that fit into a URL each, none left out', () => {
+it('events are confirmed in groups that fit into a URL each, without omissions', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ maxLength: 3000 }), { maxLength: 40 }), (handles) => {
       const groups = [...confirmGroups(handles)];
@@ -40,7 +40,7 @@ it('events are confirmed in groups that fit into a URL each, none left out', () 
       for (const group of groups) {
         expect(group.length).toBeLessThanOrEqual(16);
         const { length } = encodeQuery({ ...confirmParams(group), ...COMMON });
-        // One by itself has to go whatever its length.
+        // A single handle is sent whatever its length.
         if (group.length > 1) expect(length).toBeLessThanOrEqual(8000);
       }
     }),

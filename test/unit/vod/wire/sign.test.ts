@@ -11,7 +11,7 @@ import {
 } from '../../../../src/vod/wire/sign.ts';
 import { codePoint } from '../../code-point.ts';
 
-/** The service's published example (its host is another product's; the rule is the same). */
+/** The service's published example (for the host of another product, with the same rule). */
 const KNOWN = {
   key: 'Gu5t9xGARNpq86cd98joQYCN3Cozk1qA',
   target: { method: 'GET', host: 'cvm.api.qcloud.com', path: '/v2/index.php' } satisfies SignedTarget,
@@ -30,7 +30,7 @@ const KNOWN = {
 };
 const TARGET: SignedTarget = { method: 'POST', host: 'vod2.qcloud.com', path: '/v2/index.php' };
 
-/** Reads a query back as a server does and computes its signature, with nothing of the code under test. */
+/** Parses a query like a server and computes its signature, without the code under test. */
 function verify(query: string, secretKey: string, hash: string): boolean {
   const received = new Map<string, string>();
   for (const piece of query.split('&')) {
@@ -82,7 +82,7 @@ describe('stringToSign', () => {
   test('is the published example text', () => {
     expect(stringToSign(KNOWN.target, KNOWN.params)).toBe(KNOWN.text);
   });
-  test('sorts by byte: capitals first, and past U+FFFF by code point', () => {
+  test('sorts by byte: capitals first, and above U+FFFF by code point', () => {
     const text = stringToSign(TARGET, {
       dataSize: '1',
       Action: '2',
@@ -92,7 +92,7 @@ describe('stringToSign', () => {
     });
     expect(text).toBe('POSTvod2.qcloud.com/v2/index.php?Action=2&.a=5&dataSize=1&\uFFEE=4&\u{1F3AC}=3');
   });
-  test('writes each _ of a name as . and leaves the values and Signature alone', () => {
+  test('replaces each _ in names by . and keeps values; excludes Signature', () => {
     expect(stringToSign(TARGET, { a_b_c: 'x_y &=%+', Signature: 'no' })).toBe(
       'POSTvod2.qcloud.com/v2/index.php?a.b.c=x_y &=%+',
     );
@@ -111,7 +111,7 @@ describe('stringToSign', () => {
 });
 
 describe('sign', () => {
-  test('gives the published example signature', () => {
+  test('is the published example signature', () => {
     expect(sign(KNOWN.target, KNOWN.params, KNOWN.key, 'HmacSHA1')).toBe(KNOWN.signature);
   });
   test.each([
@@ -158,12 +158,12 @@ describe('sign', () => {
 });
 
 describe('encodeQuery', () => {
-  test('leaves only unreserved characters', () => {
+  test('has only unreserved characters', () => {
     expect(encodeQuery({ 'a b': "c+d&e=f%g!'()*~-_.中" })).toBe(
       'a%20b=c%2Bd%26e%3Df%25g%21%27%28%29%2A~-_.%E4%B8%AD',
     );
   });
-  test('survives a URL and comes back as it was', () => {
+  test('can be parsed from a URL', () => {
     fc.assert(
       fc.property(params, (given) => {
         const url = new URL('https://vod2.qcloud.com/v2/index.php');
@@ -174,7 +174,7 @@ describe('encodeQuery', () => {
       }),
     );
   });
-  test('half a surrogate pair is sent and signed as U+FFFD', () => {
+  test('a lone surrogate is sent and signed as U+FFFD', () => {
     expect(percentEncode('a\uD83C')).toBe('a%EF%BF%BD');
     expect(stringToSign(TARGET, { n: 'a\uD83C' })).toContain('n=a\uFFFD');
   });
