@@ -78,10 +78,8 @@ export class ThreadPool {
       start: (onProgress) =>
         new Promise((resolve, reject) => {
           thread = this.#select(request.path);
-          abandon = thread.send(request, {
-            ...{ onProgress, onBytes, reject },
-            resolve: resolve as (result: unknown) => void,
-          });
+          const callbacks = { onProgress, onBytes, resolve: resolve as (result: unknown) => void, reject };
+          abandon = thread.send(request, callbacks);
         }),
       onSlow: () => thread?.markSlow(),
       onAbandoned: () => abandon?.(),

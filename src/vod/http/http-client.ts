@@ -63,7 +63,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     headers: { 'user-agent': 'vod-upload-worker', accept: 'application/json' },
   });
 
-  /** Aborts `stop` with an {@link HttpFailure} when the reply is too large. */
+  /** @param stop ends the request; this function aborts it when the reply is too large */
   async function receive(
     { url, body, signal: caller }: HttpRequest,
     deadline: RequestDeadline,
@@ -84,22 +84,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.byteLength) },
       }),
     });
-    pending.on('request', (request: http.ClientRequest) => {
-      request.once('socket', (socket) => {
-        const event = url.protocol === 'https:' ? 'secureConnect' : 'connect';
-        // A kept socket is connected already.
-        if (socket.connecting) socket.once(event, () => deadline.connected());
-        else deadline.connected();
-      });
-      request.once('response', () => deadline.replyStarted());
-    });
+    pending.on('request', (request: http.ClientRequest) => trackRequest(request, deadline));
     // Got has no limit of its own. `transferred` counts decompressed bytes.
     pending.on('downloadProgress', ({ transferred, total = 0 }) => {
       if (Math.max(transferred, total) <= maxReplyBytes) return;
-      stop.abort({
-        code: 'REPLY_TOO_LARGE',
-        detail: 'the reply is larger than allowed',
-      } satisfies HttpFailure);
+      abort(stop, { code: 'REPLY_TOO_LARGE', detail: 'the reply is larger than allowed' });
     });
     return await pending;
   }
@@ -109,18 +98,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       const { action, url, body, redact, signal: caller } = request;
       const stop = new AbortController();
       const deadline = new RequestDeadline({
-        ...{ timeouts, bodyBytes: body?.byteLength, stats },
-        // Got can't end a request that has no socket yet, as when a proxy opens no tunnel; an abort can.
-        onTimeout: (step) =>
-          stop.abort({ code: 'TIMEOUT', detail: `${step} took too long` } satisfies HttpFailure),
+        timeouts,
+        bodyBytes: body?.byteLength,
+        stats,
+        // Got's own time-outs can't end a request that has no socket yet, as when a proxy opens no tunnel.
+        onTimeout: (step) => abort(stop, { code: 'TIMEOUT', detail: `${step} took too long` }),
       });
       const errorOf = ({ code, detail, retryAfterMs }: HttpFailure, cause?: Error) => {
         const congested = code === 'TIMEOUT' && deadline.congested;
-        const where = `${congested ? ', although data was moving' : ''}; endpoint ${url.host}`;
         return transportError(action, {
-          ...{ code, retryAfterMs, congested, outcomeUnknown: deadline.isConnected },
-          detail: redact(`${detail}${where}`),
-          ...defined({ cause }),
+          code,
+          retryAfterMs,
+          congested,
+          outcomeUnknown: deadline.isConnected,
+          detail: redact(`${detail}${congested ? ', although data was moving' : ''}; endpoint ${url.host}`),
+          cause,
         });
       };
       let reply: Response<string>;
@@ -144,6 +136,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       }
     },
   };
+}
+
+/** Ends a request; {@link failureOf} then returns this failure. */
+function abort(stop: AbortController, failure: HttpFailure): void {
+  stop.abort(failure);
+}
+
+function trackRequest(request: http.ClientRequest, deadline: RequestDeadline): void {
+  request.once('socket', (socket) => {
+    const event = request.protocol === 'https:' ? 'secureConnect' : 'connect';
+    // A kept socket is connected already.
+    if (socket.connecting) socket.once(event, () => deadline.connected());
+    else deadline.connected();
+  });
+  request.once('response', () => deadline.replyStarted());
 }
 
 function createAgents({ connections, proxyEnv }: HttpClientOptions): {

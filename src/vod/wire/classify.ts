@@ -87,7 +87,13 @@ export function transportError(action: VodAction, failure: TransportFailure): Vo
   const detail = cleanText(failure.detail ?? description, SERVICE_MESSAGE_MAX_LENGTH);
   const message = `${action} got no answer (${code}): ${detail}.`;
   return new VodTransportError(withAdvice(message, congested ? CONGESTION_ADVICE : advice), {
-    ...{ action, code, kind, reason, systemicCause, retryAfterMs, outcomeUnknown },
+    action,
+    code,
+    kind,
+    reason,
+    systemicCause,
+    retryAfterMs,
+    outcomeUnknown,
     holdMs: kind === 'quota' ? (retryAfterMs ?? QUOTA_HOLD_MS) : undefined,
     ...defined({ congested, cause }),
   });

@@ -16,7 +16,9 @@ type Action = keyof typeof PARSERS;
 const ACTIONS = Object.keys(PARSERS) as Action[];
 
 const reply = (action: Action, text: string, redact: Redact = (text) => text): Reply => ({
-  ...{ action, text, redact },
+  action,
+  text,
+  redact,
 });
 const parse = (action: Action, text: string, redact?: Redact) => PARSERS[action](reply(action, text, redact));
 const init = (fields: unknown) => parse('InitUpload', JSON.stringify(fields));
