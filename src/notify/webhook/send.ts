@@ -28,7 +28,9 @@ export interface WebhookSenderOptions {
   readonly connections: number;
   /** Each webhook gets one signature per secret; see {@link sign}. */
   readonly secrets: readonly Buffer[];
+  /** Whether URLs may use http and private addresses. */
   readonly allowPrivate: boolean;
+  /** The proxy variables of the environment, such as `https_proxy`. */
   readonly proxyEnv: Readonly<Record<string, string>>;
   /** From the DNS lookup to the headers of the reply. Default: 10,000 ms. */
   readonly timeoutMs?: number;
@@ -53,20 +55,12 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
 
   async function post(url: URL, payload: SentPayload, signal: AbortSignal): Promise<http.IncomingMessage> {
     const body = JSON.stringify(payload);
-    const signed = { id: payload.id, timestamp: Math.floor(Date.now() / 1000), body };
     const isEncrypted = url.protocol === 'https:';
     const request = (isEncrypted ? https : http).request(url, {
       method: 'POST',
       agent: agents[isEncrypted ? 'https:' : 'http:'],
       signal,
-      headers: {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(body),
-        'user-agent': 'vod-upload-worker',
-        'webhook-id': signed.id,
-        'webhook-timestamp': String(signed.timestamp),
-        'webhook-signature': sign(signed, secrets),
-      },
+      headers: signedHeaders(payload.id, body, secrets),
       ...(!allowPrivate && { lookup: publicLookup(url.hostname) }),
     });
     request.end(body);
@@ -93,6 +87,18 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
     close() {
       for (const agent of Object.values(agents)) agent.destroy();
     },
+  };
+}
+
+function signedHeaders(id: string, body: string, secrets: readonly Buffer[]): http.OutgoingHttpHeaders {
+  const timestamp = Math.floor(Date.now() / 1000);
+  return {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'user-agent': 'vod-upload-worker',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': sign({ id, timestamp, body }, secrets),
   };
 }
 
