@@ -34,7 +34,7 @@ export class ProducerConnection {
     } catch (error) {
       if (error instanceof RedisUnavailableError || !isRedisError(error)) throw error;
       const { message } = error as Error;
-      throw new RedisUnavailableError(location, `did not carry out a command (${message})`, error);
+      throw new RedisUnavailableError(location, `failed to execute a command (${message})`, error);
     }
   }
 
