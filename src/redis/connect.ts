@@ -51,7 +51,7 @@ function credentialsOf(target: RedisTarget): RedisCredentials {
 }
 
 /** What servers, clusters and sentinels are connected with. */
-interface Connecting {
+interface ConnectOptions {
   readonly urls: readonly [URL, ...URL[]];
   readonly access: Access;
   /** Undefined without TLS. */
@@ -63,19 +63,19 @@ interface Connecting {
 export function connectRedis(target: RedisTarget, policy: ConnectionPolicy): RedisClient {
   const { location, ca, onRefusal } = target;
   const urls = locationUrls(location) as [URL, ...URL[]];
-  const connecting: Connecting = {
+  const options: ConnectOptions = {
     urls,
     access: { credentials: credentialsOf(target), onRefusal },
     tls: urls[0].protocol === 'rediss:' ? { rejectUnauthorized: true, ...defined({ ca }) } : undefined,
     policy,
   };
-  if (typeof location === 'string') return connectServer(location, connecting);
+  if (typeof location === 'string') return connectServer(location, options);
   return 'cluster' in location
-    ? connectCluster(location, connecting)
-    : connectThroughSentinels(location, connecting);
+    ? connectCluster(location, options)
+    : connectThroughSentinels(location, options);
 }
 
-function connectServer(url: string, { urls, access, tls, policy }: Connecting): Redis {
+function connectServer(url: string, { urls, access, tls, policy }: ConnectOptions): Redis {
   const [{ hostname }] = urls;
   // Shared front ends need the host name before they show a certificate (SNI), and SNI takes no addresses.
   const isName = !/^[\d.]+$|^\[/.test(hostname);
@@ -91,28 +91,28 @@ function connectServer(url: string, { urls, access, tls, policy }: Connecting): 
   );
 }
 
-function connectCluster(location: RedisCluster, connecting: Connecting): Cluster {
-  const { access, policy } = connecting;
+function connectCluster(location: RedisCluster, options: ConnectOptions): Cluster {
+  const { access, policy } = options;
   return createCluster(locationHosts(location), {
     failoverMs: policy.failoverMs,
     enableOfflineQueue: policy.enableOfflineQueue,
     retryStrategy,
     redisOptions: {
       ...policy.options,
-      ...loginOptions(connecting),
+      ...loginOptions(options),
       reconnectOnError,
       Connector: serverConnector(access),
     },
   });
 }
 
-function connectThroughSentinels(location: RedisSentinels, connecting: Connecting): Redis {
-  const { urls, access, tls, policy } = connecting;
+function connectThroughSentinels(location: RedisSentinels, options: ConnectOptions): Redis {
+  const { urls, access, tls, policy } = options;
   const { master = DEFAULT_MASTER, sentinelUsername, sentinelPassword } = location;
   return batchWrites(
     new Redis({
       ...policy.options,
-      ...loginOptions(connecting),
+      ...loginOptions(options),
       reconnectOnError,
       Connector: sentinelConnector(access),
       retryStrategy,
@@ -128,7 +128,7 @@ function connectThroughSentinels(location: RedisSentinels, connecting: Connectin
 }
 
 /** The user, password and TLS options that all nodes of a cluster, or all servers behind sentinels, share. */
-function loginOptions({ urls: [{ username, password }], tls }: Connecting) {
+function loginOptions({ urls: [{ username, password }], tls }: ConnectOptions) {
   return {
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),

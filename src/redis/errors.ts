@@ -47,7 +47,7 @@ export function refusedError(error: Error, location: RedisLocation): RedisUnavai
     // ioredis drops the code of an error of a sentinel.
     /self-signed certificate|unable to (get|verify)|does not match certificate/.test(message)
   ) {
-    const detail = `has a certificate that is not trusted (${code || message}); REDIS_CA_FILE names the authority to trust`;
+    const detail = `has a certificate that is not trusted (${code || message}); set REDIS_CA_FILE to the CA to trust`;
     return new RedisUnavailableError(location, detail, error);
   }
   return undefined;

@@ -70,7 +70,7 @@ export function locationHosts(location: RedisCluster | RedisSentinels): { host: 
   }));
 }
 
-/** The location for logs and messages, with user and password masked. */
+/** The location for logs and messages, with its password masked. */
 export function maskedLocation(location: RedisLocation): string {
   if (locationProblem(location) !== undefined) return '(invalid Redis location)';
   const [first, ...others] = locationUrls(location) as [URL, ...URL[]];
@@ -83,6 +83,7 @@ export function maskedLocation(location: RedisLocation): string {
     : `${location.master ?? DEFAULT_MASTER} of sentinels ${hosts}`;
 }
 
+/** One URL per host of a list such as `rediss://user:password@h1,h2:7000/1`. */
 function hostUrls(list: string): string[] {
   const [, scheme = 'redis://', user = '', hosts = '', rest = ''] =
     /^(rediss?:\/\/)?(.*@)?([^/]*)(.*)$/s.exec(list) ?? [];

@@ -17,7 +17,7 @@ export function redisUrlProblem(url: string): string | undefined {
   return undefined;
 }
 
-/** A Redis URL for logs and messages, with the password masked; a user without a password too: it often is one. */
+/** A Redis URL for logs and messages, with the password masked; also a user without a password, which often is one. */
 export function maskedUrl(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null) return '(not a URL)';
