@@ -50,7 +50,7 @@ function credentialsOf(target: RedisTarget): RedisCredentials {
   return known;
 }
 
-/** What servers, clusters and sentinels are connected with. */
+/** What all kinds of connections need. */
 interface ConnectOptions {
   readonly urls: readonly [URL, ...URL[]];
   readonly access: Access;
