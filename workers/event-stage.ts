@@ -1,8 +1,8 @@
 import { Worker } from 'bullmq';
 import type { Config } from '../src/config/config.ts';
-import { wakeAfterTranscoding } from '../src/flow/transcode.ts';
-import { logWorkerError, workerOptions } from '../src/queue/consumer.ts';
+import { wakeAfterTranscoding } from '../src/flow/wake-after-transcoding.ts';
 import { QUEUES } from '../src/queue/names.ts';
+import { logWorkerError, workerOptions } from '../src/queue/worker-options.ts';
 import { steadyRate } from '../src/quota/limits.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';

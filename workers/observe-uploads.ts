@@ -1,6 +1,6 @@
 import type { Job, Worker } from 'bullmq';
 import { formatBytes, formatDuration } from '../src/base/format.ts';
-import type { UploadChange } from '../src/flow/reconcile.ts';
+import type { UploadChange } from '../src/flow/active-upload.ts';
 import { parseFailure } from '../src/queue/failure.ts';
 import type { UploadData } from '../src/queue/jobs/upload.ts';
 import type { UploadResult } from '../src/queue/jobs/upload-result.ts';

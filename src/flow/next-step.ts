@@ -5,86 +5,88 @@ import type { Hashed } from '../queue/jobs/hash.ts';
 import type { InitValue, SendValue } from '../queue/jobs/init.ts';
 import type { TranscodeValue } from '../queue/jobs/transcode.ts';
 import type { StoredResult } from '../queue/jobs/upload-result.ts';
-import type { TranscodeEnd } from './transcode.ts';
+import type { TranscodeEnd } from './transcode-end.ts';
 
-/** What is true of an upload now, in its present run. */
+/** What is known of an upload, in its current run. */
 export interface Facts {
-  /** Written down as soon as VOD had the video. */
+  /** Present as soon as VOD has the video. */
   readonly result?: StoredResult;
-  /** Of an upload that is to wait for its transcoding, once there is a `result`. */
+  /** Present if the upload waits for its transcoding. */
   readonly transcoding?: {
-    /** What VOD has begun in this attempt. */
-    readonly begun?: TranscodeValue;
-    /** How it ended, or that of an earlier attempt, if that was well. */
+    /** The transcoding that VOD started in this attempt. */
+    readonly started?: TranscodeValue;
+    /** How it ended, or a success of an earlier attempt's transcoding. */
     readonly end?: TranscodeEnd;
-    /** From `begun` on, how long the upload waits. */
+    /** How long the upload waits from `started.at` on. */
     readonly timeoutMs: number;
     readonly nowMs: number;
   };
   readonly cancelled: boolean;
-  /** Why a child of this run failed, the first that is known. */
+  /** Why a child of this run failed; if several did, the first known reason. */
   readonly failure?: Failure;
   readonly hashed?: Hashed;
   readonly init?: InitValue;
-  /** Parts of this run that VOD took, or turned out to have as they are. */
+  /** Parts of this run that VOD has: sent, or found there with the same MD5. */
   readonly partsDone: number;
-  /** Parts that `init` asks for, to be sent or to be compared. */
+  /** Parts that `init` asks to send or to compare. */
   readonly partsPlanned: number;
   readonly finish?: FinishValue;
-  /** See {@link Run}. */
+  /** Round of the attempt, see {@link Run}. */
   readonly round: number;
-  /** FinishUploads of this attempt that were refused. */
+  /** How many FinishUploads of this attempt were refused. */
   readonly refusals: number;
-  /** Whether the round before this one ended with such a refusal. */
+  /** Whether FinishUpload was refused in the previous round. */
   readonly refusedBefore: boolean;
 }
 
-/** The one next thing to do for an upload. */
+/** The next step of an upload. */
 export type Step =
   | { readonly kind: 'hash' }
-  /** `compare`: whether parts that VOD has are to be held against the file, which costs a read of it. */
+  /** `compare`: compare the parts that VOD has with the file, which reads the whole file. */
   | { readonly kind: 'init'; readonly hashed: Hashed; readonly compare: boolean }
   | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
   | { readonly kind: 'finish'; readonly hashed: Hashed }
-  /** Ask VOD again what it has, in a new round; `pause` when that is not the first one. `reason`: of the last finish. */
+  /**
+   * Start a new round with InitUpload. `reason`: why the last FinishUpload did not succeed. `pause`: wait first, from the
+   * second time on.
+   */
   | { readonly kind: 'replan'; readonly pause: boolean; readonly reason: string }
-  /** Have VOD transcode its video. */
   | { readonly kind: 'transcode'; readonly result: StoredResult }
-  /** Look again when the transcoding has ended, or at the latest after so long. */
+  /** Wait for the transcoding to end, for at most `leftMs`. */
   | { readonly kind: 'await'; readonly result: StoredResult; readonly leftMs: number }
   | { readonly kind: 'complete'; readonly result: StoredResult }
-  /** Complete with what InitUpload (instant) or FinishUpload told. */
+  /** Store the result: VOD has the video, from InitUpload (instant) or FinishUpload. */
   | {
       readonly kind: 'settle';
       readonly outcome: StoredResult['outcome'];
       readonly fileId: string;
       readonly url: string;
     }
-  /** `rehash`: what is known of the file may be wrong, so a retry computes its SHA-1 again. */
+  /** `rehash`: the known SHA-1 may be wrong, so a retry computes it again. */
   | { readonly kind: 'fail'; readonly failure: Failure; readonly rehash?: true };
 
-/** An attempt ends when FinishUpload is refused more often than this, though every part that VOD asked for is there. */
+/** An attempt fails when FinishUpload is refused more often than this although all parts were sent. */
 export const MAX_REFUSALS = 3;
 
-/** … or when it has taken this many rounds, with pauses, to find out what became of its FinishUpload. */
+/** An attempt fails when FinishUpload has not succeeded in this many rounds. */
 export const MAX_ROUNDS = 60;
 
 /**
- * Decides what comes next. Pure, and with no memory but the facts: whatever died in between, asking again gives the
- * right answer. A video that VOD has is a success even when something else failed or somebody cancelled.
+ * Decides the next step from the facts alone, so that it can be repeated after any crash. An upload whose video VOD has
+ * succeeds, even if a child failed or the upload was cancelled.
  */
 export function nextStep(facts: Facts): Step {
   const { hashed, init, finish } = facts;
   if (facts.result !== undefined) return afterUpload(facts, facts.result);
   if (finish?.kind === 'finished') return { ...finish, kind: 'settle', outcome: 'completed' };
   if (init?.kind === 'exists') {
-    // In a later round the bytes were this upload's own: FinishUpload took effect and its reply was lost.
+    // In a later round this upload has sent the parts: FinishUpload took effect, but its reply was lost.
     return { ...init, kind: 'settle', outcome: facts.round > 0 ? 'completed' : 'instant' };
   }
   if (facts.cancelled) return { kind: 'fail', failure: CANCELLED };
   if (facts.failure !== undefined) return { kind: 'fail', failure: facts.failure };
   if (hashed === undefined) return { kind: 'hash' };
-  // Once: when no part differs, comparing again finds nothing new.
+  // Only once: if no part differs, comparing again would find nothing new.
   const compare = facts.refusedBefore && facts.refusals === 1;
   if (init === undefined) return { kind: 'init', hashed, compare };
   if (facts.partsDone < facts.partsPlanned) return { kind: 'parts', hashed, init };
@@ -95,36 +97,36 @@ export function nextStep(facts: Facts): Step {
     kind: 'fail',
     failure: {
       code: 'FINISH_UNRESOLVED',
-      message: `FinishUpload did not succeed in ${facts.round + 1} rounds; the last said: ${finish.reason}`,
+      message: `FinishUpload did not succeed in ${facts.round + 1} rounds; last reason: ${finish.reason}`,
       retryable: true,
     },
     rehash: true,
   };
 }
 
-/** What comes next when VOD has the video: nothing, unless the upload waits for it to be transcoded. */
+/** VOD has the video: the upload is complete, unless it waits for its transcoding. */
 function afterUpload({ transcoding, cancelled, failure }: Facts, result: StoredResult): Step {
   if (transcoding === undefined) return { kind: 'complete', result };
-  const { begun, end, timeoutMs, nowMs } = transcoding;
+  const { started, end, timeoutMs, nowMs } = transcoding;
   if (end?.status === 0) return { kind: 'complete', result };
   if (cancelled) return { kind: 'fail', failure: CANCELLED };
-  const failed = (code: string, what: string, retryable: boolean): Step => ({
+  const failed = (code: string, problem: string, retryable: boolean): Step => ({
     kind: 'fail',
-    failure: { code, message: `VOD has the video as fileId ${result.fileId}, but ${what}`, retryable },
+    failure: { code, message: `VOD has the video as fileId ${result.fileId}, but ${problem}`, retryable },
   });
   if (failure !== undefined)
-    return failed(failure.code, `won't transcode it: ${failure.message}`, failure.retryable);
-  if (begun === undefined) return { kind: 'transcode', result };
+    return failed(failure.code, `transcoding it failed: ${failure.message}`, failure.retryable);
+  if (started === undefined) return { kind: 'transcode', result };
   if (end !== undefined) {
     const reason = end.message === '' ? '' : `: ${end.message}`;
     return failed('TRANSCODE_FAILED', `its transcoding failed with status ${end.status}${reason}`, false);
   }
-  const leftMs = begun.at + timeoutMs - nowMs;
+  const leftMs = started.at + timeoutMs - nowMs;
   if (leftMs > 0) return { kind: 'await', result, leftMs };
   return failed(
     'TRANSCODE_TIMEOUT',
-    `has not told within ${formatDuration(timeoutMs)} that it is transcoded; events come only while a worker runs ` +
-      'with --stages events or VOD calls EVENT_CALLBACK_PATH back',
+    `no event has confirmed its transcoding within ${formatDuration(timeoutMs)}; events arrive only while a worker ` +
+      'runs with --stages events, or VOD calls EVENT_CALLBACK_PATH',
     true,
   );
 }

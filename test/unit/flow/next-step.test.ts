@@ -33,18 +33,18 @@ describe('nextStep', () => {
     });
   });
 
-  it('settles at once when VOD has the file', () => {
+  it('settles at once if VOD has the file', () => {
     expect(nextStep({ ...nothing, hashed, init: exists })).toMatchObject({
       kind: 'settle',
       outcome: 'instant',
     });
   });
 
-  it('takes a file that VOD has in a later round for this upload’s own', () => {
+  it('counts a file that VOD has in a later round as sent by this upload', () => {
     expect(nextStep({ ...nothing, hashed, init: exists, round: 1 })).toMatchObject({ outcome: 'completed' });
   });
 
-  it('asks VOD again after a finish that was refused, a few times', () => {
+  it('re-plans a few times if FinishUpload is refused', () => {
     const facts = { ...planned, partsDone: 3, finish: refused };
     for (let refusals = 1; refusals <= MAX_REFUSALS; refusals++) {
       expect(nextStep({ ...facts, refusals, round: refusals - 1 }).kind).toBe('replan');
@@ -60,14 +60,14 @@ describe('nextStep', () => {
     });
   });
 
-  it('has the parts compared that VOD lists, once, in the round after the first refusal', () => {
+  it('compares the parts that VOD lists once, in the round after the first refusal', () => {
     const compare = (facts: Partial<Facts>) => nextStep({ ...nothing, hashed, ...facts });
     expect(compare({ round: 1, refusals: 1, refusedBefore: true })).toMatchObject({ compare: true });
     expect(compare({ round: 2, refusals: 1 })).toMatchObject({ compare: false });
     expect(compare({ round: 2, refusals: 2, refusedBefore: true })).toMatchObject({ compare: false });
   });
 
-  it('asks VOD again after a finish without a reply, at once and then with pauses, for a long time', () => {
+  it('re-plans if FinishUpload has no reply, first at once and then with pauses, for up to MAX_ROUNDS', () => {
     const facts = { ...planned, partsDone: 3, finish: unknown };
     expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false, reason: unknown.reason });
     expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true, reason: unknown.reason });
@@ -75,7 +75,7 @@ describe('nextStep', () => {
     expect(nextStep({ ...facts, round: MAX_ROUNDS }).kind).toBe('fail');
   });
 
-  it('never finishes before every planned part is in', () => {
+  it('never finishes before all planned parts are done', () => {
     const counts = fc.tuple(fc.nat(50), fc.nat(50)).filter(([sent, planned]) => sent < planned);
     fc.assert(
       fc.property(counts, fc.nat(MAX_ROUNDS), ([partsDone, partsPlanned], round) => {
@@ -86,14 +86,14 @@ describe('nextStep', () => {
     );
   });
 
-  it('fails with the child’s reason, and cancelled before that', () => {
+  it('fails with the child’s reason, or as cancelled if it was cancelled', () => {
     expect(nextStep({ ...planned, failure })).toEqual({ kind: 'fail', failure });
     expect(nextStep({ ...planned, failure, cancelled: true })).toMatchObject({
       failure: { code: 'CANCELLED' },
     });
   });
 
-  it('is a success when the video is in VOD, whatever else happened', () => {
+  it('succeeds if VOD has the video, whatever else happened', () => {
     const troubled = { ...planned, partsDone: 3, failure, cancelled: true };
     expect(nextStep({ ...troubled, finish: finished }).kind).toBe('settle');
     expect(nextStep({ ...troubled, init: exists }).kind).toBe('settle');
@@ -106,23 +106,23 @@ describe('after the upload', () => {
     ...{ name: 'n', type: 'mp4', partsSent: 0, partsSkipped: 3, bytesSent: 0, metadataApplied: false },
     durationMs: 1,
   };
-  const begun = { vodTaskId: 't', at: 1000 };
+  const started = { vodTaskId: 't', at: 1000 };
   const waiting = { timeoutMs: 500, nowMs: 1200 };
   const step = (transcoding: Partial<Facts['transcoding']>, facts: Partial<Facts> = {}) =>
     nextStep({ ...nothing, result, transcoding: { ...waiting, ...transcoding }, ...facts });
 
-  it('completes, unless it waits for a transcoding', () => {
+  it('completes, unless the upload waits for its transcoding', () => {
     const troubled = { ...planned, failure, cancelled: true, result };
     expect(nextStep(troubled)).toEqual({ kind: 'complete', result });
     expect(step({})).toEqual({ kind: 'transcode', result });
-    expect(step({ begun })).toEqual({ kind: 'await', result, leftMs: 300 });
-    expect(step({ begun, end: { status: 0, message: '' } })).toEqual({ kind: 'complete', result });
+    expect(step({ started })).toEqual({ kind: 'await', result, leftMs: 300 });
+    expect(step({ started, end: { status: 0, message: '' } })).toEqual({ kind: 'complete', result });
   });
 
-  it('takes a transcoding that ended well for a success, whatever else happened', () => {
+  it('completes if the transcoding succeeded, whatever else happened', () => {
     const end = { status: 0, message: '' };
     expect(step({ end }, { failure, cancelled: true }).kind).toBe('complete');
-    expect(step({ begun, end, nowMs: 9999 }).kind).toBe('complete');
+    expect(step({ started, end, nowMs: 9999 }).kind).toBe('complete');
   });
 
   it('fails with the reason, and says that VOD has the video', () => {
@@ -130,21 +130,21 @@ describe('after the upload', () => {
       kind: 'fail',
       failure: { code, retryable, message: expect.stringMatching(message) },
     });
-    expect(step({ begun, nowMs: 1500 })).toMatchObject(
+    expect(step({ started, nowMs: 1500 })).toMatchObject(
       failed('TRANSCODE_TIMEOUT', true, /^VOD has the video as fileId 9, but .*within 0\.50 s.*events/),
     );
-    expect(step({ begun, end: { status: 7, message: 'no video' } })).toMatchObject(
+    expect(step({ started, end: { status: 7, message: 'no video' } })).toMatchObject(
       failed('TRANSCODE_FAILED', false, /fileId 9, but .* status 7: no video$/),
     );
     expect(step({}, { failure })).toMatchObject(failed('4000', false, /fileId 9, but .*: bad$/));
-    expect(step({ begun }, { cancelled: true })).toMatchObject({ failure: { code: 'CANCELLED' } });
+    expect(step({ started }, { cancelled: true })).toMatchObject({ failure: { code: 'CANCELLED' } });
   });
 
   it('neither uploads nor finishes again in a later attempt', () => {
     const flags = fc.record({ cancelled: fc.boolean(), round: fc.nat(3), partsPlanned: fc.nat(3) });
     fc.assert(
-      fc.property(flags, fc.boolean(), fc.nat(3000), (facts, hasBegun, nowMs) => {
-        const { kind } = step({ ...(hasBegun && { begun }), nowMs }, { hashed, init: send, ...facts });
+      fc.property(flags, fc.boolean(), fc.nat(3000), (facts, hasStarted, nowMs) => {
+        const { kind } = step({ ...(hasStarted && { started }), nowMs }, { hashed, init: send, ...facts });
         expect(['transcode', 'await', 'complete', 'fail']).toContain(kind);
       }),
     );

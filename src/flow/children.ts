@@ -1,0 +1,91 @@
+import type { Job } from 'bullmq';
+import { parseFailure } from '../queue/failure.ts';
+import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
+import { parseTranscodeValue, type TranscodeValue } from '../queue/jobs/transcode.ts';
+import { type ChildStep, childId, type Run, runName } from '../queue/names.ts';
+
+/** The finished children of an upload, of all its runs. */
+export class Children {
+  readonly #uploadId: string;
+  /** Results of completed children, by child id. */
+  readonly #results: ReadonlyMap<string, unknown>;
+  /** Failure reasons of failed children, by child id. */
+  readonly #failures: ReadonlyMap<string, string>;
+
+  /** @param results and `failures`: by job key, as BullMQ returns them */
+  constructor(
+    uploadId: string,
+    results: Readonly<Record<string, unknown>>,
+    failures: Readonly<Record<string, string>>,
+  ) {
+    this.#uploadId = uploadId;
+    this.#results = byChildId(results);
+    this.#failures = byChildId(failures);
+  }
+
+  static async read(job: Job): Promise<Children> {
+    const [results, failures] = await Promise.all([
+      job.getChildrenValues(),
+      job.getIgnoredChildrenFailures(),
+    ]);
+    return new Children(job.id ?? '', results ?? {}, failures ?? {});
+  }
+
+  get completedCount(): number {
+    return this.#results.size;
+  }
+
+  get failedCount(): number {
+    return this.#failures.size;
+  }
+
+  /** @returns undefined if the child has not completed */
+  result(run: Run, step: ChildStep): unknown {
+    return this.#results.get(childId(this.#uploadId, run, step));
+  }
+
+  /** Why a child of this run failed: the first reason that is not a cancellation, else the first. */
+  failure(run: Run): string | undefined {
+    const prefix = `${this.#uploadId}-${runName(run)}-`;
+    // Children that run once per attempt have the id of its first round.
+    const oncePerAttempt = (['hash', 'transcode'] as const).map((step) => childId(this.#uploadId, run, step));
+    const reasons = [...this.#failures]
+      .filter(([id]) => id.startsWith(prefix) || oncePerAttempt.includes(id))
+      .map(([, reason]) => reason);
+    // When one part fails, the others stop as cancelled. The reason of the first is the real one.
+    return reasons.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? reasons[0];
+  }
+
+  /** Indices of the parts of a run that were sent. */
+  sentParts(run: Run): number[] {
+    return this.#parts(run, (value) => value !== PART_SKIPPED && value !== PART_SAME);
+  }
+
+  /** Indices of the parts of a run that VOD has: sent, or found there with the same MD5. */
+  doneParts(run: Run): number[] {
+    return this.#parts(run, (value) => value !== PART_SKIPPED);
+  }
+
+  #parts(run: Run, matches: (value: unknown) => boolean): number[] {
+    const prefix = `${this.#uploadId}-${runName(run)}-p`;
+    const indices: number[] = [];
+    for (const [id, value] of this.#results) {
+      if (id.startsWith(prefix) && matches(value)) indices.push(Number(id.slice(prefix.length)));
+    }
+    return indices;
+  }
+
+  /** The transcodings that VOD started in the attempts up to this one, oldest first. */
+  startedTranscodings(upTo: number): (TranscodeValue & { readonly attempt: number })[] {
+    const started = [];
+    for (let attempt = 1; attempt <= upTo; attempt++) {
+      const value = this.result({ attempt, round: 0 }, 'transcode');
+      if (value !== undefined) started.push({ ...parseTranscodeValue(value), attempt });
+    }
+    return started;
+  }
+}
+
+function byChildId<T>(byKey: Readonly<Record<string, T>>): Map<string, T> {
+  return new Map(Object.entries(byKey).map(([key, value]) => [key.slice(key.lastIndexOf(':') + 1), value]));
+}
