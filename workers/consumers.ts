@@ -8,7 +8,7 @@ import {
   type StageConsumer,
 } from '../src/queue/consumer.ts';
 import type { Stage } from '../src/queue/names.ts';
-import type { Pauses } from '../src/queue/pauses.ts';
+import type { PauseControl } from '../src/queue/pause-control.ts';
 import type { Queues } from '../src/queue/queues.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
 import type { AttemptObserver } from './observe-attempts.ts';
@@ -47,7 +47,7 @@ interface ConsumersOptions {
 export class Consumers {
   readonly #options: ConsumersOptions;
   readonly #all: StageConsumer[] = [];
-  readonly #readers: Pauses[] = [];
+  readonly #readers: PauseControl[] = [];
 
   constructor(options: ConsumersOptions) {
     this.#options = options;
@@ -58,7 +58,7 @@ export class Consumers {
   }
 
   /** The pauses of the workers that read files. */
-  get readers(): readonly Pauses[] {
+  get readers(): readonly PauseControl[] {
     return this.#readers;
   }
 
@@ -73,12 +73,12 @@ export class Consumers {
     const inner = traced ? tracedProcessor(process) : process;
     const consumer = new Consumer({
       ...{ stage, queue: queues[stage], concurrency, parse, backoff },
-      process: unseen === undefined ? inner : unseen.around(inner),
+      process: unseen === undefined ? inner : unseen.wrap(inner),
       settings: { ...settings, breaker },
     });
-    const { worker, pauses } = consumer;
-    unseen?.follow(pauses);
-    if (unseen !== undefined) this.#readers.push(pauses);
+    const { worker, pauseControl } = consumer;
+    unseen?.pauseWhileUnseen(pauseControl);
+    if (unseen !== undefined) this.#readers.push(pauseControl);
     observer.observe(worker, stage);
     this.#all.push(
       options.outlivesUpload

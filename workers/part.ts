@@ -1,6 +1,7 @@
 import type { AbortFlags } from '../src/flow/abort-flags.ts';
-import { CongestionError, type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/part.ts';
+import { CongestionError, QuotaHoldError } from '../src/queue/postpone-errors.ts';
 import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { FileSource } from '../src/source/source.ts';

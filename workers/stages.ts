@@ -7,7 +7,7 @@ import { parseHashData } from '../src/queue/jobs/hash.ts';
 import { parseInitData } from '../src/queue/jobs/init.ts';
 import { parseTranscodeData } from '../src/queue/jobs/transcode.ts';
 import type { Stage } from '../src/queue/names.ts';
-import type { Pauses } from '../src/queue/pauses.ts';
+import type { PauseControl } from '../src/queue/pause-control.ts';
 import { startEvents } from './event-stage.ts';
 import { finishProcessor } from './finish.ts';
 import { hashProcessor } from './hash.ts';
@@ -29,7 +29,7 @@ const HASH_JOBS_PER_THREAD = 4;
 export interface RunningStages {
   readonly workers: readonly Worker[];
   /** The pauses of the workers that read files. */
-  readonly readers: readonly Pauses[];
+  readonly readers: readonly PauseControl[];
   /** The workers whose jobs can be aborted. */
   readonly consumers: readonly StageConsumer[];
   /** Pulls events; absent without the stage `events`, or when events come by callback only. */

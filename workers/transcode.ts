@@ -1,6 +1,7 @@
 import { defined } from '../src/base/defined.ts';
-import { type JobContext, QuotaHoldError } from '../src/queue/consumer.ts';
+import type { JobContext } from '../src/queue/consumer.ts';
 import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/transcode.ts';
+import { QuotaHoldError } from '../src/queue/postpone-errors.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/service-codes.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';

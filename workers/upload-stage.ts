@@ -1,10 +1,10 @@
 import { type Job, Worker } from 'bullmq';
 import { createReconciler } from '../src/flow/reconcile.ts';
 import { SenderLocks } from '../src/flow/sender-locks.ts';
-import { logWorkerError, workerOptions } from '../src/queue/consumer.ts';
 import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
 import { QUEUES } from '../src/queue/names.ts';
 import { keepTrace } from '../src/queue/tracing.ts';
+import { logWorkerError, workerOptions } from '../src/queue/worker-options.ts';
 import { keepJobs } from './consumers.ts';
 import { observeUploads, reportStage } from './observe-uploads.ts';
 import type { StageContext } from './stage-context.ts';

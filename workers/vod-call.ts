@@ -1,4 +1,4 @@
-import { QuotaHoldError } from '../src/queue/consumer.ts';
+import { QuotaHoldError } from '../src/queue/postpone-errors.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
 import { scaleHoldMs } from '../src/quota/limits.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';

@@ -3,13 +3,13 @@ import { abortChannel } from '../queue/names.ts';
 import type { RedisClient } from '../redis/client.ts';
 
 /**
- * AbortFlags on an upload's job in Redis, beside BullMQ's own fields, that every replica sees at once. Each names the
- * attempt that it is for, so that none outlives it: a retried upload is a new attempt.
+ * Flags in the hash of an upload's job in Redis, besides BullMQ's own fields, for all replicas. The value of a flag is the
+ * attempt that it is for, so that it does not affect a retry of the upload.
  *
- * - stop: children of this attempt must not begin.
- * - cancel: the attempt is to end as cancelled.
+ * - `stop`: children of this attempt must not start.
+ * - `cancel`: the attempt ends as cancelled.
  *
- * BullMQ's own: `timestamp` is there as long as the job is, `atm` counts the attempts that have ended.
+ * Fields of BullMQ: `timestamp` exists as long as the job does, `atm` counts the attempts that have ended.
  */
 export class AbortFlags {
   readonly #uploads: Queue;
@@ -23,7 +23,7 @@ export class AbortFlags {
     this.#channel = abortChannel(prefix);
   }
 
-  /** Whether a child of this attempt still has something to do. One round trip. */
+  /** Whether children of this attempt should still run. One round trip. */
   async isActive(uploadId: string, attempt: number): Promise<boolean> {
     const [timestamp, ended, stop] = await this.#redis.hmget(this.#key(uploadId), 'timestamp', 'atm', 'stop');
     return timestamp !== null && Number(ended ?? 0) + 1 === attempt && stop !== String(attempt);
@@ -33,13 +33,13 @@ export class AbortFlags {
     return (await this.#redis.hget(this.#key(uploadId), 'cancel')) === String(attempt);
   }
 
-  /** Keeps children of this attempt from beginning, and aborts those at work, on every replica. */
+  /** Keeps children of this attempt from starting, and aborts the active ones, on every replica. */
   async stop(uploadId: string, attempt: number): Promise<void> {
     await this.#redis.hset(this.#key(uploadId), 'stop', attempt);
     await this.#redis.publish(this.#channel, uploadId);
   }
 
-  /** Like {@link stop}, and the attempt will end as cancelled. */
+  /** Does what {@link stop} does, and ends the attempt as cancelled. */
   async cancel(uploadId: string, attempt: number): Promise<void> {
     await this.#redis.hset(this.#key(uploadId), 'cancel', attempt, 'stop', attempt);
     await this.#redis.publish(this.#channel, uploadId);

@@ -1,11 +1,11 @@
 import type { RedisClient } from '../redis/client.ts';
 
-/** Of a file that is uploaded again and again, so many uploads are known, the latest. */
-const MOST_UPLOADS = 100;
+/** Only the latest uploads of a file are kept. */
+const MAX_UPLOADS = 100;
 
 /**
- * Which uploads each video in VOD came from, so that what VOD tells of a `fileId` finds them. Several, when others had
- * the same content. Kept as long as the uploads themselves may be.
+ * Maps a `fileId` of VOD to its uploads, so that events of VOD find them. There are several if their files had the same
+ * content. Kept as long as the uploads themselves may be kept.
  */
 export class FileIndex {
   readonly #redis: RedisClient;
@@ -23,12 +23,12 @@ export class FileIndex {
     await this.#redis
       .multi()
       .zadd(key, Date.now(), uploadId)
-      .zremrangebyrank(key, 0, -MOST_UPLOADS - 1)
+      .zremrangebyrank(key, 0, -MAX_UPLOADS - 1)
       .expire(key, this.#keepSeconds)
       .exec();
   }
 
-  /** Some of them may be gone. */
+  /** Some of them may have been removed. */
   async uploadsOf(fileId: string): Promise<string[]> {
     return await this.#redis.zrange(this.#key(fileId), '0', '-1');
   }

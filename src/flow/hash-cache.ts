@@ -3,13 +3,13 @@ import type { Hashed } from '../queue/jobs/hash.ts';
 import type { RedisClient } from '../redis/client.ts';
 import type { FileVersion } from '../source/source.ts';
 
-/** Hashing less than this is quicker than asking Redis is worth its memory. */
-const SMALLEST_BYTES = 8 * 2 ** 20;
+/** Smaller files are not cached: hashing them is fast, and the entry would cost memory in Redis. */
+const MIN_BYTES = 8 * 2 ** 20;
 const KEEP_SECONDS = 6 * 3600;
 
 /**
- * SHA-1s of files that have been hashed lately, by any upload on any replica: a file of the same path, size, mtime and
- * ctime is not read again.
+ * SHA-1s of recently hashed files, shared by all uploads and replicas: a file with the same path, size, mtime and ctime
+ * is not read again.
  */
 export class HashCache {
   readonly #redis: RedisClient;
@@ -21,13 +21,13 @@ export class HashCache {
   }
 
   async find(path: string, version: FileVersion): Promise<Hashed | undefined> {
-    if (version.size < SMALLEST_BYTES) return undefined;
+    if (version.size < MIN_BYTES) return undefined;
     const fileSha = await this.#redis.get(this.#key(path, version));
     return fileSha !== null && /^[0-9a-f]{40}$/.test(fileSha) ? { fileSha, version } : undefined;
   }
 
   async keep(path: string, { fileSha, version }: Hashed): Promise<void> {
-    if (version.size < SMALLEST_BYTES) return;
+    if (version.size < MIN_BYTES) return;
     await this.#redis.set(this.#key(path, version), fileSha, 'EX', KEEP_SECONDS);
   }
 

@@ -1,17 +1,17 @@
 import type { Queue } from 'bullmq';
 
-/** So many rows of an upload's history are kept, the latest; an upload that goes well has five. */
-const KEEP_ROWS = 500;
+/** Only the latest rows of an upload's history are kept. An upload without problems has five. */
+const MAX_ROWS = 500;
 
-/** What happened to an upload, and when. */
+/** An event in the life of an upload. */
 export interface HistoryEntry {
   readonly at: Date;
   readonly text: string;
 }
 
 /**
- * The story of each upload in short, for people: kept as the log of its job in Redis, whichever replica writes it, and
- * so also what a dashboard of BullMQ shows as the job's log. It goes when the job goes.
+ * A short history of each upload, for people. It is stored as the log of the upload's BullMQ job, so all replicas write
+ * to it, dashboards show it, and it is removed together with the job.
  */
 export class History {
   readonly #uploads: Queue;
@@ -21,13 +21,13 @@ export class History {
     this.#uploads = uploads;
   }
 
-  /** Does not wait; a row that can't be written, because Redis is away or the upload is gone, is nobody's business. */
+  /** Does not wait. Errors are ignored: Redis is away, or the upload was removed. */
   record(uploadId: string, text: string): void {
-    this.#uploads.addJobLog(uploadId, historyRow(text), KEEP_ROWS).catch(() => {});
+    this.#uploads.addJobLog(uploadId, historyRow(text), MAX_ROWS).catch(() => {});
   }
 }
 
-/** What happened now, as a row of a job's log. */
+/** A row of a job's log, with the current time. */
 export function historyRow(text: string): string {
   return `${new Date().toISOString()} ${text}`;
 }

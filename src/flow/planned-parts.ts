@@ -3,35 +3,34 @@ import type { SendValue } from '../queue/jobs/init.ts';
 import { countIndices, indicesOf } from '../upload/plan.ts';
 
 /*
- * MD5s that VOD lists of the parts that it has, in the answer of an InitUpload that asks for them to be compared with the
- * file. One text, since an upload may have 500,000 of them.
+ * The MD5s that VOD lists of its parts are in the result of an init job if the parts are to be compared with the file. They
+ * are encoded as one string, because an upload may have 500,000 of them.
  */
 
-/** Bytes of an MD5. */
 const MD5_BYTES = 16;
 
-/** @param md5s each in hex. @returns base64 */
+/** @param md5s in hex. @returns base64 */
 export function encodeMd5s(md5s: readonly string[]): string {
   return Buffer.concat(md5s.map((md5) => Buffer.from(md5, 'hex'))).toString('base64');
 }
 
 /**
- * How many parts are to be sent, or to be compared.
- * @param count of all parts of the file
- * @throws {UploaderError} `INVALID_JOB` when the answer does not fit a file of so many
+ * How many parts are to be sent or compared.
+ * @param count number of parts of the file
+ * @throws {UploaderError} `INVALID_JOB` if the numbers do not add up to `count`
  */
 export function countPlanned({ missing, listedMd5s }: SendValue, count: number): number {
   const toSend = countIndices(missing);
   if (listedMd5s === undefined) return toSend;
   const listed = countMd5s(Buffer.from(listedMd5s, 'base64'));
   if (toSend + listed === count) return count;
-  const message = `result of an init job has ${toSend} parts to send and ${listed} MD5s, of a file of ${count} parts`;
+  const message = `result of an init job has ${toSend} parts to send and ${listed} MD5s for a file of ${count} parts`;
   throw new UploaderError('INVALID_JOB', message);
 }
 
 /**
- * The parts to send and to compare, in ascending order. `listedMd5`: in lower-case hex, of one to compare.
- * @param count of all parts of the file
+ * The parts to send and to compare, in ascending order. `listedMd5`: of a part to compare, in lower-case hex.
+ * @param count number of parts of the file
  */
 export function* plannedParts(
   { missing, listedMd5s }: SendValue,

@@ -4,23 +4,22 @@ import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { SpeedMeter, type StageReport } from '../upload/stage-progress.ts';
 
-/** Progress of one upload is written at most this often by one process. */
+/** A process writes the progress of an upload at most this often. */
 const INTERVAL_MS = 1000;
 
-/** Of so many uploads a process remembers what it has written. */
-const MOST_UPLOADS = 10_000;
+/** A process remembers the last write of this many uploads. */
+const MAX_UPLOADS = 10_000;
 
-/** What a child's data says of where it belongs. */
 type ChildOf = Pick<PartData, 'uploadId' | 'run'>;
 
-/** Writes uploads' progress while their children work, throttled; failures to write are nobody's business. */
+/** Writes the progress of uploads while their children are active, throttled. Write errors are ignored. */
 export class ProgressWriter {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
   readonly #lastMs = new Map<string, number>();
-  readonly #paces = new Map<string, SpeedMeter>();
-  /** Uploads that are told of once more. */
-  readonly #late = new Set<string>();
+  readonly #speedMeters = new Map<string, SpeedMeter>();
+  /** Uploads whose progress will be written once more, by a timer. */
+  readonly #scheduled = new Set<string>();
 
   constructor(uploads: Queue, redis: RedisClient) {
     this.#uploads = uploads;
@@ -28,25 +27,25 @@ export class ProgressWriter {
   }
 
   hashing({ uploadId, run }: ChildOf, bytesHashed: number, totalBytes: number): void {
-    if (!this.#due(uploadId)) return;
+    if (!this.#isDue(uploadId)) return;
     this.#write(uploadId, run.attempt, { stage: 'hashing', bytesHashed, bytesSent: 0, totalBytes });
   }
 
   /**
-   * To be called when a part has completed; the last of several that come at once is told a little later. What is left
-   * is told by the number of children that are pending, which Redis knows at once, and which is complete only when the
-   * upload has added all of them and waits.
+   * Call it when a part has completed. If it is called too often for a write, one more write follows. The bytes left are
+   * computed from the number of pending children, which is O(1) in Redis. That number is complete only once the upload
+   * has added all children and waits for them.
    */
   partCompleted(part: ChildOf, partSize: number, totalBytes: number): void {
     const { uploadId, run } = part;
-    if (!this.#due(uploadId)) {
-      if (this.#late.has(uploadId)) return;
-      this.#late.add(uploadId);
-      const again = (): void => {
-        this.#late.delete(uploadId);
+    if (!this.#isDue(uploadId)) {
+      if (this.#scheduled.has(uploadId)) return;
+      this.#scheduled.add(uploadId);
+      const writeAgain = (): void => {
+        this.#scheduled.delete(uploadId);
         this.partCompleted(part, partSize, totalBytes);
       };
-      setTimeout(again, INTERVAL_MS).unref();
+      setTimeout(writeAgain, INTERVAL_MS).unref();
       return;
     }
     const read = this.#redis
@@ -70,28 +69,28 @@ export class ProgressWriter {
     );
   }
 
-  #due(uploadId: string): boolean {
+  #isDue(uploadId: string): boolean {
     const now = performance.now();
     if (now - (this.#lastMs.get(uploadId) ?? Number.NEGATIVE_INFINITY) < INTERVAL_MS) return false;
-    if (this.#lastMs.size > MOST_UPLOADS) {
+    if (this.#lastMs.size > MAX_UPLOADS) {
       this.#lastMs.clear();
-      this.#paces.clear();
+      this.#speedMeters.clear();
     }
     this.#lastMs.set(uploadId, now);
     return true;
   }
 
   #write(uploadId: string, attempt: number, report: StageReport & Pick<StoredProgress, 'stage'>): void {
-    const pace = this.#paces.get(uploadId) ?? new SpeedMeter(() => performance.now());
-    this.#paces.set(uploadId, pace);
-    const { bytesPerSecond } = pace.add(report);
+    const meter = this.#speedMeters.get(uploadId) ?? new SpeedMeter(() => performance.now());
+    this.#speedMeters.set(uploadId, meter);
+    const { bytesPerSecond } = meter.add(report);
     const speed = bytesPerSecond === undefined ? {} : { bytesPerSecond: Math.round(bytesPerSecond) };
     const progress: StoredProgress = { ...report, ...speed, attempt, at: Date.now() };
     this.#uploads.updateJobProgress(uploadId, progress).catch(() => {});
   }
 }
 
-/** Once all parts are there the upload has gone on, and must not be taken back. */
+/** After its last part an upload enters the next stage, and its progress must not return to this one. */
 function isUploading(written: unknown): boolean {
   try {
     return parseProgress(JSON.parse(String(written)))?.stage === 'uploading';

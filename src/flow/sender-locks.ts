@@ -2,16 +2,16 @@ import type { Queue } from 'bullmq';
 import { wakeUpload } from '../queue/wake-upload.ts';
 import type { RedisClient } from '../redis/client.ts';
 
-/** After a success others of the same content need not go one by one any more: VOD has it. */
+/** How long after a success other uploads of the same content need no lock, because VOD has it. */
 const DONE_MS = 60_000;
-/** Keys of uploads that vanished without an end go by themselves. */
+/** The keys of uploads that were removed before they ended expire after this time. */
 const KEEP_MS = 7 * 86_400_000;
 
 /**
- * A holder counts as long as its upload has neither ended nor been removed: BullMQ sets `finishedOn` at either end, and
- * a retry takes it away. One that has ended claims nothing: it is a worker that was frozen meanwhile.
+ * A holder counts while its upload has neither ended nor been removed: BullMQ sets `finishedOn` when a job completes or
+ * fails, and a retry deletes it. An upload that has ended gets no lock: its worker was frozen in the meantime.
  */
-const CLAIM = `
+const ACQUIRE = `
 local own = redis.call('HMGET', ARGV[2] .. ARGV[1], 'timestamp', 'finishedOn')
 if not own[1] or own[2] then return ARGV[1] end
 local holder = redis.call('GET', KEYS[1])
@@ -28,7 +28,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('SREM', KEYS[2], ARGV[1])
 return ARGV[1]`;
 
-/** @returns the uploads to wake: all that wait after a success, one of them after a failure. */
+/** Returns the uploads to wake: after a success all that wait, after a failure one of them. */
 const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   redis.call('SREM', KEYS[2], ARGV[1])
@@ -44,8 +44,8 @@ redis.call('DEL', KEYS[1])
 return redis.call('SPOP', KEYS[2], 1)`;
 
 /**
- * One file, one transfer: of all uploads of the same content, whatever their paths and replicas, one sends and the
- * others wait for it. When it succeeds they complete by instant upload; when it fails one of them takes over.
+ * A lock per content: of all uploads of the same content, on any path and replica, one sends it and the others wait. When
+ * it succeeds the others complete as instant uploads; when it fails one of them takes over.
  */
 export class SenderLocks {
   readonly #uploads: Queue;
@@ -60,22 +60,22 @@ export class SenderLocks {
   }
 
   /**
-   * Asks to be the one that sends this content.
-   * @returns the id of the one that is: the caller's own, or another's, whose end will wake the caller
+   * Acquires the lock, or waits for its holder.
+   * @returns the id of the holder: `uploadId`, or another upload, which wakes this one when it ends
    */
   async acquire(fileSha: string, uploadId: string): Promise<string> {
     const jobPrefix = this.#uploads.toKey('');
     const keys = this.#keys(fileSha);
-    return (await this.#redis.eval(CLAIM, keys.length, ...keys, uploadId, jobPrefix, KEEP_MS)) as string;
+    return (await this.#redis.eval(ACQUIRE, keys.length, ...keys, uploadId, jobPrefix, KEEP_MS)) as string;
   }
 
-  /** Lets go of what {@link acquire} gave, be it a place among those that wait, and wakes those that wait for it. */
+  /** Releases the lock and wakes uploads that wait for it. An upload that waits itself stops waiting. */
   async release(fileSha: string, uploadId: string, outcome: 'done' | 'failed'): Promise<void> {
     const keys = this.#keys(fileSha);
     const waiting = await this.#redis.eval(RELEASE, keys.length, ...keys, uploadId, outcome, DONE_MS);
     for (const id of waiting as string[]) {
       const job = await this.#uploads.getJob(id);
-      // One that has gone on by itself meanwhile can't be promoted, and needn't be.
+      // If the upload has woken by itself in the meantime, BullMQ can't promote it.
       if (job !== undefined) await wakeUpload(this.#uploads, this.#redis, job).catch(() => false);
     }
   }

@@ -1,211 +1,116 @@
-import {
-  type Job,
-  type Queue,
-  RateLimitError,
-  type Telemetry,
-  UnrecoverableError,
-  WaitingError,
-  Worker,
-} from 'bullmq';
+import { type Job, type Queue, RateLimitError, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Logger } from '../process/log.ts';
-import type { RedisClient } from '../redis/client.ts';
-import { isConnectionError, isRedisError } from '../redis/errors.ts';
+import { isRedisError } from '../redis/errors.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
 import { delayJob } from './delay-job.ts';
 import { CANCELLED, failureOf, formatFailure } from './failure.ts';
 import { NewerJobError } from './jobs/schema.ts';
 import type { LeaveNewerJob } from './leave-newer-job.ts';
 import { QUEUES, type Stage } from './names.ts';
-import { Pauses } from './pauses.ts';
+import { PauseControl } from './pause-control.ts';
+import { CongestionError, LeftToOthersError, NotReadyError, QuotaHoldError } from './postpone-errors.ts';
+import { logWorkerError, type WorkerSettings, workerOptions } from './worker-options.ts';
 
-/** What a processor gets beside its job's data. */
+/** What a processor gets besides its job's data. */
 export interface JobContext {
   readonly jobId: string;
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
-  /** How often this job has been started, this time included; not every start spends an attempt. */
+  /** How often this job was started, including this time. Not every start spends an attempt. */
   readonly starts: number;
-  /** Aborted when the upload is cancelled or has failed, when the worker shuts down, and when the job's lock was lost. */
+  /** Aborted when the upload is cancelled or has failed, the worker shuts down, or the job's lock is lost. */
   readonly signal: AbortSignal;
-  /** Writes the job's data anew, for whoever starts it after this one. */
+  /** Replaces the job's data, for later starts. */
   readonly save: (data: object) => Promise<void>;
-}
-
-/** Thrown by a processor when the account's quota is used up: holds the whole queue and spends no attempt. */
-export class QuotaHoldError extends Error {
-  readonly holdMs: number;
-  constructor(holdMs: number, cause: Error) {
-    super(cause.message, { cause });
-    this.holdMs = holdMs;
-  }
-}
-
-/** Thrown by a processor that has learnt to do less at a time: its job comes again soon, and spends no attempt. */
-export class CongestionError extends Error {
-  constructor(cause: VodError) {
-    super(cause.message, { cause });
-  }
-}
-
-/** Thrown by a processor whose job has to wait for another: spends no attempt. */
-export class NotReadyError extends Error {
-  readonly waitMs: number;
-  constructor(waitMs: number) {
-    super('not yet');
-    this.waitMs = waitMs;
-  }
-}
-
-/** Thrown by a processor whose job is for others to try, and for this process again later: spends no attempt. */
-export class LeftToOthersError extends Error {
-  readonly waitMs: number;
-  constructor(waitMs: number, cause: Error) {
-    super(cause.message, { cause });
-    this.waitMs = waitMs;
-  }
 }
 
 /** Stops this process from calling a VOD host while its calls fail. */
 export interface CircuitBreaker {
   /** Whether this process takes no jobs that call the host. */
   readonly isOpen: boolean;
-  /** Pauses a worker whenever the circuit is open. A worker created while it is open must be created with `autorun: false`. */
-  pauseWhileOpen(worker: Pauses): void;
+  /** PauseControl a worker whenever the circuit is open. A worker created while it is open must be created with `autorun: false`. */
+  pauseWhileOpen(worker: PauseControl): void;
   /** Records a failed call. @returns whether it only interrupted the job, which then keeps its attempt */
   recordFailure(jobId: string, error: VodError): boolean;
 }
 
-export interface ConsumerSettings {
-  readonly connection: RedisClient;
-  /** Of this process's workers, in Redis's list of clients. */
-  readonly name: string;
-  readonly prefix: string;
-  readonly lockDurationMs: number;
-  readonly stalledIntervalMs: number;
-  /** A job that was interrupted waits about this long, so that it neither spins nor comes with all others at once. */
+/**
+ * Why a job was postponed: `held`, because the account's quota is used up; `interrupted`, by an outage that affects all
+ * requests; `strained`, because too many requests ran in parallel; `left` to other workers, because this one does not see
+ * the file.
+ */
+export type PostponeReason = 'held' | 'interrupted' | 'strained' | 'left';
+
+export interface ConsumerSettings extends WorkerSettings {
+  /** Average delay of an interrupted job. It is random, so that interrupted jobs do not all start at once. */
   readonly interruptionMs: number;
-  /** At least this often a worker looks whether its queue is held any longer, which may end before its time. */
-  readonly heldLookMs: number;
   readonly log: Logger;
-  /**
-   * Called of each attempt that did not succeed and yet is not spent: `held` because the account's quota is used up,
-   * `interrupted` by what hits every request alike, `strained` because that was too much at a time, `left` to other workers
-   * because this one does not see the file. Attempts that are spent are BullMQ's event `failed`.
-   */
-  readonly onPostponed: (
-    stage: Stage,
-    job: Job,
-    why: 'held' | 'interrupted' | 'strained' | 'left',
-    error: unknown,
-  ) => void;
-  /** Of the host of VOD that the stage calls; absent when it calls none. */
+  /** Called when a job is postponed, which spends no attempt. Attempts that are spent are BullMQ's event `failed`. */
+  readonly onPostponed: (stage: Stage, job: Job, reason: PostponeReason, error: unknown) => void;
+  /** The breaker of the VOD host that the stage calls; absent if it calls none. */
   readonly breaker?: CircuitBreaker | undefined;
   readonly leave: LeaveNewerJob;
-  /** Absent while tracing is off. */
-  readonly telemetry?: Telemetry | undefined;
 }
 
-/** Stalls that a job may go through; each crash or lost lock is one, so deploys and outages must not add up to it. */
-const MAX_STALLED_COUNT = 20;
+interface ConsumerOptions<Data> {
+  readonly stage: Exclude<Stage, 'upload'>;
+  readonly queue: Queue;
+  readonly concurrency: number;
+  readonly parse: (value: unknown) => Data;
+  readonly process: (data: Data, context: JobContext) => Promise<unknown>;
+  /** @returns milliseconds to wait after this many failures, the last of which was `error` */
+  readonly backoff: (failures: number, error: unknown) => number;
+  readonly settings: ConsumerSettings;
+}
 
-/** A job at work in this process. */
-interface Active {
+/** A job that this process is working on. */
+interface ActiveJob {
   readonly uploadId: string | undefined;
   readonly controller: AbortController;
 }
 
-/** Why a job is aborted. */
+/** Reasons for aborting a job. */
 const SHUTDOWN = Symbol('shutdown');
-const STOPPED = Symbol('stopped');
+const UPLOAD_ENDED = Symbol('upload ended');
 const LOCK_LOST = Symbol('lock lost');
 
-/** What a worker process needs of a stage, whatever its jobs are. */
+/** The part of a {@link Consumer} that does not depend on its job data. */
 export interface StageConsumer {
   readonly worker: Worker;
-  /** Aborts what this process does for an upload. */
+  /** Aborts the active jobs of an upload. */
   abortUpload(uploadId: string): void;
-  /** Aborts everything; the jobs go back to their queue with no attempt spent. */
+  /** Aborts all active jobs and returns them to their queue, without spending an attempt. */
   returnJobs(): void;
 }
 
 /**
- * A BullMQ worker for one stage of children. It turns what a processor throws into what BullMQ understands: a retry
- * with backoff, a failure at once, a hold of the queue, or a hand-back that spends no attempt.
+ * A BullMQ worker for the children of one stage. It maps the errors of the processor to BullMQ: a retry with backoff, an
+ * immediate failure, a hold of the queue, or a return to the queue that spends no attempt.
  */
 export class Consumer<Data extends { readonly uploadId?: string }> implements StageConsumer {
   readonly worker: Worker;
-  readonly pauses: Pauses;
-  readonly #active = new Map<string, Active>();
+  readonly pauseControl: PauseControl;
+  readonly #options: ConsumerOptions<Data>;
+  readonly #active = new Map<string, ActiveJob>();
 
-  constructor(options: {
-    readonly stage: Exclude<Stage, 'upload'>;
-    readonly queue: Queue;
-    readonly concurrency: number;
-    readonly parse: (value: unknown) => Data;
-    readonly process: (data: Data, attempt: JobContext) => Promise<unknown>;
-    /** Milliseconds after so many failures, the last of which was this. */
-    readonly backoff: (attempt: number, error: unknown) => number;
-    readonly settings: ConsumerSettings;
-  }) {
-    const { stage, queue, settings } = options;
-    const { breaker } = settings;
-    const soonMs = (): number => settings.interruptionMs * (0.5 + Math.random());
+  constructor(options: ConsumerOptions<Data>) {
+    this.#options = options;
+    const { stage, concurrency, backoff, settings } = options;
+    const { breaker, log } = settings;
     this.worker = new Worker(
       QUEUES[stage],
-      async (job: Job, token: string | undefined) => {
-        const jobId = job.id ?? '';
-        // Fetched before the worker was paused.
-        if (breaker?.isOpen) return await giveBack(job, token);
-        const data = await parseOrLeave(options.parse, job, token, settings.leave);
-        const controller = new AbortController();
-        const { signal } = controller;
-        this.#active.set(jobId, { uploadId: data.uploadId, controller });
-        try {
-          const save = (changed: object): Promise<void> => job.updateData(changed);
-          const { attemptsStarted: starts } = job;
-          return await options.process(data, { jobId, restarted: starts > 1, starts, signal, save });
-        } catch (error) {
-          if (signal.reason === SHUTDOWN) return await giveBack(job, token);
-          if (signal.reason === STOPPED) throw new UnrecoverableError(formatFailure(CANCELLED));
-          if (error instanceof UnrecoverableError) throw error;
-          if (error instanceof NotReadyError) return await delayJob(job, error.waitMs, token);
-          if (error instanceof LeftToOthersError) {
-            settings.onPostponed(stage, job, 'left', error.cause);
-            return await delayJob(job, error.waitMs, token);
-          }
-          if (error instanceof CongestionError) {
-            settings.onPostponed(stage, job, 'strained', error.cause);
-            return await delayJob(job, soonMs(), token);
-          }
-          if (error instanceof QuotaHoldError) {
-            settings.onPostponed(stage, job, 'held', error.cause);
-            await queue.rateLimit(error.holdMs);
-            throw new RateLimitError();
-          }
-          // Of what it throws then nothing is the job's fault; and should nobody else have it, its turn comes again.
-          const lost = signal.reason === LOCK_LOST;
-          const interrupted =
-            !lost && error instanceof VodError && breaker?.recordFailure(jobId, error) === true;
-          if (interrupted) settings.onPostponed(stage, job, 'interrupted', error);
-          if (lost || interrupted || isRedisError(error)) return await delayJob(job, soonMs(), token);
-          const failure = failureOf(error);
-          const failed = failure.retryable ? Error : UnrecoverableError;
-          throw Object.assign(new failed(formatFailure(failure)), { cause: error });
-        } finally {
-          this.#active.delete(jobId);
-        }
-      },
+      async (job: Job, token: string | undefined) => await this.#process(job, token),
       {
         ...workerOptions(settings),
         autorun: !breaker?.isOpen,
-        concurrency: options.concurrency,
-        settings: { backoffStrategy: (attempt, _type, error) => options.backoff(attempt, error?.cause) },
+        concurrency,
+        settings: { backoffStrategy: (failures, _type, error) => backoff(failures, error?.cause) },
       },
     );
-    this.pauses = new Pauses(this.worker);
-    breaker?.pauseWhileOpen(this.pauses);
-    this.worker.on('error', (error) => logWorkerError(settings.log, stage, error));
-    // Somebody else may be at the job already: what this process still does for it is in vain.
+    this.pauseControl = new PauseControl(this.worker);
+    breaker?.pauseWhileOpen(this.pauseControl);
+    this.worker.on('error', (error) => logWorkerError(log, stage, error));
+    // Another worker may have taken the job, so this process stops working on it.
     this.worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) this.#active.get(jobId)?.controller.abort(LOCK_LOST);
     });
@@ -213,49 +118,85 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
 
   abortUpload(uploadId: string): void {
     for (const active of this.#active.values())
-      if (active.uploadId === uploadId) active.controller.abort(STOPPED);
+      if (active.uploadId === uploadId) active.controller.abort(UPLOAD_ENDED);
   }
 
   returnJobs(): void {
     for (const { controller } of this.#active.values()) controller.abort(SHUTDOWN);
   }
-}
 
-/** For whoever is next; spends no attempt. @throws always, what BullMQ knows it by */
-async function giveBack(job: Job, token: string | undefined): Promise<never> {
-  await job.moveToWait(token);
-  throw new WaitingError();
-}
+  async #process(job: Job, token: string | undefined): Promise<unknown> {
+    const { process, settings } = this.#options;
+    const jobId = job.id ?? '';
+    // The job was fetched before the worker was paused.
+    if (settings.breaker?.isOpen) return await returnToWait(job, token);
+    const data = await this.#parse(job, token);
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#active.set(jobId, { uploadId: data.uploadId, controller });
+    try {
+      const { attemptsStarted: starts } = job;
+      const save = (changed: object): Promise<void> => job.updateData(changed);
+      return await process(data, { jobId, restarted: starts > 1, starts, signal, save });
+    } catch (error) {
+      return await this.#postponeOrFail(job, token, error, signal.reason);
+    } finally {
+      this.#active.delete(jobId);
+    }
+  }
 
-async function parseOrLeave<Data>(
-  parse: (value: unknown) => Data,
-  job: Job,
-  token: string | undefined,
-  leave: LeaveNewerJob,
-): Promise<Data> {
-  try {
-    return parse(job.data);
-  } catch (error) {
-    if (error instanceof NewerJobError) return await leave(job, token, error);
-    throw error;
+  async #parse(job: Job, token: string | undefined): Promise<Data> {
+    const { parse, settings } = this.#options;
+    try {
+      return parse(job.data);
+    } catch (error) {
+      if (error instanceof NewerJobError) return await settings.leave(job, token, error);
+      throw error;
+    }
+  }
+
+  async #postponeOrFail(
+    job: Job,
+    token: string | undefined,
+    error: unknown,
+    abortReason: unknown,
+  ): Promise<never> {
+    const { stage, queue, settings } = this.#options;
+    const soonMs = settings.interruptionMs * (0.5 + Math.random());
+    const postponed = (reason: PostponeReason, cause: unknown): void =>
+      settings.onPostponed(stage, job, reason, cause);
+    if (abortReason === SHUTDOWN) return await returnToWait(job, token);
+    if (abortReason === UPLOAD_ENDED) throw new UnrecoverableError(formatFailure(CANCELLED));
+    if (error instanceof UnrecoverableError) throw error;
+    if (error instanceof NotReadyError) return await delayJob(job, error.waitMs, token);
+    if (error instanceof LeftToOthersError) {
+      postponed('left', error.cause);
+      return await delayJob(job, error.waitMs, token);
+    }
+    if (error instanceof CongestionError) {
+      postponed('strained', error.cause);
+      return await delayJob(job, soonMs, token);
+    }
+    if (error instanceof QuotaHoldError) {
+      postponed('held', error.cause);
+      await queue.rateLimit(error.holdMs);
+      throw new RateLimitError();
+    }
+    // An error after the lock was lost says nothing about the job. If no other worker has taken the job, it is retried.
+    if (abortReason === LOCK_LOST) return await delayJob(job, soonMs, token);
+    if (error instanceof VodError && settings.breaker?.recordFailure(job.id ?? '', error)) {
+      postponed('interrupted', error);
+      return await delayJob(job, soonMs, token);
+    }
+    if (isRedisError(error)) return await delayJob(job, soonMs, token);
+    const failure = failureOf(error);
+    const ErrorClass = failure.retryable ? Error : UnrecoverableError;
+    throw Object.assign(new ErrorClass(formatFailure(failure)), { cause: error });
   }
 }
 
-/** What every worker of this project shares; `maxStalledCount` must be the same on all of them. */
-export function workerOptions(settings: ConsumerSettings) {
-  return {
-    connection: settings.connection,
-    name: settings.name,
-    prefix: settings.prefix,
-    lockDuration: settings.lockDurationMs,
-    stalledInterval: settings.stalledIntervalMs,
-    maximumRateLimitDelay: settings.heldLookMs,
-    maxStalledCount: MAX_STALLED_COUNT,
-    ...(settings.telemetry && { telemetry: settings.telemetry }),
-  };
-}
-
-/** While Redis is away every worker has the same error every second; the connection's own listener tells it once. */
-export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
-  log[isConnectionError(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
+/** Returns a job to the queue without spending an attempt. @throws always, as BullMQ requires */
+async function returnToWait(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }

@@ -3,17 +3,17 @@ import type { Logger } from '../process/log.ts';
 import { delayJob } from './delay-job.ts';
 import type { NewerJobError } from './jobs/schema.ts';
 
-/** After this time a job that was left is offered again, to whichever worker comes. */
-const LEAVE_MS = 2000;
-/** A rollout may leave thousands; the log says so once in this time. */
+/** Average delay of such a job, after which any worker may take it. */
+const DELAY_MS = 2000;
+/** A rollout may delay thousands of jobs; it is logged at most this often. */
 const LOG_INTERVAL_MS = 60_000;
 
-/** Leaves a job for other workers, with no attempt spent; never resolves. */
+/** Delays a job of a newer version, for newer workers, without spending an attempt. Always rejects. */
 export type LeaveNewerJob = (job: Job, token: string | undefined, error: NewerJobError) => Promise<never>;
 
 /**
- * During a rollout workers of two versions share the queues, and the older ones leave to the newer ones what those have
- * written. When none of those runs, as after a rollback, it waits.
+ * During a rollout workers of two versions share the queues, and the older workers leave the jobs of the newer version to
+ * the newer workers. If none of those run, after a rollback for instance, the jobs wait.
  */
 export function createLeaveNewerJob(log: Logger): LeaveNewerJob {
   let loggedMs = Number.NEGATIVE_INFINITY;
@@ -23,6 +23,6 @@ export function createLeaveNewerJob(log: Logger): LeaveNewerJob {
       loggedMs = now;
       log.warn({ queue: job.queueName, jobId: job.id, reason: error.message }, 'job left for newer workers');
     }
-    return await delayJob(job, LEAVE_MS * (0.5 + Math.random()), token);
+    return await delayJob(job, DELAY_MS * (0.5 + Math.random()), token);
   };
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { UploaderError } from '../base/errors.ts';
 
 /**
- * One queue per stage; each job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, of `webhook` one
- * delivery, and of `events` one event that VOD has told.
+ * One queue per stage. A job of `init`, `part`, `finish` and `transcode` is exactly one call to VOD, a job of `webhook` one
+ * delivery, and a job of `events` one event of VOD.
  */
 export const QUEUES = {
   upload: 'vod-upload',
@@ -20,17 +20,17 @@ export type Stage = keyof typeof QUEUES;
 export const STAGES = Object.keys(QUEUES) as readonly Stage[];
 
 /**
- * What a worker does unless it is told otherwise: all that an upload needs. Who pulls the account's events takes them
- * from every other program that pulls them, so that must be asked for.
+ * The stages of a worker by default: all that uploads need. `events` must be enabled explicitly, because pulling the
+ * account's events takes them away from other programs that pull them.
  */
 export const DEFAULT_STAGES = STAGES.filter((stage) => stage !== 'events');
 
-/** Those whose jobs read the file. */
+/** The stages whose jobs read the file. */
 export const SOURCE_STAGES = ['hash', 'part'] as const satisfies readonly Stage[];
 
 /**
- * @param list names joined by commas, as people write them; undefined = what is usual
- * @throws {UploaderError} `STAGES`, naming the stages there are
+ * @param list names joined by commas; undefined = {@link DEFAULT_STAGES}
+ * @throws {UploaderError} `STAGES`, with the names of all stages
  */
 export function parseStages(list: string | undefined): readonly Stage[] {
   if (list === undefined) return DEFAULT_STAGES;
@@ -46,41 +46,41 @@ export function parseStages(list: string | undefined): readonly Stage[] {
 }
 
 /**
- * One pass of an upload from InitUpload to FinishUpload. `attempt` counts from 1 and rises when the upload has failed
- * and is retried; `round` counts from 0 within an attempt and rises when VOD must be asked again what it has.
+ * One run of an upload from InitUpload to FinishUpload. `attempt` starts at 1 and increases when a failed upload is
+ * retried. `round` starts at 0 in each attempt and increases when InitUpload must be called again.
  */
 export interface Run {
   readonly attempt: number;
   readonly round: number;
 }
 
-/** `r2` or, after the first round of an attempt, `r2.1`. */
+/** `r2`, or `r2.1` after the first round of an attempt. */
 export function runName(run: Run): string {
   return run.round === 0 ? `r${run.attempt}` : `r${run.attempt}.${run.round}`;
 }
 
-/** The step of a run that a child is for; a part's is its index. */
+/** The step of a run that a child does. For a part it is the part's index. */
 export type ChildStep = 'hash' | 'init' | 'finish' | 'transcode' | number;
 
-/** Another round asks VOD again what it has, and nothing else. */
-const ONCE_AN_ATTEMPT: ReadonlySet<ChildStep> = new Set(['hash', 'transcode']);
+/** Steps that are not repeated in later rounds of an attempt. */
+const ONCE_PER_ATTEMPT: ReadonlySet<ChildStep> = new Set(['hash', 'transcode']);
 
 /**
- * Child ids are the same whenever the same step is done again, so that doing it again after a crash adds nothing; and
- * they differ from run to run, because a parent would wait for ever for a kept failed child of that id.
- * BullMQ allows no `:` in them.
+ * The id of a child. It is the same when a step is repeated after a crash, so that the child is not added twice. It differs
+ * between runs, because a parent would wait forever for a child whose id is that of a kept failed job. BullMQ allows no
+ * `:` in ids.
  */
 export function childId(uploadId: string, run: Run, step: ChildStep): string {
-  const name = runName(ONCE_AN_ATTEMPT.has(step) ? { ...run, round: 0 } : run);
+  const name = runName(ONCE_PER_ATTEMPT.has(step) ? { ...run, round: 0 } : run);
   return `${uploadId}-${name}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 
-/** Redis channel on which the id of an upload is published when its active jobs are to be aborted, on every replica. */
+/** Redis channel for ids of uploads whose active jobs must be aborted, on every replica. */
 export function abortChannel(prefix: string): string {
   return `${prefix}:vod-abort`;
 }
 
-/** The id of the upload with this key: the same wherever it is computed, so that Redis itself refuses a second. */
+/** The id of the upload with this key: a hash of the key, so that BullMQ refuses a second upload with the same key. */
 export function idOfKey(key: string): string {
   return `k${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
 }

@@ -1,11 +1,12 @@
 import { Queue, type Telemetry } from 'bullmq';
 import { Cluster } from 'ioredis';
+import { defined } from '../base/defined.ts';
 import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
 import { QUEUES, STAGES, type Stage } from './names.ts';
 
 export type Queues = Readonly<Record<Stage, Queue>>;
 
-/** Opens all queues on one connection, which stays the caller's to close. */
+/** Opens all queues on one connection, which the caller must close. */
 export function openQueues(
   connection: RedisClient,
   prefix: string,
@@ -16,15 +17,15 @@ export function openQueues(
     const queue = new Queue(QUEUES[stage], {
       connection,
       prefix,
-      ...(telemetry && { telemetry }),
-      // A producer must not hang while Redis is away; and only workers say how long the event streams are.
+      ...defined({ telemetry }),
+      // A producer must not hang while Redis is away, and only workers set the length of the event streams.
       ...(options.producer && { skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true }),
-      // Nobody listens to the events of single parts; a short stream keeps them out of memory.
+      // Nothing reads the events of part jobs; a short stream keeps them out of Redis memory.
       ...(stage === 'part' && { streams: { events: { maxLen: 0 } } }),
     });
-    // The connection's own listener reports what goes wrong with it; a Queue without a listener would throw.
+    // The connection's listener reports its errors; without a listener here, the queue would throw them.
     queue.on('error', () => {});
-    // BullMQ asks all nodes of a cluster who is connected, and fails when one is away; workers wait where the queues are.
+    // BullMQ sends CLIENT LIST to all nodes of a cluster, and fails if one is down. Workers block on the queues' own node.
     if (connection instanceof Cluster) {
       queue.getBackend().getClientList = async () => [
         String(await callOnKeyNode(connection, queue.toKey('meta'), ['client', 'list'])),

@@ -4,20 +4,20 @@ import { KEPT_JOBS } from './jobs/options.ts';
 import type { Stage } from './names.ts';
 import type { Queues } from './queues.ts';
 
-/** How often what is too old is looked for. */
-const SWEEP_MS = 600_000;
-/** Removed by one command. */
-const BULK = 1000;
+/** How often old jobs are removed. */
+const SWEEP_INTERVAL_MS = 600_000;
+/** Jobs removed by one command. */
+const BATCH = 1000;
 
-/** How long jobs that have ended stay, in seconds; absent = not at all. */
+/** How long jobs are kept after they end, in seconds; absent = BullMQ removes them at once. */
 interface KeptSeconds {
   readonly completed?: number;
   readonly failed?: number;
 }
 
 /**
- * Removes jobs that have ended and are too old, at once and then every ten minutes. BullMQ looks at ages only when another
- * job of the same queue ends, so on a quiet queue they would stay.
+ * Removes old jobs that have ended, at once and then every ten minutes. BullMQ checks ages only when another job of the same
+ * queue ends, so on an idle queue they would stay.
  */
 export class Retention {
   readonly #queues: Queues;
@@ -28,13 +28,13 @@ export class Retention {
 
   constructor(options: {
     readonly queues: Queues;
-    /** Of uploads, in seconds. */
+    /** How long uploads are kept, in seconds. */
     readonly keep: { readonly completedSeconds: number; readonly failedSeconds: number };
     readonly log: Logger;
-    /** In ms; default ten minutes. */
-    readonly everyMs?: number;
+    /** Default: ten minutes. */
+    readonly intervalMs?: number;
   }) {
-    const { queues, keep, log, everyMs = SWEEP_MS } = options;
+    const { queues, keep, log, intervalMs = SWEEP_INTERVAL_MS } = options;
     const { completedSeconds: completed, failedSeconds: failed } = keep;
     const children = { failed: KEPT_JOBS.age };
     this.#queues = queues;
@@ -45,7 +45,7 @@ export class Retention {
       webhook: { completed: KEPT_JOBS.age, failed },
     };
     this.#log = log;
-    this.#timer = setInterval(() => void this.#sweep(), everyMs).unref();
+    this.#timer = setInterval(() => void this.#sweep(), intervalMs).unref();
     void this.#sweep();
   }
 
@@ -55,16 +55,16 @@ export class Retention {
 
   /** Never rejects. */
   async #sweep(): Promise<void> {
-    // While Redis is away one waits for it: no need for more.
+    // While Redis is away, one sweep waits for it.
     if (this.#sweeping) return;
     this.#sweeping = true;
     for (const [stage, kept] of Object.entries(this.#kept) as [Stage, KeptSeconds][]) {
       for (const [state, seconds] of Object.entries(kept) as ['completed' | 'failed', number][]) {
         try {
           const removed = await removeOlder(this.#queues[stage], state, seconds * 1000);
-          if (removed > 0) this.#log.info({ stage, state, removed }, 'jobs were too old, and are removed');
+          if (removed > 0) this.#log.info({ stage, state, removed }, 'old jobs removed');
         } catch (error) {
-          // The next sweep does it.
+          // The next sweep tries again.
           this.#log.debug({ stage, err: (error as Error).message }, 'old jobs could not be removed');
         }
       }
@@ -75,8 +75,8 @@ export class Retention {
 
 async function removeOlder(queue: Queue, state: 'completed' | 'failed', ageMs: number): Promise<number> {
   for (let removed = 0; ; ) {
-    const { length } = await queue.clean(ageMs, BULK, state);
+    const { length } = await queue.clean(ageMs, BATCH, state);
     removed += length;
-    if (length < BULK) return removed;
+    if (length < BATCH) return removed;
   }
 }

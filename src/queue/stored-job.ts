@@ -1,13 +1,13 @@
 import type { Job } from 'bullmq';
 import type { FieldValues } from '../redis/hash-fields.ts';
 
-/** All that a job in Redis tells of its upload. */
+/** The fields of a job that describe its upload. */
 export type StoredJob = Pick<
   Job,
   'id' | 'data' | 'progress' | 'timestamp' | 'finishedOn' | 'attemptsMade' | 'failedReason' | 'returnvalue'
 >;
 
-/** The fields that BullMQ keeps a job in, as far as {@link storedJob} needs them. */
+/** The fields of a BullMQ job hash that {@link storedJob} needs. */
 export const JOB_FIELDS = [
   'data',
   'progress',
@@ -18,7 +18,7 @@ export const JOB_FIELDS = [
   'returnvalue',
 ] as const;
 
-/** A job out of the values of {@link JOB_FIELDS}. @throws {SyntaxError} when its data is no JSON */
+/** @param values of {@link JOB_FIELDS}. @throws {SyntaxError} if the job's data is not JSON */
 export function storedJob(id: string, values: FieldValues): StoredJob {
   const [data, progress, timestamp, finishedOn, attemptsMade, failedReason, returnvalue] = values;
   return {
@@ -33,7 +33,7 @@ export function storedJob(id: string, values: FieldValues): StoredJob {
   };
 }
 
-/** What a field holds, or something else when that is no JSON. */
+/** Parses a field, or returns `fallback` if it is not JSON. */
 export function parseJsonOr<T>(fallback: T, text: string | null | undefined): T {
   try {
     return JSON.parse(text ?? '') as T;

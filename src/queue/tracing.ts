@@ -6,13 +6,13 @@ import type { RedisClient } from '../redis/client.ts';
 import { CANCELLED, parseFailure } from './failure.ts';
 
 /*
- * What BullMQ does, as spans of the OpenTelemetry SDK that the process has; where it has none, none are made. A span's
- * context goes into the jobs that are added within it, so an upload is one trace from its `add` on:
+ * Creates OpenTelemetry spans for what BullMQ does, if the process has an SDK. BullMQ stores the context of the current span
+ * in the jobs that are added, so an upload is one trace from its `add` on:
  *
  *   add vod-upload
- *     process vod-upload          a pass of the upload
+ *     process vod-upload          an activation of the upload
  *       addBulk vod-part
- *         process vod-part        one per part and attempt
+ *         process vod-part        one per part and start
  */
 
 const tracer = trace.getTracer('vod-upload-worker', VERSION);
@@ -35,13 +35,13 @@ function jobSpan(span: otel.Span): JobSpan {
       span.setAttribute('error.type', code);
       if (code !== CANCELLED.code) fail(reason);
     },
-    // Without the stack, which is nobody's business outside.
+    // Without the stack, which must not leave the process.
     recordException: (error) => fail(typeof error === 'string' ? error : (error.message ?? 'unknown error')),
     end: () => span.end(),
   };
 }
 
-/** In place of a span that would only be noise; and its context is nobody's parent. */
+/** Replaces spans that would only be noise. Spans within it have no parent. */
 const NO_SPAN: JobSpan = {
   setSpanOnContext: (parent) => trace.deleteSpan(parent),
   setAttribute() {},
@@ -55,9 +55,9 @@ const NO_SPAN: JobSpan = {
 export const telemetry: Telemetry<Context> = {
   tracer: {
     startSpan: (name, { kind } = { kind: SpanKind.INTERNAL }, parent) => {
-      // Looking for jobs, renewing locks, looking for stalled jobs: thousands an hour, of no upload or of many.
+      // Fetching jobs, renewing locks, checking for stalled jobs: thousands per hour, not tied to one upload.
       if (kind === SpanKind.INTERNAL) return NO_SPAN;
-      // Behind the dot is the job's name, the file's: it is an attribute too, and names of spans are to be few.
+      // After the dot is the job's name, which is also an attribute. Span names should have few values.
       const [operation = name] = name.split('.', 1);
       return jobSpan(tracer.startSpan(operation, { kind: kind as number }, parent));
     },
@@ -66,7 +66,7 @@ export const telemetry: Telemetry<Context> = {
     with: (active, call) => context.with(active, call),
     active: () => context.active(),
     root: () => ROOT_CONTEXT,
-    /** @returns '' outside of every trace, which BullMQ puts into no job */
+    /** @returns '' outside of a trace, which BullMQ does not store */
     getMetadata: (active) => {
       const carrier: Record<string, string> = {};
       propagation.inject(active, carrier);
@@ -76,7 +76,7 @@ export const telemetry: Telemetry<Context> = {
       try {
         return propagation.extract(active, JSON.parse(metadata));
       } catch {
-        // Whoever can write to Redis is not trusted to write sense.
+        // Data in Redis is not trusted.
         return active;
       }
     },
@@ -84,8 +84,8 @@ export const telemetry: Telemetry<Context> = {
 };
 
 /**
- * To be called within a pass of an upload: one that was added outside of every trace keeps that of this pass, so that
- * its later passes belong to it. Never rejects; without, each pass is a trace of its own.
+ * Stores the current trace in an upload that was added outside of a trace, so that its later activations belong to the same
+ * trace. Call it within an activation. Never rejects; if it fails, each activation is a separate trace.
  */
 export async function keepTrace(job: Job, queue: Queue, redis: RedisClient): Promise<void> {
   if (job.opts.telemetry?.metadata) return;
@@ -93,9 +93,9 @@ export async function keepTrace(job: Job, queue: Queue, redis: RedisClient): Pro
     const key = queue.toKey(job.id ?? '');
     const opts = await redis.hget(key, 'opts');
     const tm = telemetry.contextManager.getMetadata(context.active());
-    // As BullMQ stores it; it has no call for it.
+    // The field in which BullMQ stores it; BullMQ has no method for this.
     if (opts !== null) await redis.hset(key, 'opts', JSON.stringify({ ...JSON.parse(opts), tm }));
   } catch {
-    // An upload must not fail for its trace.
+    // Tracing must not fail an upload.
   }
 }

@@ -2,9 +2,9 @@ import type { Job, Queue } from 'bullmq';
 import type { RedisClient } from '../redis/client.ts';
 
 /**
- * Moves an upload from `waiting-children` to the head of `wait`, so that it looks again at what is true; BullMQ does
- * the same when a child fails, but has no call for it. Atomic, because the upload may wake by itself at any moment.
- * An upload that is under way has priority 0, and so belongs into the list.
+ * Moves an upload from `waiting-children` to the head of `wait`, as BullMQ does when a child fails; BullMQ has no method
+ * for it. Atomic, because the upload may wake by itself at any time. An upload that has started has priority 0, so it
+ * belongs in the `wait` list.
  */
 const WAKE = `
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
@@ -14,8 +14,8 @@ redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'event', 'waiting', 'jobI
 return 1`;
 
 /**
- * Has an upload looked at again at once, whatever it waits for.
- * @returns whether it will be; false while it is being looked at right now, which may be too early to see a new mark
+ * Makes an upload active soon, whatever it waits for.
+ * @returns false if it is active already, possibly without having seen the caller's change
  */
 export async function wakeUpload(queue: Queue, redis: RedisClient, job: Job): Promise<boolean> {
   const id = job.id ?? '';

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { printable } from '../base/printable.ts';
 import type { Logger } from '../process/log.ts';
 import type { CircuitBreaker } from '../queue/consumer.ts';
-import type { Pauses } from '../queue/pauses.ts';
+import type { PauseControl } from '../queue/pause-control.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
 import { Circuit } from './circuit.ts';
 import { type Hold, type HoldKind, parseHold, type SystemicFailure, systemicFailure } from './hold.ts';
@@ -54,7 +54,7 @@ export class Breaker implements CircuitBreaker {
   readonly #interruptedJobs = new InterruptedJobs();
   readonly #poll: NodeJS.Timeout;
   readonly #stopping = new AbortController();
-  readonly #workers: Pauses[] = [];
+  readonly #workers: PauseControl[] = [];
   #state: BreakerState = {};
   #answeredAt = Number.NEGATIVE_INFINITY;
   #isProbing = false;
@@ -102,9 +102,9 @@ export class Breaker implements CircuitBreaker {
     return this.#state.hold !== undefined;
   }
 
-  pauseWhileOpen(worker: Pauses): void {
+  pauseWhileOpen(worker: PauseControl): void {
     this.#workers.push(worker);
-    if (this.isOpen) worker.begin(this);
+    if (this.isOpen) worker.pause(this);
   }
 
   /** Checks whether VOD accepts this process's key, and opens the circuit when it refuses it. Logs VOD's answer. */
@@ -164,17 +164,17 @@ export class Breaker implements CircuitBreaker {
     });
   }
 
-  /** Pauses the workers until a probe, or a request that was already in flight, is answered. */
+  /** PauseControl the workers until a probe, or a request that was already in flight, is answered. */
   async #probeUntilClosed(): Promise<void> {
     const { signal } = this.#stopping;
-    for (const worker of this.#workers) worker.begin(this);
+    for (const worker of this.#workers) worker.pause(this);
     while (this.isOpen && !signal.aborted) {
       if (this.#circuit.probeInMs === 0) await this.#probe();
       await this.#determineScope().catch(() => {});
       const ms = Math.min(POLL_MS, this.#circuit.probeInMs);
       await setTimeout(ms, undefined, { signal }).catch(() => {});
     }
-    if (!signal.aborted) for (const worker of this.#workers) worker.end(this);
+    if (!signal.aborted) for (const worker of this.#workers) worker.resume(this);
   }
 
   async #probe(): Promise<void> {

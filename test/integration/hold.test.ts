@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Upload } from '../../src/index.ts';
-import { QuotaHoldError } from '../../src/queue/consumer.ts';
+import { QuotaHoldError } from '../../src/queue/postpone-errors.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -168,7 +168,7 @@ describe('a job whose worker dies again and again', () => {
     await world().worker().ready();
     await expect(upload.result()).rejects.toMatchObject({
       code: 'STALLED',
-      message: expect.stringContaining('died or stopped answering too often'),
+      message: expect.stringContaining('died or lost its lock too often'),
     });
   });
 });

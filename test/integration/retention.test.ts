@@ -35,7 +35,7 @@ describe('uploads that have ended too long ago', () => {
     await first.end('SIGTERM');
     await age(old, 5);
     const second = await world().worker({ KEEP_COMPLETED_DAYS: '1' }).ready();
-    await second.line(({ msg }) => msg === 'jobs were too old, and are removed');
+    await second.line(({ msg }) => msg === 'old jobs removed');
     expect([await isThere(old), await isThere(young)]).toEqual([false, true]);
   });
 
@@ -46,7 +46,7 @@ describe('uploads that have ended too long ago', () => {
     const redis = workerConnection({ location: world().redisUrl }, () => {});
     const queues = openQueues(redis, world().prefix, {});
     const keep = { completedSeconds: 86_400, failedSeconds: 86_400 };
-    const retention = new Retention({ queues, keep, log: pino({ level: 'silent' }), everyMs: 20 });
+    const retention = new Retention({ queues, keep, log: pino({ level: 'silent' }), intervalMs: 20 });
     onTestFinished(async () => {
       retention.stop();
       await closeQueues(queues);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UnavailableSources } from '../../src/flow/unavailable-sources.ts';
-import { type JobContext, LeftToOthersError } from '../../src/queue/consumer.ts';
+import type { JobContext } from '../../src/queue/consumer.ts';
+import { LeftToOthersError } from '../../src/queue/postpone-errors.ts';
 import { workerIdentity } from '../../src/queue/worker-identity.ts';
 import { SourceError } from '../../src/source/errors.ts';
 import type { RootWatch } from '../../src/source/root-watch.ts';
@@ -31,7 +32,7 @@ function setUp(graceMs = GRACE_MS) {
         ...{ stage: 'part', queues, redis, prefix: world().prefix, graceMs, worker: name },
         roots: { roots: [roots], gone: [], checkNow: async () => {} } as unknown as RootWatch,
       });
-      const processor = unseen.around(async () => {
+      const processor = unseen.wrap(async () => {
         throw new SourceError('SOURCE_NOT_FOUND', `${SOURCE} does not exist`);
       });
       const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, source: SOURCE };

@@ -13,13 +13,13 @@ const send: SendValue = {
   ],
 };
 
-describe('the parts that an answer of InitUpload asks for', () => {
-  it('are those that VOD lacks', () => {
+describe('the parts that the result of an init job asks for', () => {
+  it('are those that VOD does not have', () => {
     expect(countPlanned(send, 7)).toBe(3);
     expect([...plannedParts(send, 7)]).toEqual([{ index: 1 }, { index: 4 }, { index: 5 }]);
   });
 
-  it('are all of them when those that VOD has are to be compared', () => {
+  it('are all parts if those that VOD has are to be compared', () => {
     const listedMd5s = encodeMd5s(['a', 'b', 'c', 'd'].map(md5));
     const compared = { ...send, listedMd5s };
     expect(countPlanned(compared, 7)).toBe(7);
@@ -35,7 +35,7 @@ describe('the parts that an answer of InitUpload asks for', () => {
     expect(countPlanned({ ...send, missing: [[0, 6]], listedMd5s: encodeMd5s([]) }, 7)).toBe(7);
   });
 
-  it.each([6, 8])('can’t be those of a file of %i parts when there are seven', (count) => {
+  it.each([6, 8])('are refused for a file of %i parts if there are seven', (count) => {
     const listedMd5s = encodeMd5s(['a', 'b', 'c', 'd'].map(md5));
     expect(() => countPlanned({ ...send, listedMd5s }, count)).toThrow(
       expect.objectContaining({ code: 'INVALID_JOB' }),
