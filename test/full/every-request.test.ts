@@ -29,7 +29,8 @@ describe('an error of all requests', () => {
       effect: { kind: 'http', status: 403 },
       kind: 'blocked',
       code: 'HTTP_403',
-      status: /something on the way answers in place of VOD.*check VOD_ENDPOINT and any proxy or firewall/,
+      status:
+        /a proxy, firewall or maintenance page answers in place of VOD.*check VOD_ENDPOINT and any proxy or firewall/,
     },
     {
       name: 'maintenance',
@@ -43,7 +44,7 @@ describe('an error of all requests', () => {
       effect: { kind: 'code', code: -10001, canRetry: 0 },
       kind: 'account',
       code: '-10001',
-      status: /VOD refuses the account.*VOD_SECRET_ID and VOD_REGION/,
+      status: /VOD refuses the workers' account.*VOD_SECRET_ID and VOD_REGION/,
     },
   ];
   it.each(cases)('is logged once, shows what to do and spends no attempt: $name', async (one) => {
