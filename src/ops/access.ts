@@ -8,27 +8,27 @@ import { createLogin } from './login.ts';
 import { isLoopbackHost, isOwnLoad, isSameOrigin } from './origin.ts';
 
 export interface AccessOptions {
-  /** Empty = nobody is asked who they are; only for a loopback address. */
+  /** Empty = no login; only for a loopback address. */
   readonly users: readonly OpsUser[];
-  /** Whether nothing can be changed, by nobody. */
+  /** Whether nobody can change anything. */
   readonly readOnly: boolean;
   readonly log: Logger;
 }
 
-/** What stands before every page: who may see it, from where its buttons may be pressed, what it may load. */
+/** Runs before every page: authentication, cross-origin checks, security headers, read-only mode. */
 export function access({ users, readOnly, log }: AccessOptions): MiddlewareHandler {
   return every(
     headers,
-    cacheNothing,
+    noStore,
     ...(users.length === 0 ? [loopbackOnly] : []),
     sameOriginOnly,
-    noForeignLoads,
+    noCrossSiteLoads,
     ...(users.length === 0 ? [] : [createLogin({ users, log })]),
-    ...(readOnly ? [lookOnly] : [tellOfChanges(log, users.length > 0)]),
+    ...(readOnly ? [refuseChanges] : [logChanges(log, users.length > 0)]),
   );
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. A page that needs more sets a policy of its own. */
+/** No resources from other origins, nothing inline, no framing. A page that needs more sets its own policy. */
 const headers = secureHeaders({
   contentSecurityPolicy: {
     defaultSrc: ["'self'"],
@@ -39,60 +39,57 @@ const headers = secureHeaders({
   },
   referrerPolicy: 'no-referrer',
   xFrameOptions: 'DENY',
-  // Whether there is TLS is for the proxy in front to say.
+  // Only the proxy in front knows whether there is TLS.
   strictTransportSecurity: false,
   overwrite: false,
 });
 
-/** Pages tell what is true now, and not to whoever uses the browser next. What may be kept says so itself. */
-const cacheNothing: MiddlewareHandler = async (context, next) => {
+/** Pages show current data, which the browser's next user must not see. Assets set their own header. */
+const noStore: MiddlewareHandler = async (context, next) => {
   await next();
   if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
 };
 
 /**
- * Where nobody is asked who they are, being on this machine is what lets people in. A page of somewhere else whose name
- * was made to point to this machine (DNS rebinding) is not: its name is in the Host header.
+ * Without users, access is allowed from this machine only. The Host header detects DNS rebinding: it has the name of the
+ * foreign site that was made to resolve to this machine.
  */
 const loopbackOnly: MiddlewareHandler = async (context, next) => {
   if (isLoopbackHost(context.req.header('host'))) return await next();
   return context.text(
-    'Without OPS_USERS these pages are for http://127.0.0.1 and http://localhost only, and this address is another.\n',
+    'Without OPS_USERS these pages are available at http://127.0.0.1 and http://localhost only.\n',
     403,
   );
 };
 
-/** Browsers send along the password with a request that another site has made them send; so such a request changes nothing. */
+/** Refuses changes requested by other sites (CSRF): browsers send the password with those requests too. */
 const sameOriginOnly: MiddlewareHandler = async (context, next) => {
   if (isSafe(context.req.method) || isSameOrigin((name) => context.req.header(name))) return await next();
   return context.text('A request that changes something must come from a page of this address.\n', 403);
 };
 
 /**
- * Any site can have a browser of somebody who is logged in load these pages, as images say, hundreds at a time, and each
- * costs Redis a search. People who follow a link from there see the page themselves.
+ * Any site can make the browser of a logged-in user load these pages hundreds of times, as images for example, and each
+ * costs a search in Redis. Following a link from another site is allowed.
  */
-const noForeignLoads: MiddlewareHandler = async (context, next) => {
+const noCrossSiteLoads: MiddlewareHandler = async (context, next) => {
   const header = (name: string): string | undefined => context.req.header(name);
   if (isOwnLoad(header)) return await next();
-  return context.text(
-    'These pages can be followed a link to from other sites, and not be loaded by them.\n',
-    403,
-  );
+  return context.text('Other sites can link to these pages, but not load them.\n', 403);
 };
 
-const lookOnly: MiddlewareHandler = async (context, next) => {
+const refuseChanges: MiddlewareHandler = async (context, next) => {
   if (isSafe(context.req.method)) return await next();
   return context.text('OPS_READ_ONLY is set: nothing can be changed here.\n', 405, { allow: 'GET, HEAD' });
 };
 
-/** Who has changed what is in the log. @param asked whether people were asked who they are */
-function tellOfChanges(log: Logger, asked: boolean): MiddlewareHandler {
+/** Logs who changed what. @param authenticated whether requests carry a user */
+function logChanges(log: Logger, authenticated: boolean): MiddlewareHandler {
   return async (context, next) => {
     await next();
     const { method, path, raw } = context.req;
     if (isSafe(method)) return;
-    const user = asked ? auth(raw)?.username : undefined;
+    const user = authenticated ? auth(raw)?.username : undefined;
     log.info({ user, method, path, status: context.res.status }, 'button pressed');
   };
 }

@@ -15,20 +15,20 @@ export interface OpsAppOptions extends StatusSources {
   readonly uploads: VodUploads;
   readonly users: readonly OpsUser[];
   readonly readOnly: boolean;
-  /** Where a proxy in front has all of it, `/vod`; empty = at the root. */
+  /** Path prefix of a proxy in front, `/vod`; empty = at the root. */
   readonly basePath: string;
-  /** Absent = VOD's events are not taken by HTTP. */
+  /** Absent = VOD's events are not received by HTTP. */
   readonly eventCallback: MiddlewareHandler | undefined;
   readonly log: Logger;
 }
 
 /**
- * Everything that `vod-upload ops` serves: metrics and health for machines, and a place for VOD's events, which nobody
- * has to log in for; and two places for people, the table of uploads and the dashboard of the queues.
+ * Everything that `vod-upload ops` serves. Without login: metrics, health, and the callback for VOD's events. With login:
+ * the pages of the uploads and the dashboard of the queues.
  */
 export function createOpsApp(options: OpsAppOptions): Hono {
   const { queues, uploads, users, readOnly, basePath, eventCallback, log } = options;
-  // Some proxies pass on the whole path, others take what is theirs from it: both lead here.
+  // Some proxies forward the whole path, others strip the prefix; both work.
   const app = new Hono({ getPath: (request) => belowBase(getPath(request), basePath) });
   for (const path of STATUS_PATHS) {
     app.get(`${basePath}${path}`, async (context) => {

@@ -11,13 +11,13 @@ export interface DashboardOptions {
   readonly queues: Queues;
   readonly uploads: VodUploads;
   readonly readOnly: boolean;
-  /** Where it is mounted, `/dashboard`. */
+  /** Path of the dashboard, `/dashboard`. */
   readonly basePath: string;
-  /** Where each upload has a page, `/uploads`. */
+  /** Path of the upload pages, `/uploads`. */
   readonly uploadsPath: string;
 }
 
-/** Bull Board for the queues, with buttons that do what an upload needs. */
+/** Bull Board for the queues, with actions that are safe for uploads. */
 export function createDashboard(options: DashboardOptions): Hono {
   const { queues, uploads, readOnly, basePath, uploadsPath } = options;
   const board = new HonoAdapter(serveStatic).setBasePath(basePath);
@@ -28,7 +28,7 @@ export function createDashboard(options: DashboardOptions): Hono {
       uiConfig: {
         boardTitle: 'vod-upload',
         miscLinks: [{ text: 'Uploads', url: uploadsPath }],
-        // It leads out of the machine.
+        // It links to an external site.
         hideDocsLink: true,
       },
     },
@@ -42,7 +42,7 @@ export function createDashboard(options: DashboardOptions): Hono {
   return app;
 }
 
-/** Bull Board styles its elements one by one, and its page has a <base>. */
+/** Bull Board uses inline styles, and its page has a <base>. */
 const contentPolicy: MiddlewareHandler = async (context, next) => {
   await next();
   context.res.headers.set(
@@ -57,7 +57,7 @@ const cacheForAnHour: MiddlewareHandler = async (context, next) => {
   if (context.res.ok) context.res.headers.set('cache-control', 'private, max-age=3600');
 };
 
-/** Its page asks for fonts from elsewhere. The policy forbids that; and what isn't asked for needs no forbidding. */
+/** Removes the links to external fonts, which the policy would block with errors in the console. */
 const withoutWebFonts: MiddlewareHandler = async (context, next) => {
   await next();
   if (!context.res.headers.get('content-type')?.startsWith('text/html')) return;

@@ -2,30 +2,30 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UploaderError } from '../base/errors.ts';
 
-/** Where a server listens, and by which variable its port can be changed. */
-export interface Place {
+/** The address a server listens on, and the variables that set it. */
+export interface ListenAddress {
   readonly host: string;
-  /** 0 = any free one. */
+  /** 0 = any free port. */
   readonly port: number;
   readonly portVariable: string;
   readonly hostVariable: string;
 }
 
 /**
- * @returns the server's URL; one that this machine itself can open, when it listens on all interfaces
+ * @returns the server's URL; when it listens on all interfaces, one that works on this machine
  * @throws {UploaderError} `PORT_TAKEN` or `PORT`, naming the variable to change
  */
-export async function listen(server: Server, place: Place): Promise<string> {
-  const { host, port } = place;
+export async function listen(server: Server, address: ListenAddress): Promise<string> {
+  const { host, port } = address;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, place)));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, address)));
     server.listen(port, host, resolve);
   });
   const { port: bound } = server.address() as AddressInfo;
   return `http://${reachable(host)}:${bound}`;
 }
 
-/** Whether only programs on this machine can connect to it. */
+/** Whether only programs on this machine can connect to this host. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
@@ -36,8 +36,8 @@ function reachable(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function explained(error: NodeJS.ErrnoException, place: Place): UploaderError {
-  const { host, port, portVariable, hostVariable } = place;
+function listenError(error: NodeJS.ErrnoException, address: ListenAddress): UploaderError {
+  const { host, port, portVariable, hostVariable } = address;
   const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
   const hint = taken
     ? `set ${portVariable} to another port`
@@ -49,7 +49,7 @@ function explained(error: NodeJS.ErrnoException, place: Place): UploaderError {
   );
 }
 
-/** Ends a server and its connections. */
+/** Closes a server and its connections. */
 export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();

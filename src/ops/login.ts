@@ -6,12 +6,12 @@ import { auth } from 'hono/utils/basic-auth';
 import type { OpsUser } from '../config/ops.ts';
 import type { Logger } from '../process/log.ts';
 
-/** A wrong password is told after this time, so that trying them out takes long. */
+/** Delay of the reply to a wrong password, which slows down guessing. */
 const REFUSAL_DELAY_MS = 500;
 
 /**
- * HTTP basic authentication. A name that nobody has and a wrong password look alike, from outside and by the clock;
- * in the log a name is written only when it is one, because people put passwords into the wrong field.
+ * HTTP basic authentication. An unknown name and a wrong password can't be told apart, not even by timing. The log shows
+ * only known names, because people type passwords into the wrong field.
  */
 export function createLogin(options: {
   readonly users: readonly OpsUser[];
@@ -37,7 +37,7 @@ export function createLogin(options: {
   };
 }
 
-/** Of equal length whatever the password's, and unambiguous: no name has a colon. */
+/** Fixed length, for `timingSafeEqual`; unambiguous, because names contain no colon. */
 function digest(name: string, password: string): Buffer {
   return createHash('sha256').update(`${name}:${password}`).digest();
 }

@@ -18,12 +18,13 @@ export interface QueueSources {
   readonly log: Logger;
 }
 
-/** A scrape that Redis does not answer in this time goes without these metrics. */
+/** If Redis does not answer within this time, the scrape lacks these metrics. */
 const TIMEOUT_MS = 4000;
 
 /**
- * Asks Redis how the queues are, for a scrape. While Redis does not tell, the metrics are absent rather than old, and
- * counted in `vod_queue_poll_errors_total`. What Redis refuses to tell this user (CLIENT LIST, INFO) is absent as well.
+ * Reads the queues' metrics from Redis for a scrape. When that fails, the metrics are absent rather than old, and
+ * `vod_queue_poll_errors_total` counts it. Metrics of commands that this Redis user may not run (CLIENT LIST, INFO) are
+ * absent too.
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
   const { queues, quotaPerMinute, redis, log } = sources;
@@ -63,7 +64,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
     } catch (error) {
       forget();
       metrics.pollErrors.inc();
-      log.warn({ err: (error as Error).message }, 'redis did not tell how the queues are');
+      log.warn({ err: (error as Error).message }, 'queue metrics could not be read from redis');
     }
   };
 }

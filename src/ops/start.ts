@@ -16,18 +16,17 @@ import { createOpsApp } from './app.ts';
 import { createEventCallback } from './event-callback.ts';
 import { closeServer, isLoopback, listen } from './listen.ts';
 import { createQueuePoll } from './queue-metrics.ts';
-import { sharePoll } from './shared-poll.ts';
+import { sharePoll } from './share-poll.ts';
 
 export interface RunningOps {
-  /** `http://host:port`, and behind it the base path. */
+  /** `http://host:port`, followed by the base path. */
   readonly url: string;
   close(): Promise<void>;
 }
 
 /**
- * Serves the pages, and the metrics of the queues. One such process is enough, and more than one would count the same
- * queues twice.
- * @throws {ConfigError} when other machines could get at it and nobody would be asked who they are
+ * Serves the pages and the queues' metrics. Run only one such process: more would report the same queues twice.
+ * @throws {ConfigError} when other machines could connect and no login is required
  * @throws {RedisUnavailableError} when Redis refuses the password, or has a certificate that isn't trusted
  */
 export async function startOps(config: Config, { log }: { readonly log: Logger }): Promise<RunningOps> {

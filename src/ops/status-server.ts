@@ -9,13 +9,13 @@ export interface StatusServer {
   close(): Promise<void>;
 }
 
-/** The port of a worker's metrics and health, unless METRICS_PORT says otherwise. */
-const USUAL_PORT = 9322;
+/** Used when METRICS_PORT is not set. */
+const DEFAULT_PORT = 9322;
 
 /**
- * Serves a worker's `/metrics`, `/healthz` and `/readyz`, and nothing else. There is no authentication: nothing in
- * them is secret.
- * @param options.port absent = the usual one or, when another worker of this machine has that, any free one
+ * Serves a worker's `/metrics`, `/healthz` and `/readyz`, and nothing else. There is no authentication: they contain no
+ * secrets.
+ * @param options.port absent = 9322, or any free port when that is taken (by another worker on this machine)
  * @throws {UploaderError} when the port is taken
  */
 export async function startStatusServer(
@@ -27,15 +27,14 @@ export async function startStatusServer(
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') return reply(405, 'GET only\n');
     const path = STATUS_PATHS.find((known) => known === request.url?.split('?')[0]);
-    if (path === undefined) return reply(404, `not found: there are ${STATUS_PATHS.join(', ')}\n`);
+    if (path === undefined) return reply(404, `not found: available paths are ${STATUS_PATHS.join(', ')}\n`);
     const { status, body, contentType } = await statusReply(path, options);
     reply(status, body, contentType);
   });
-  const place = { host: options.host, portVariable: 'METRICS_PORT', hostVariable: 'METRICS_HOST' };
-  const url = await listen(server, { ...place, port: options.port ?? USUAL_PORT }).catch((error) => {
-    const spoken = options.port !== undefined || (error as UploaderError).code !== 'PORT_TAKEN';
-    if (spoken) throw error;
-    return listen(server, { ...place, port: 0 });
+  const address = { host: options.host, portVariable: 'METRICS_PORT', hostVariable: 'METRICS_HOST' };
+  const url = await listen(server, { ...address, port: options.port ?? DEFAULT_PORT }).catch((error) => {
+    if (options.port !== undefined || (error as UploaderError).code !== 'PORT_TAKEN') throw error;
+    return listen(server, { ...address, port: 0 });
   });
   return { url, close: () => closeServer(server) };
 }

@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client';
 
-/** What a process can be asked about itself, by monitoring and by Kubernetes. */
+/** What the status pages of a process show to monitoring and Kubernetes. */
 export interface StatusSources {
   readonly registry: Registry;
-  /** What keeps the process from being ready, in words; undefined when nothing does. */
+  /** Why the process is not ready, for people; undefined when it is ready. */
   readonly unreadyReason: () => string | undefined;
-  /** Brings the metrics up to date before they are read; never rejects. */
+  /** Updates the metrics before they are read; never rejects. */
   readonly refresh?: () => Promise<void>;
 }
 
@@ -22,9 +22,9 @@ export const STATUS_PATHS = ['/metrics', '/healthz', '/readyz'] as const;
 export type StatusPath = (typeof STATUS_PATHS)[number];
 
 /**
- * - `/healthz`: 200 whenever the event loop answers; nothing else is asked.
- * - `/readyz`: 503 while something is missing, and what that is.
- * - `/metrics`: in Prometheus's text format.
+ * - `/healthz`: 200 while the event loop works; nothing else is checked.
+ * - `/readyz`: 200, or 503 with the reason.
+ * - `/metrics`: Prometheus's text format.
  */
 export async function statusReply(path: StatusPath, sources: StatusSources): Promise<StatusReply> {
   switch (path) {

@@ -21,9 +21,9 @@ describe('thousands', () => {
       ['', 50, 'Uploads 1 to 50 of 10,000.'],
       ['?page=200', 50, 'Uploads 9,951 to 10,000 of 10,000.'],
       ['?state=failed', 0, 'No uploads to show.'],
-      ['?search=number+9999', 1, 'Uploads 1 to 1 that fit “number 9999”.'],
+      ['?search=number+9999', 1, 'Uploads 1 to 1 that match “number 9999”.'],
       ['?search=zebra', 0, 'No uploads to show.'],
-      [`?search=${ids[5000]}`, 1, `Uploads 1 to 1 that fit “${ids[5000]}”.`],
+      [`?search=${ids[5000]}`, 1, `Uploads 1 to 1 that match “${ids[5000]}”.`],
     ] as const) {
       const { status, text } = await get(query);
       expect({ query, status, rows: rowsOf(text) }).toEqual({ query, status: 200, rows });
@@ -36,7 +36,7 @@ describe('thousands', () => {
     await seedParts(world(), id, { count: 10_000, sent: 4000 });
     const { status, text } = await get(`/${id}`);
     expect(status).toBe(200);
-    expect(text).toContain('4,000 sent, 1 being sent, 5,998 waiting, 1 will be tried again');
+    expect(text).toContain('4,000 sent, 1 being sent, 5,998 waiting, 1 to be retried');
     expect(text.length).toBeLessThan(30_000);
   });
 });

@@ -104,7 +104,7 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     expect(await page.locator('tbody tr').count()).toBe(1);
     await page.getByRole('link', { name: /^queued/ }).click();
     await page.getByRole('button', { name: 'Cancel clip number 42.mp4' }).click();
-    await page.getByText('It is marked').waitFor();
+    await page.getByText('Cancellation requested').waitFor();
     expect(new URL(page.url()).searchParams.get('search')).toBe('number 42');
     await page.getByRole('link', { name: 'clip number 42.mp4' }).click();
     await page.getByText('It is being cancelled').waitFor();

@@ -75,7 +75,7 @@ describe('the table', () => {
       expect(rows(found.text)).toEqual([ids[77]]);
     }
     const none = await get(`${ops().url}/uploads?search=zebra&state=queued`);
-    expect(none.text).toContain('Nothing matches “zebra” among those that are queued');
+    expect(none.text).toContain('Nothing matches “zebra” in state queued');
     expect(await world().uploads.list({ search: 'number 77' })).toMatchObject([{ id: ids[77] }]);
   });
 
@@ -160,7 +160,7 @@ describe('a request that can’t be', () => {
     });
     const page = await textOf(pages.request('/'));
     expect(page.status).toBe(503);
-    expect(page.text).toContain('Redis is away');
+    expect(page.text).toContain('Redis is unavailable');
     expect(page.text).not.toMatch(/\bat .*\.[jt]s:\d+/);
     await proxy.accept();
     expect(await otherThan('trouble')).toMatchObject({ event: 'update' });

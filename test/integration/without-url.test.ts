@@ -46,7 +46,7 @@ test('a video whose url VOD leaves out is one: sent or instant, waited for, told
 
   const ops = await world().ops().ready();
   const page = await (await fetch(`${ops.url}/uploads/${sent.id}`)).text();
-  expect(page).toContain(`<code>${fileId}</code><br>VOD has told no address of it.`);
+  expect(page).toContain(`<code>${fileId}</code><br>VOD returned no URL for it.`);
   const env = { REDIS_URL: world().redisUrl, QUEUE_PREFIX: world().prefix };
   const status = new LoggedProcess([join(ROOT, 'src', 'cli.ts'), 'status', '--json', sent.id], env);
   expect((await status.exited).code, status.output).toBe(0);

@@ -2,30 +2,27 @@ import type { Failure } from '../../queue/failure.ts';
 
 const RESUMES = 'Only what VOD does not have yet is sent.';
 
-/** What to do next about failures of a kind, where their own words do not say it. */
+/** What to do about a failure, by code, where its message does not say it. */
 const ADVICE: Readonly<Record<string, string>> = {
-  CANCELLED: `Somebody cancelled it. Retry takes it up again. ${RESUMES}`,
-  STALLED:
-    'Look at the logs and the memory of the workers first: it may be this upload that ends them. Then retry it.',
-  INTERNAL:
-    'Nobody planned for this. Look for the upload’s id in the logs of the workers, and then retry it.',
-  INVALID_JOB:
-    'Something else than this version wrote its job, so a retry can’t help: enqueue the file again.',
-  SOURCE_CHANGED: 'Wait until nothing writes to the file any more, and retry it: it is hashed anew.',
+  CANCELLED: `It was cancelled. A retry continues it. ${RESUMES}`,
+  STALLED: 'Check the logs and the memory of the workers first: this upload may crash them. Then retry it.',
+  INTERNAL: 'An unexpected error. Search the logs of the workers for the upload’s id, and then retry it.',
+  INVALID_JOB: 'Its job was not written by this version, so a retry can’t help: add the file again.',
+  SOURCE_CHANGED: 'Wait until nothing writes to the file any more, and retry it: the file is hashed again.',
   SOURCE_NOT_UTF8:
-    'Rename the file or directory, and enqueue the file by its new name: a retry looks for it by the old one.',
+    'Rename the file or directory, and add the file by its new name: a retry would use the old one.',
   TRANSCODE_TIMEOUT:
-    'See that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH back, and retry it. Nothing is sent again.',
+    'Make sure that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH, and retry it. Nothing is sent again.',
   TRANSCODE_FAILED:
-    'VOD has the video and could not transcode it. A retry has it tried again, and sends nothing.',
-  FINISH_UNRESOLVED: `Retry it: its SHA-1 is computed again, and VOD is asked again what it has. ${RESUMES}`,
+    'VOD has the video but could not transcode it. A retry transcodes it again, and sends nothing.',
+  FINISH_UNRESOLVED: `Retry it: its SHA-1 is computed again, and InitUpload is called again. ${RESUMES}`,
 };
 
 /** What to do next about a failure. */
 export function adviceFor({ code, retryable }: Failure): string {
   const known = ADVICE[code];
   if (known !== undefined) return known;
-  if (retryable) return `It can succeed with nothing else changed: retry it. ${RESUMES}`;
+  if (retryable) return `Retry it: it can succeed without any change. ${RESUMES}`;
   if (code.startsWith('SOURCE_')) return 'Put the file where the workers can read it, and retry it.';
-  return `Mend what the reason names, and then retry it. ${RESUMES}`;
+  return `Fix what the reason says, and then retry it. ${RESUMES}`;
 }

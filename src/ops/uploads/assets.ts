@@ -11,13 +11,13 @@ const TYPES = {
 type Name = keyof typeof TYPES;
 
 export interface Assets {
-  /** The address of an asset, which is another one when its content is. */
+  /** The URL of an asset; it contains a hash of the content. */
   url(name: string): string;
-  /** Answers a request for one; 404 for anything else. */
+  /** Answers a request for an asset; 404 for an unknown name. */
   serve(context: Context, name: string): Response;
 }
 
-/** The style sheet, script and icon of the pages: read once, and kept by browsers for as long as they are the same. */
+/** Loads the style sheet, script and icon of the pages once; browsers cache them until they change. */
 export function loadAssets(basePath: string): Assets {
   const load = (name: Name) => {
     const body = readFileSync(new URL(`./assets/${name}`, import.meta.url), 'utf8');

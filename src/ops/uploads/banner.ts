@@ -4,7 +4,7 @@ import { describeHold, HOLD_TEXTS } from '../../quota/hold.ts';
 import type { Blockers } from '../../status/blockers.ts';
 import { type Html, renderTime } from './elements.ts';
 
-/** What keeps all uploads from going on; empty when nothing does. Changes of it are read out. */
+/** What blocks all uploads; empty when nothing does. Screen readers announce changes. */
 export function renderBanner({ hold, paused, unattended }: Blockers): Html {
   const lines: Html[] = [];
   if (hold !== undefined) {
@@ -14,7 +14,7 @@ export function renderBanner({ hold, paused, unattended }: Blockers): Html {
   }
   if (paused.length > 0) {
     lines.push(
-      html`<p><strong>Paused</strong> by somebody: ${queues(paused)}. Uploads go on when ${paused.length > 1 ? 'they are' : 'it is'} resumed, in the dashboard for instance.</p>`,
+      html`<p><strong>Paused</strong> by a user: ${queues(paused)}. Uploads continue when ${paused.length > 1 ? 'they are' : 'it is'} resumed, for example in the dashboard.</p>`,
     );
   }
   if (unattended.length > 0) {

@@ -19,7 +19,7 @@ import {
   renderState,
   renderTime,
 } from './elements.ts';
-import { renderParts } from './strip.ts';
+import { renderParts } from './part-strip.ts';
 
 export interface DetailView {
   readonly details: UploadDetails;
@@ -29,7 +29,7 @@ export interface DetailView {
   readonly readOnly: boolean;
 }
 
-/** Everything of one upload, as it is now. */
+/** The current state of one upload. */
 export function renderDetails({ details, blockers, basePath, dashboardPath, readOnly }: DetailView): Html {
   const { status, cancelling, history, parts } = details;
   const { id, state, error, result } = status;
@@ -38,7 +38,7 @@ export function renderDetails({ details, blockers, basePath, dashboardPath, read
   return html`${state === 'completed' ? '' : renderBanner(blockers)}
 <div class="headline"><h1>${renderName(name)}</h1>${buttons}</div>
 <p id="news" class="unseen">${name} is ${state}.</p>
-<p id="summary">${renderState(state)} ${cancelling ? 'It is being cancelled: it ends as soon as a worker looks at it.' : ''}</p>
+<p id="summary">${renderState(state)} ${cancelling ? 'It is being cancelled: it ends as soon as a worker processes it.' : ''}</p>
 <div id="progress" class="progress">${renderProgress(status)}</div>
 ${
   error === undefined
@@ -50,7 +50,7 @@ ${result === undefined ? '' : renderVideo(result)}
 <section id="parts" aria-labelledby="parts-title"><h2 id="parts-title">Parts</h2>
 ${parts === undefined ? html`<p>${whyNoParts(details)}</p>` : renderPartsSection(parts, isTerminal(state))}</section>
 <section id="history" aria-labelledby="history-title"><h2 id="history-title">History</h2>
-${history.length === 0 ? html`<p>Nothing has been written down.</p>` : ''}
+${history.length === 0 ? html`<p>There are no entries yet.</p>` : ''}
 <ol class="history">${history.map(({ at, text }) => html`<li>${renderTime(at)} <span>${printable(text)}</span></li>`)}</ol></section>
 <section id="properties" aria-labelledby="properties-title"><h2 id="properties-title">Properties</h2>
 <dl>${propertiesOf(details).map(([label, value]) => html`<div><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
@@ -60,15 +60,15 @@ ${history.length === 0 ? html`<p>Nothing has been written down.</p>` : ''}
 function renderVideo({ fileId, url, metadataApplied }: UploadResult): Html {
   const kept = metadataApplied
     ? ''
-    : html`<p>The video that VOD has keeps the name, tags and flags of then.</p>`;
+    : html`<p>VOD had this video already; it keeps its earlier name, tags and flags.</p>`;
   return html`<section id="video" class="notice" aria-labelledby="video-title"><h2 id="video-title">The video in VOD</h2>
 <p>fileId <code>${fileId}</code><br>${renderUrl(url)}</p>${kept}</section>`;
 }
 
 function whyNoParts({ data, status }: UploadDetails): string {
-  if (data === undefined) return 'A newer version than this one sends it.';
-  if (isTerminal(status.state)) return 'It ended before VOD was asked what it has.';
-  return 'VOD has not been asked yet what it has.';
+  if (data === undefined) return 'It is processed by a newer version than this one.';
+  if (isTerminal(status.state)) return 'It ended before InitUpload was called.';
+  return 'InitUpload has not been called yet.';
 }
 
 function renderPartsSection(parts: NonNullable<UploadDetails['parts']>, ended: boolean): Html {
@@ -95,16 +95,16 @@ function propertiesOf({
     ['Attempt', String(attempt)],
     ['Priority', state === 'queued' && data ? `${data.priority} (1 goes first, 10 last)` : undefined],
     ['Enqueued', renderTime(createdAt)],
-    ['Looked at next', dueAt && renderTime(dueAt)],
+    ['Next run', dueAt && renderTime(dueAt)],
     ['Ended', finishedAt && renderTime(finishedAt)],
     ['Took', result && formatDuration(result.durationMs)],
   ];
   return properties.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
 }
 
-/** A link only where it leads to the web: the address is what VOD, or whoever can write to Redis, has said. */
+/** A link only for http and https: the URL comes from VOD, or from anybody who can write to Redis. */
 function renderUrl(url: string | null): Html {
-  if (url === null) return html`VOD has told no address of it.`;
+  if (url === null) return html`VOD returned no URL for it.`;
   const shown = renderName(url);
   return /^https?:\/\//.test(url) ? html`<a href="${url}" rel="noreferrer noopener">${shown}</a>` : shown;
 }

@@ -6,12 +6,12 @@ import { printable } from '../../base/printable.ts';
 import { isTerminal, type UploadState, type UploadStatus } from '../../status/status.ts';
 import { stageProgress } from '../../upload/stage-progress.ts';
 
-/** What `html` makes: whatever text was put in is escaped. */
+/** The result of `html`, which escapes inserted text. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** In UTC, as the page says; the script makes it the reader's own time. */
+/** In UTC, as the page says; the script converts it to the reader's time zone. */
 export function renderTime(time: Date): Html {
-  if (Number.isNaN(time.getTime())) return html`at no time`;
+  if (Number.isNaN(time.getTime())) return html`unknown`;
   const iso = time.toISOString();
   return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')}</time>`;
 }
@@ -20,17 +20,17 @@ export function renderState(state: UploadState, label: string = state): Html {
   return html`<span class="state state-${state}">${label}</span>`;
 }
 
-/** What people call an upload. */
+/** The name that an upload is shown by. */
 export function fileNameOf({ source }: { readonly source: string }): string {
   return printable(basename(source) || source);
 }
 
-/** A name of a stranger's choice, which must not turn round the text beside it. */
+/** A name from outside; <bdi> keeps right-to-left text in it from reordering the text around it. */
 export function renderName(name: string): Html {
   return html`<bdi>${printable(name)}</bdi>`;
 }
 
-/** How far an upload is: a bar and words; empty before it has amounts. */
+/** A progress bar and text; empty before sizes are known. */
 export function renderProgress(status: UploadStatus): Html | '' {
   const { state, progress, result } = status;
   const measure = stageProgress(progress);
@@ -57,15 +57,14 @@ export function formatCount(count: number): string {
   return number.format(count);
 }
 
-/** Buttons, as forms that work without a script. */
 export interface ButtonOptions {
   readonly basePath: string;
   readonly readOnly: boolean;
-  /** Where to go afterwards: the query of a table, from `?` on, or empty for the upload's own page. */
+  /** Where to go afterwards: the table's query string with `?`, or empty for the upload's own page. */
   readonly back: string;
 }
 
-/** What can be done with an upload now. */
+/** The button for what can be done with an upload now: a form that works without JavaScript. */
 export function renderButtons(
   { id, state, name }: { readonly id: string; readonly state: UploadState; readonly name: string },
   { basePath, readOnly, back }: ButtonOptions,
@@ -79,7 +78,7 @@ export function uploadPath(basePath: string, id: string): string {
   return `${basePath}/${encodeURIComponent(id)}`;
 }
 
-/** The id of an upload's row in the page. */
+/** The DOM id of an upload's row. */
 export function rowId(id: string): string {
   return `upload-${id}`;
 }

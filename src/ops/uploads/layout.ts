@@ -5,12 +5,12 @@ export interface PageParts {
   readonly title: string;
   readonly basePath: string;
   readonly dashboardPath: string;
-  /** Addresses of the assets, by name. */
+  /** URL of an asset. */
   readonly asset: (name: string) => string;
   readonly content: Html;
 }
 
-/** A whole document; it loads nothing but its own style sheet, script and icon. */
+/** A complete document; it loads only its own style sheet, script and icon. */
 export function renderPage({ title, basePath, dashboardPath, asset, content }: PageParts): Html {
   return html`<!doctype html>
 <html lang="en">
@@ -32,19 +32,19 @@ export function renderPage({ title, basePath, dashboardPath, asset, content }: P
 <main id="main" tabindex="-1">
 ${content}
 </main>
-<footer><p>Times are in <span class="zone">UTC</span>. <noscript>Reload the page to see what is new.</noscript></p></footer>
+<footer><p>Times are in <span class="zone">UTC</span>. <noscript>Reload the page to see changes.</noscript></p></footer>
 </body>
 </html>`;
 }
 
-/** What changes by itself while the page is open, sent anew from `liveUrl`. */
+/** The part of a page that is updated from `liveUrl` while the page is open. */
 export function renderLive(liveUrl: string, fragment: Html): Html {
   return html`<p id="connection" class="banner" role="status" hidden></p>
 <p id="announcer" class="unseen" role="status"></p>
 <div id="live" data-live="${liveUrl}">${fragment}</div>`;
 }
 
-/** What a button that was pressed has come to, and where the upload is when it isn't here. */
+/** The result of a pressed button, with a link to the upload when it is not on this page. */
 export function renderNotice(text: string | undefined, href: string | undefined): Html | '' {
   if (text === undefined) return '';
   const link = href === undefined ? '' : html`<a href="${href}">Show it</a>`;

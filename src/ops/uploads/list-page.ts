@@ -32,18 +32,18 @@ const NAME_LENGTH = 90;
 const ERROR_LENGTH = 110;
 const HEADS = ['State', 'File', 'Size', 'Progress', 'Attempt', 'Enqueued', 'Ended'] as const;
 
-/** The form to search with; it keeps the state that is shown. */
+/** The search form; it keeps the selected state. */
 export function renderSearch({ state, search }: ListQuery, basePath: string): Html {
   return html`<form class="search" role="search" action="${basePath}">
 ${state === undefined ? '' : html`<input type="hidden" name="state" value="${state}">`}
 <label for="search">Search</label>
 <input id="search" type="search" name="search" value="${search}" maxlength="500" aria-describedby="search-hint" autocomplete="off" spellcheck="false">
 <button>Search</button>
-<p id="search-hint" class="hint">Part of a file name or key, or a whole id, SHA-1 or fileId; with a slash, part of a path.</p>
+<p id="search-hint" class="hint">Part of a file name or key, or a complete id, SHA-1 or fileId; with a slash, part of a path.</p>
 </form>`;
 }
 
-/** The table and all that goes with it, as it is now. */
+/** The current table with its filters and paging. */
 export function renderList(view: ListView): Html {
   const { query, page, blockers, basePath } = view;
   return html`${renderBanner(blockers)}
@@ -64,7 +64,7 @@ function renderStates({ state: shown, search }: ListQuery, { counts }: UploadPag
   return html`<nav aria-label="States"><ul class="states">${link(undefined, 'all', all)}${UPLOAD_STATES.map((state) => link(state, state, counts[state]))}</ul></nav>`;
 }
 
-/** What is read out when it changes. */
+/** Announced by screen readers when it changes. */
 function newsOf({ counts }: UploadPage): string {
   const states = UPLOAD_STATES.filter((state) => counts[state] > 0);
   return states.map((state) => `${formatCount(counts[state])} ${state}`).join(', ');
@@ -76,14 +76,14 @@ function summaryOf({ query, page }: ListView): string {
   const range = `${formatCount(first)} to ${formatCount(first + uploads.length - 1)}`;
   const order =
     query.state === undefined
-      ? ' Those that send come first, then those on their way, the queued in their turn, and the ended, latest first.'
+      ? ' Order: uploading, then hashing and initializing, then queued in their order, then ended, latest first.'
       : '';
   if (uploads.length === 0) return 'No uploads to show.';
   if (total !== undefined) return `Uploads ${range} of ${formatCount(total)}.${order}`;
-  return `Uploads ${range} that fit “${printable(query.search)}”${more ? '; there are more' : ''}.`;
+  return `Uploads ${range} that match “${printable(query.search)}”${more ? '; there are more' : ''}.`;
 }
 
-/** The roles are there because the table becomes cards on narrow screens, which takes them from it. */
+/** Explicit roles, because the CSS that shows cards on narrow screens removes the table's own. */
 function renderTable(view: ListView): Html {
   const heads = HEADS.map((head) => html`<th scope="col" role="columnheader">${head}</th>`);
   const actions = view.readOnly
@@ -133,9 +133,8 @@ function renderNothing({ query, page, basePath }: ListView): Html {
   if (all === 0) {
     return html`<div class="empty"><h2>No uploads yet</h2><p>Applications add them with <code>VodUploads.add()</code>, people with <code>vod-upload add FILE</code>.</p></div>`;
   }
-  const what =
-    query.search === '' ? 'There are none here' : html`Nothing matches “${printable(query.search)}”`;
-  const where = query.state === undefined ? '' : ` among those that are ${query.state}`;
+  const what = query.search === '' ? 'No uploads' : html`Nothing matches “${printable(query.search)}”`;
+  const where = query.state === undefined ? '' : ` in state ${query.state}`;
   return html`<div class="empty"><h2>${what}${where}</h2><p>Finished uploads are kept for a limited time. <a href="${basePath}">Show all uploads</a></p></div>`;
 }
 
@@ -146,7 +145,7 @@ function renderPaging(query: ListQuery, { more }: UploadPage, basePath: string):
   return html`<nav class="paging" aria-label="Pages">${before} ${after}</nav>`;
 }
 
-/** Never empty: that would be the upload's own page. */
+/** Never empty: that would mean the upload's own page. */
 function backTo(query: ListQuery): string {
   return listQueryString(query) || '?';
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { UPLOAD_STATES, type UploadState } from '../../status/status.ts';
 
 /** What the table shows. */
@@ -11,21 +12,21 @@ export interface ListQuery {
 
 export const PAGE_SIZE = 50;
 
-const LONGEST_SEARCH = 500;
-const LAST_PAGE = 1_000_000;
+const MAX_SEARCH_LENGTH = 500;
+const MAX_PAGE = 1_000_000;
 
-/** Reads a page's address; what is no sense there counts as not given. */
+/** Parses a page's query; invalid values are ignored. */
 export function parseListQuery(params: URLSearchParams): ListQuery {
   const state = UPLOAD_STATES.find((known) => known === params.get('state'));
   const page = Number(params.get('page') ?? 1);
   return {
-    ...(state !== undefined && { state }),
-    search: (params.get('search') ?? '').trim().slice(0, LONGEST_SEARCH),
-    page: Number.isInteger(page) && page >= 1 && page <= LAST_PAGE ? page : 1,
+    ...defined({ state }),
+    search: (params.get('search') ?? '').trim().slice(0, MAX_SEARCH_LENGTH),
+    page: Number.isInteger(page) && page >= 1 && page <= MAX_PAGE ? page : 1,
   };
 }
 
-/** The address again, from `?` on; empty for the first page of everything. */
+/** The query string with `?`; empty for the first page of all uploads. */
 export function listQueryString({ state, search, page }: ListQuery): string {
   const params = new URLSearchParams();
   if (state !== undefined) params.set('state', state);

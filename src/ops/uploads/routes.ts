@@ -8,38 +8,38 @@ import { isTerminal } from '../../status/status.ts';
 import { loadAssets } from './assets.ts';
 import { renderDetails } from './detail-page.ts';
 import { fileNameOf, type Html, rowId, uploadPath } from './elements.ts';
-import { renderError, sentenceOf } from './errors.ts';
+import { pageErrorOf, renderError } from './errors.ts';
 import { renderLive, renderNotice, renderPage } from './layout.ts';
+import { LimitedReads } from './limited-reads.ts';
 import { renderList, renderSearch } from './list-page.ts';
-import { Live } from './live.ts';
+import { LiveUpdates } from './live-updates.ts';
+import { PacedReads } from './paced-reads.ts';
 import { type ListQuery, listQueryString, PAGE_SIZE, parseListQuery } from './query.ts';
-import { Reads } from './reads.ts';
-import { Turns } from './turns.ts';
 
 export interface UploadPagesOptions {
   readonly uploads: VodUploads;
   readonly readOnly: boolean;
-  /** Where they are mounted, `/uploads`. */
+  /** Path of the pages, `/uploads`. */
   readonly basePath: string;
-  /** Where the dashboard of the queues is. */
+  /** Path of the dashboard of the queues. */
   readonly dashboardPath: string;
   readonly log: Logger;
 }
 
-/** What the buttons have done, by what is in the address afterwards. */
+/** Messages about the pressed button, by the query parameter `did`. */
 const NOTICES: Readonly<Record<string, string>> = {
-  retried: 'It is set to work again.',
+  retried: 'It is being retried.',
   cancelled: 'It is cancelled.',
-  marked: 'It is marked: it ends as cancelled as soon as a worker looks at it.',
+  marked: 'Cancellation requested: it ends as soon as a worker processes it.',
 };
 
-/** The table of uploads and a page for each. */
+/** The table of uploads, and a page for each upload. */
 export function createUploadPages(options: UploadPagesOptions): Hono {
   const { uploads, readOnly, basePath, dashboardPath, log } = options;
   const app = new Hono();
   const assets = loadAssets(`${basePath}/assets`);
-  const live = new Live(new Turns());
-  const reads = new Reads();
+  const live = new LiveUpdates(new PacedReads());
+  const reads = new LimitedReads();
   const view = { basePath, dashboardPath, readOnly };
 
   const send = (context: Context, title: string, content: Html, status = 200) => {
@@ -66,10 +66,10 @@ export function createUploadPages(options: UploadPagesOptions): Hono {
   const idOf = (context: Context): string => context.req.param('id') ?? '';
 
   app.onError((error, context) => {
-    const sentence = sentenceOf(error);
-    if (sentence.status === 500)
-      log.error({ err: error, path: context.req.path }, 'a page could not be made');
-    return send(context, sentence.title, renderError(sentence, basePath), sentence.status);
+    const pageError = pageErrorOf(error);
+    if (pageError.status === 500)
+      log.error({ err: error, path: context.req.path }, 'page could not be rendered');
+    return send(context, pageError.title, renderError(pageError, basePath), pageError.status);
   });
 
   app.get('/assets/:name', (context) => assets.serve(context, context.req.param('name')));
@@ -109,7 +109,7 @@ ${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, frag
   });
 
   app.post('/:id/:action{retry|cancel}', async (context) => {
-    if (readOnly) throw new UploaderError('READ_ONLY', 'Nothing can be retried or cancelled here.');
+    if (readOnly) throw new UploaderError('READ_ONLY', 'Uploads can’t be retried or cancelled here.');
     const id = idOf(context);
     if (context.req.param('action') === 'retry') {
       await uploads.retry(id);
@@ -122,14 +122,14 @@ ${noticeOf(context)}${renderLive(`${uploadPath(basePath, status.id)}/live`, frag
     return await goBack(context, id, isTerminal(state) ? 'cancelled' : 'marked');
   });
 
-  /** To the page that the button was on. */
+  /** Redirects to the page that the button was on. */
   const goBack = async (context: Context, id: string, did: string): Promise<Response> => {
     const { back } = await context.req.parseBody();
     if (typeof back !== 'string' || !back.startsWith('?'))
       return context.redirect(`${uploadPath(basePath, id)}?did=${did}`, 303);
     const query = listQueryString(parseListQuery(new URLSearchParams(back)));
-    const told = new URLSearchParams({ did, to: id });
-    return context.redirect(`${basePath}${query === '' ? '?' : `${query}&`}${told}#${rowId(id)}`, 303);
+    const result = new URLSearchParams({ did, to: id });
+    return context.redirect(`${basePath}${query === '' ? '?' : `${query}&`}${result}#${rowId(id)}`, 303);
   };
   return app;
 }

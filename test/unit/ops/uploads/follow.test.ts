@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
-import { Live } from '../../../../src/ops/uploads/live.ts';
-import { Turns } from '../../../../src/ops/uploads/turns.ts';
+import { LiveUpdates } from '../../../../src/ops/uploads/live-updates.ts';
+import { PacedReads } from '../../../../src/ops/uploads/paced-reads.ts';
 
 /** What is read one after the other, by a clock that goes on only while somebody reads or rests. */
 async function follow(contents: readonly (string | Error)[], tookMs = 0) {
@@ -17,7 +17,7 @@ async function follow(contents: readonly (string | Error)[], tookMs = 0) {
     over.resolve();
     await new Promise(() => {});
   };
-  const live = new Live(new Turns(clock, async () => {}), undefined, clock, rest);
+  const live = new LiveUpdates(new PacedReads(clock, async () => {}), undefined, clock, rest);
   const read = async (): Promise<string> => {
     nowMs += tookMs;
     const content = contents[reads++] ?? 'the end';
@@ -52,13 +52,13 @@ describe('a page that follows what happens', () => {
   it('hears that there is nothing new when it has heard nothing for 15 s', async () => {
     const same = (count: number): string[] => Array(count).fill('a');
     expect((await follow(same(16))).sent).toEqual([update('a')]);
-    expect((await follow(same(32))).sent).toEqual([update('a'), ': nothing new']);
-    expect((await follow(same(33))).sent).toEqual([update('a'), ': nothing new', ': nothing new']);
+    expect((await follow(same(32))).sent).toEqual([update('a'), ': no change']);
+    expect((await follow(same(33))).sent).toEqual([update('a'), ': no change', ': no change']);
   });
 
   it('is told of a trouble once, and goes on', async () => {
     const { sent } = await follow(['a', new Error('1'), new Error('1'), 'a']);
-    const trouble = 'event: trouble\ndata: The page could not be made; the log of this process has more.';
+    const trouble = 'event: trouble\ndata: The page could not be rendered; see the log of this process.';
     expect(sent).toEqual([update('a'), trouble, update('a')]);
   });
 });

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { Reads } from '../../../../src/ops/uploads/reads.ts';
+import { LimitedReads } from '../../../../src/ops/uploads/limited-reads.ts';
 
 /** Readings that end when they are told to. */
 function rig() {
-  const reads = new Reads();
+  const reads = new LimitedReads();
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const ask = (key: string): Promise<string> =>
@@ -58,7 +58,7 @@ it('refuses when too many wait', async () => {
 });
 
 it('goes on after a failure', async () => {
-  const reads = new Reads();
+  const reads = new LimitedReads();
   const fails = (): Promise<string> => Promise.reject(new Error('away'));
   for (let index = 0; index < 3; index++) await expect(reads.take('a', fails)).rejects.toThrow('away');
   expect(await reads.take('a', () => Promise.resolve('back'))).toBe('back');

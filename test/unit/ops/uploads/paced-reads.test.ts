@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Turns } from '../../../../src/ops/uploads/turns.ts';
+import { PacedReads } from '../../../../src/ops/uploads/paced-reads.ts';
 
 /** A clock that goes on only while somebody reads or rests. */
 function rig() {
   let nowMs = 0;
   const rests: number[] = [];
-  const turns = new Turns(
+  const turns = new PacedReads(
     () => nowMs,
     async (ms) => {
       rests.push(ms);
@@ -21,7 +21,7 @@ function rig() {
   return { turns, rests, reading, reads: () => reads };
 }
 
-describe('Turns', () => {
+describe('PacedReads', () => {
   it('reads once for all who ask for the same', async () => {
     const { turns, reading, reads } = rig();
     const texts = await Promise.all([1, 2, 3].map(() => turns.take('a', reading(1))));

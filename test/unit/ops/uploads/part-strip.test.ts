@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cellsOf, describeParts, renderParts } from '../../../../src/ops/uploads/strip.ts';
+import { cellsOf, describeParts, renderParts } from '../../../../src/ops/uploads/part-strip.ts';
 import { PART_STATES, type PartState } from '../../../../src/status/part-states.ts';
 
 const many = (count: number, state: PartState): PartState[] => Array(count).fill(state);
@@ -58,7 +58,7 @@ describe('renderParts', () => {
 
   it('says the same in words', () => {
     const states: PartState[] = [...many(5, 'skipped'), ...many(1200, 'sent'), 'sending', 'waiting'];
-    expect(describeParts(states, false)).toBe('5 VOD had, 1,200 sent, 1 being sent, 1 waiting');
+    expect(describeParts(states, false)).toBe('5 already in VOD, 1,200 sent, 1 being sent, 1 waiting');
     expect(describeParts(states, true)).toContain('1 not sent');
   });
 });

@@ -1,11 +1,11 @@
-/** What was read so lately is not read again. */
+/** A result is reused for this time. */
 const KEEP_MS = 1000;
 
 /**
- * Makes one reading serve all who ask while it is under way, and for a second afterwards: however many scrape, and nobody
- * has to log in for that, Redis is asked once.
+ * Shares one poll among all callers that arrive while it runs, and for a second afterwards. Scraping needs no login, so
+ * many scrapers must not cause many reads from Redis.
  * @param poll must not reject
- * @param clock in ms, from any moment on
+ * @param clock monotonic, in ms
  */
 export function sharePoll(
   poll: () => Promise<void>,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sharePoll } from '../../../src/ops/shared-poll.ts';
+import { sharePoll } from '../../../src/ops/share-poll.ts';
 
 it('asks once for all who come meanwhile and in the second after', async () => {
   let nowMs = 0;

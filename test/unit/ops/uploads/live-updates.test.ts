@@ -1,13 +1,13 @@
 import { Hono } from 'hono';
 import { expect, it, onTestFinished } from 'vitest';
-import { Live } from '../../../../src/ops/uploads/live.ts';
-import { Turns } from '../../../../src/ops/uploads/turns.ts';
+import { LiveUpdates } from '../../../../src/ops/uploads/live-updates.ts';
+import { PacedReads } from '../../../../src/ops/uploads/paced-reads.ts';
 
 const MOST_VIEWERS = 32;
 
 /** Pages whose content is another each time that it is read. */
 function pages(takenWithinMs?: number) {
-  const live = new Live(new Turns(undefined, async () => {}), takenWithinMs);
+  const live = new LiveUpdates(new PacedReads(undefined, async () => {}), takenWithinMs);
   let version = 0;
   const app = new Hono();
   app.get('/live', (context) => live.stream(context, 'page', async () => `version ${++version}`));

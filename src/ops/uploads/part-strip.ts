@@ -2,24 +2,24 @@ import { html } from 'hono/html';
 import { countPartStates, PART_STATES, type PartState } from '../../status/part-states.ts';
 import { formatCount, type Html } from './elements.ts';
 
-/** Parts that stand beside each other, as one piece of the strip. */
+/** Adjacent parts, shown as one piece of the strip. */
 export interface Cell {
   readonly state: PartState;
-  /** Indices, both included. */
+  /** Indices, inclusive. */
   readonly first: number;
   readonly last: number;
 }
 
-/** A strip of more parts than this shows several as one, so that a page of 10,000 stays small. */
-const MOST_CELLS = 240;
-/** Up to so many parts are told apart by gaps. */
-const SINGLE_CELLS = 60;
+/** With more parts, one cell stands for several, so that a page with 10,000 parts stays small. */
+const MAX_CELLS = 240;
+/** Up to this many parts, each has its own cell, separated by gaps. */
+const MAX_SEPARATE_CELLS = 60;
 
-/** What must be seen though it is one part of many. */
+/** States that are shown even if only one part of a cell has them. */
 const URGENT: readonly PartState[] = ['failed', 'retrying', 'sending'];
 
-/** The strip's pieces: a part each, a run of equal parts, or so many parts with the most urgent or usual state of them. */
-export function cellsOf(states: readonly PartState[], most = MOST_CELLS): Cell[] {
+/** The cells of the strip: single parts, runs of equal parts, or several parts with their most urgent or most frequent state. */
+export function cellsOf(states: readonly PartState[], most = MAX_CELLS): Cell[] {
   const count = Math.min(states.length, most);
   const cells: Cell[] = [];
   for (let index = 0; index < count; index++) {
@@ -27,7 +27,7 @@ export function cellsOf(states: readonly PartState[], most = MOST_CELLS): Cell[]
     const last = Math.floor(((index + 1) * states.length) / count) - 1;
     const state = stateOfMany(states.slice(first, last + 1));
     const before = cells.at(-1);
-    if (states.length > SINGLE_CELLS && before?.state === state)
+    if (states.length > MAX_SEPARATE_CELLS && before?.state === state)
       cells[cells.length - 1] = { ...before, last };
     else cells.push({ state, first, last });
   }
@@ -42,15 +42,15 @@ function stateOfMany(states: readonly PartState[]): PartState {
   return urgent ?? PART_STATES.reduce((usual, state) => (counts[state] > counts[usual] ? state : usual));
 }
 
-/** @param ended what waits then will not be sent */
+/** @param ended whether the upload has ended: waiting parts will not be sent */
 function labelOf(state: PartState, ended: boolean): string {
   switch (state) {
     case 'skipped':
-      return 'VOD had';
+      return 'already in VOD';
     case 'sending':
       return 'being sent';
     case 'retrying':
-      return 'will be tried again';
+      return 'to be retried';
     case 'waiting':
       return ended ? 'not sent' : 'waiting';
     default:
@@ -58,7 +58,7 @@ function labelOf(state: PartState, ended: boolean): string {
   }
 }
 
-/** `5 VOD had, 7 sent, 3 being sent, 25 waiting` */
+/** `5 already in VOD, 7 sent, 3 being sent, 25 waiting` */
 export function describeParts(states: readonly PartState[], ended: boolean): string {
   const counts = countPartStates(states);
   return PART_STATES.filter((state) => counts[state] > 0)
@@ -66,7 +66,7 @@ export function describeParts(states: readonly PartState[], ended: boolean): str
     .join(', ');
 }
 
-/** How high a state stands, of 10: told apart also where colours are not. */
+/** Height of a state in the strip, of 10: distinguishes states without colours. */
 const HEIGHTS: Readonly<Record<PartState, number>> = {
   skipped: 8,
   sent: 10,
@@ -76,10 +76,10 @@ const HEIGHTS: Readonly<Record<PartState, number>> = {
   failed: 10,
 };
 
-/** The parts of a file from its beginning to its end, and how many there are in each state. */
+/** The parts of a file in order, and how many are in each state. */
 export function renderParts(states: readonly PartState[], ended: boolean): Html {
   const counts = countPartStates(states);
-  const gap = states.length > SINGLE_CELLS ? 0 : 0.08;
+  const gap = states.length > MAX_SEPARATE_CELLS ? 0 : 0.08;
   const cells = cellsOf(states).map(({ state, first, last }) => {
     const parts =
       first === last
@@ -91,6 +91,6 @@ export function renderParts(states: readonly PartState[], ended: boolean): Html 
     (state) =>
       html`<li><svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="part-${state}" y="${10 - HEIGHTS[state]}" width="10" height="${HEIGHTS[state]}"/></svg> ${formatCount(counts[state])} ${labelOf(state, ended)}</li>`,
   );
-  return html`<svg class="strip" viewBox="0 0 ${states.length} 10" preserveAspectRatio="none" role="img" aria-label="The ${formatCount(states.length)} parts from the file’s beginning to its end: ${describeParts(states, ended)}">${cells}</svg>
+  return html`<svg class="strip" viewBox="0 0 ${states.length} 10" preserveAspectRatio="none" role="img" aria-label="The ${formatCount(states.length)} parts of the file in order: ${describeParts(states, ended)}">${cells}</svg>
 <ul class="legend">${legend}</ul>`;
 }

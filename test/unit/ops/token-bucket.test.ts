@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Allowance } from '../../../src/ops/allowance.ts';
+import { TokenBucket } from '../../../src/ops/token-bucket.ts';
 
 test('lets a burst through, then so many a second, and no more after a long pause', () => {
   let now = 0;
-  const allowance = new Allowance({ perSecond: 20, burst: 5, now: () => now });
+  const allowance = new TokenBucket({ perSecond: 20, burst: 5, now: () => now });
   const taken = (tries: number): number =>
     Array.from({ length: tries }, () => allowance.take()).filter(Boolean).length;
   expect(taken(10)).toBe(5);
