@@ -108,7 +108,7 @@ describe('retry', () => {
     expect(await press('upload', 'retry/failed')).toEqual({
       status: 409,
       error: 'Not done',
-      message: 'Retried: 1. Not retried: 1 that somebody cancelled; retry those one by one.',
+      message: 'Retried: 1. Not retried: 1 cancelled; retry those one by one.',
     });
     await expect.poll(() => stateOf(again)).toBe('completed');
     expect(await stateOf(cancelled)).toBe('cancelled');
@@ -145,7 +145,7 @@ describe('remove', () => {
     await parts.reached();
     expect(await press('part', `${upload.id}-r1-p9/clean`)).toMatchObject({
       status: 409,
-      message: `this job is needed by upload ${upload.id}: cancel that, and its jobs go`,
+      message: `this job is needed by upload ${upload.id}: cancel the upload to remove its jobs`,
     });
     expect(await press('upload', `${upload.id}/clean`)).toEqual({ status: 204 });
     await expect.poll(() => stateOf(upload)).toBe('cancelled');
@@ -160,7 +160,7 @@ describe('remove', () => {
     expect(await press('upload', `${upload.id}/clean`)).toEqual({
       status: 404,
       error: 'Not done',
-      message: `there is no job ${upload.id} in vod-upload, or no longer`,
+      message: `vod-upload has no job ${upload.id} (any more)`,
     });
   });
 
@@ -236,19 +236,19 @@ it('refuses everything else, with a reason, and nothing has changed', async () =
   const job = await redis.hgetall(queues.part.toKey(part));
   const refusals: [string, object | undefined, string, RegExp][] = [
     ['add', { name: 'x', data: {}, options: {} }, 'POST', /added by your application/],
-    [`${part}/update-data`, { jobData: {} }, 'PATCH', /Cancel the upload and add it anew/],
-    [`${part}/delay`, { runAt: 1 }, 'PATCH', /Cancel the upload and add it anew/],
-    [`${part}/priority`, { priority: 1 }, 'PATCH', /Cancel the upload and add it anew/],
-    [`${part}/remove-unprocessed-children`, undefined, 'PUT', /jobs away that uploads wait for/],
-    ['empty', undefined, 'PUT', /jobs away that uploads wait for/],
-    ['clean/wait', undefined, 'PUT', /jobs away that uploads wait for/],
+    [`${part}/update-data`, { jobData: {} }, 'PATCH', /Cancel the upload and add it again/],
+    [`${part}/delay`, { runAt: 1 }, 'PATCH', /Cancel the upload and add it again/],
+    [`${part}/priority`, { priority: 1 }, 'PATCH', /Cancel the upload and add it again/],
+    [`${part}/remove-unprocessed-children`, undefined, 'PUT', /remove jobs that uploads wait for/],
+    ['empty', undefined, 'PUT', /remove jobs that uploads wait for/],
+    ['clean/wait', undefined, 'PUT', /remove jobs that uploads wait for/],
     ['obliterate', { force: true }, 'PUT', /delete uploads, and the limits/],
     ['rate-limit', { max: null }, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
     ['rate-limit', { max: 1, duration: 1 }, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
     ['rate-limit/release', undefined, 'PUT', /VOD_QUOTA_INIT_PER_MINUTE/],
     ['concurrency', { concurrency: 1 }, 'PUT', /PART_CONCURRENCY/],
-    ['job-schedulers/some/run', undefined, 'PUT', /does not offer that/],
-    ['what-may-come', undefined, 'DELETE', /does not offer that/],
+    ['job-schedulers/some/run', undefined, 'PUT', /does not support this action/],
+    ['what-may-come', undefined, 'DELETE', /does not support this action/],
   ];
   for (const [path, body, method, reason] of refusals) {
     const answer = await press('part', path, body, method);

@@ -8,62 +8,59 @@ export interface BoardOptions {
   readonly uploadsPath: string;
 }
 
-/** What people are told of each queue. Bull Board's overview sorts by name, hence the numbers. */
+/** Bull Board's overview sorts by name, hence the numbers. */
 const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly description: string }>> = {
   upload: {
     displayName: '1 Uploads',
-    description:
-      'One job per upload. It decides what comes next, and waits for its jobs in the other queues.',
+    description: 'One job per upload. It decides the next step, and waits for its jobs in the other queues.',
   },
   hash: { displayName: '2 SHA-1', description: 'One job per upload: the SHA-1 of its file.' },
   init: {
     displayName: '3 InitUpload',
-    description: 'One job per upload: what does VOD have of it? Bound by the account’s quota.',
+    description: 'One job per upload: asks VOD which parts it has. Limited by the account’s quota.',
   },
   part: {
     displayName: '4 Parts',
-    description: 'One job per part of a file that VOD lacks. Bound by the account’s quota.',
+    description: 'One job per part of a file that VOD does not have. Limited by the account’s quota.',
   },
   finish: {
     displayName: '5 FinishUpload',
-    description: 'One job per upload whose parts are all there. Bound by the account’s quota.',
+    description: 'One job per upload whose parts are all in VOD. Limited by the account’s quota.',
   },
   transcode: {
     displayName: '6 ConvertVodFile',
-    description: 'One job per video that is to be transcoded after its upload. Bound by the account’s quota.',
+    description: 'One job per video to transcode after its upload. Limited by the account’s quota.',
   },
   webhook: {
     displayName: '7 Webhooks',
-    description:
-      'One job per end of an upload and receiver that is told of it. A failed one can be retried by itself.',
+    description: 'One job per ended upload and receiver. A failed one can be retried by itself.',
   },
   events: {
     displayName: '8 Events',
-    description:
-      'One job per event that VOD has told, by PullEvent or by callback: which uploads is it about?',
+    description: 'One job per event from VOD, by PullEvent or callback: finds the uploads it is about.',
   },
 };
 
-/** The queues as Bull Board shows them, in the order of work. */
+/** The queues as Bull Board shows them, in processing order. */
 export function boardQueues(queues: Queues, options: BoardOptions): BoardQueue[] {
   return STAGES.map((stage) => new BoardQueue(stage, queues, options));
 }
 
-/** The fields of a job that tell which upload it is of. */
-interface Belongs {
+/** The fields of a job that say which upload it belongs to. */
+interface UploadJob {
   readonly id?: string | number | null | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: as BullMQ has it; anybody may have written it
+  // biome-ignore lint/suspicious/noExplicitAny: BullMQ's type; the data may be anything
   readonly data: any;
 }
 
-/** @returns undefined when it is no job of ours */
-export function uploadIdOf(stage: Stage, { id, data }: Belongs): string | undefined {
+/** @returns undefined when the job belongs to no upload */
+export function uploadIdOf(stage: Stage, { id, data }: UploadJob): string | undefined {
   const uploadId = stage === 'upload' ? id : data?.uploadId;
   return typeof uploadId === 'string' ? uploadId : undefined;
 }
 
 class BoardQueue extends BullMQAdapter {
-  /** A completed upload has its video; there is nothing to do again. */
+  /** A completed upload has its video: nothing to retry. */
   override readonly allowCompletedRetries = false;
 
   constructor(stage: Stage, queues: Queues, { readOnly, uploadsPath }: BoardOptions) {
@@ -83,7 +80,7 @@ class BoardQueue extends BullMQAdapter {
     this.setFormatter('returnValue', resultOf);
   }
 
-  /** The limits are the account's quota, and for the workers to set; false takes their button away. */
+  /** The workers set the limits, from the account's quota; false hides the button. */
   override get supportsGlobalRateLimit(): boolean {
     return false;
   }

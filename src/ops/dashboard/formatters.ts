@@ -1,4 +1,5 @@
 import type { QueueJobJson } from '@bull-board/api/dist/types.js';
+import { defined } from '../../base/defined.ts';
 import { formatBytes, formatDuration } from '../../base/format.ts';
 import { printable } from '../../base/printable.ts';
 import { shownUrl } from '../../notify/webhook/url.ts';
@@ -8,13 +9,13 @@ import { speedOf } from '../../status/status.ts';
 import { formatStageProgress, stageProgress } from '../../upload/stage-progress.ts';
 
 /*
- * What Bull Board shows of an upload's job, for people. None of it throws, whatever somebody has written to Redis: one
- * such job would take the whole page away.
+ * How Bull Board shows an upload's job. These functions must not throw, whatever data is in Redis: one such job would
+ * break the whole page.
  */
 
 /**
- * `launch.mp4 — uploading  45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left` while it is under way, and at the end
- * `launch.mp4 — completed  24.0 MiB  2.1 s`: it is what one sees of a job first.
+ * `launch.mp4 — uploading  45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left` while it runs, and at the end
+ * `launch.mp4 — completed  24.0 MiB  2.1 s`.
  */
 export function nameOf({ name, progress, attemptsMade, finishedOn, returnvalue }: QueueJobJson): string {
   if (isResult(returnvalue)) {
@@ -22,14 +23,14 @@ export function nameOf({ name, progress, attemptsMade, finishedOn, returnvalue }
     return `${printable(name)} — ${outcome}  ${formatBytes(fileSize)}  ${formatDuration(durationMs)}`;
   }
   const stored = parseProgress(progress);
-  // What an earlier attempt had come to is no news.
+  // Progress of an earlier attempt is not shown.
   if (stored === undefined || finishedOn || (stored.attempt ?? 0) <= attemptsMade) return printable(name);
   return `${printable(name)} — ${describe(stored)}`;
 }
 
 /**
- * Without the result, which is there twice: once more as what the job has returned. Of a receiver of webhooks only the
- * origin: the rest of its URL may be a secret.
+ * Without the result, which is shown as the return value already. Of a webhook receiver's URL only the origin: the rest
+ * may be secret.
  */
 export function dataOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -42,7 +43,7 @@ export function dataOf(value: unknown): unknown {
   };
 }
 
-/** Bull Board draws a ring for `progress`, and shows the rest as it is. */
+/** Bull Board draws a ring for `progress`, and shows the other fields as text. */
 export function progressOf(value: unknown): unknown {
   const stored = parseProgress(value);
   if (stored === undefined) return value;
@@ -58,13 +59,11 @@ export function progressOf(value: unknown): unknown {
 function describe(stored: StoredProgress): string {
   const { bytesPerSecond: _, ...report } = stored;
   const speed = speedOf(stored);
-  const measure = formatStageProgress(
-    stageProgress({ ...report, ...(speed !== undefined && { bytesPerSecond: speed }) }),
-  );
+  const measure = formatStageProgress(stageProgress({ ...report, ...defined({ bytesPerSecond: speed }) }));
   return `${stored.stage}  ${measure}`.trim();
 }
 
-/** With amounts that people can read. */
+/** With readable amounts. */
 export function resultOf(value: unknown): unknown {
   if (!isResult(value)) return value;
   const { fileSize, bytesSent, durationMs, ...rest } = value;

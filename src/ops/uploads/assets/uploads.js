@@ -1,11 +1,11 @@
 /*
- * Keeps an open page up to date: the server sends what has changed, and this puts it in the old one's place, leaving
- * alone what is the same, so that focus, scroll and selection stay. Without this script everything works but that.
+ * Updates an open page: the server sends the new fragment, and this changes only the elements that differ, so that focus,
+ * scroll position and selection are kept. Without this script everything else works.
  */
 
-/** Changes are read out at most this often. */
+/** Screen readers announce changes at most this often. */
 const ANNOUNCE_MS = 10_000;
-/** A connection that was refused is tried again after this time; one that broke, by the browser itself. */
+/** Delay before reconnecting after a refusal; the browser itself reconnects after an error. */
 const RETRY_MS = 20_000;
 
 const connection = document.getElementById('connection');
@@ -28,7 +28,7 @@ function localize(root) {
   }
 }
 
-/** Listens while somebody can see the page. */
+/** Receives updates while the page is visible. */
 function follow(element) {
   let source;
   let timer;
@@ -37,17 +37,17 @@ function follow(element) {
     if (document.hidden || source !== undefined) return;
     source = new EventSource(element.dataset.live);
     source.addEventListener('update', ({ data }) => {
-      say('');
+      showProblem('');
       update(element, data);
     });
-    source.addEventListener('trouble', ({ data }) => say(data));
+    source.addEventListener('trouble', ({ data }) => showProblem(data));
     source.addEventListener('refused', ({ data }) => {
-      say(data);
-      comeAgain();
+      showProblem(data);
+      reconnectLater();
     });
     source.addEventListener('error', () => {
-      say('Not connected, so this page is getting old; trying again.');
-      if (source.readyState === EventSource.CLOSED) comeAgain();
+      showProblem('Not connected: this page is not updated. Reconnecting.');
+      if (source.readyState === EventSource.CLOSED) reconnectLater();
     });
   };
   const close = () => {
@@ -55,7 +55,7 @@ function follow(element) {
     source?.close();
     source = undefined;
   };
-  const comeAgain = () => {
+  const reconnectLater = () => {
     close();
     timer = setTimeout(open, RETRY_MS);
   };
@@ -65,8 +65,8 @@ function follow(element) {
   open();
 }
 
-/** Says why the page may be out of date; nothing when it isn't. */
-function say(text) {
+/** Shows why the page may be out of date; an empty text hides it. */
+function showProblem(text) {
   connection.hidden = text === '';
   if (connection.textContent !== text) connection.textContent = text;
 }
@@ -80,7 +80,7 @@ function update(element, markup) {
   morphChildren(element, template.content);
   if (focused?.isConnected === true) focused.focus({ preventScroll: true });
   else if (place !== undefined) {
-    // The button that had the focus is gone: stay near it.
+    // The focused button is gone: focus something near it.
     const near =
       document.getElementById(place)?.querySelector('a, button') ?? document.getElementById('main');
     near.focus({ preventScroll: true });
@@ -91,7 +91,7 @@ function update(element, markup) {
 let announcedAt = performance.now();
 let announcing;
 
-/** Has changes that matter read out, not every byte. */
+/** Announces important changes, and not every byte. */
 function announce() {
   if (announcing !== undefined) return;
   const waitMs = Math.max(0, announcedAt + ANNOUNCE_MS - performance.now());
@@ -104,7 +104,7 @@ function announce() {
   }, waitMs);
 }
 
-/** Makes an element like another one. */
+/** Makes an element equal to another. */
 function morph(old, wanted) {
   for (const { name } of [...old.attributes]) if (!wanted.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of wanted.attributes) {
@@ -113,7 +113,7 @@ function morph(old, wanted) {
   morphChildren(old, wanted);
 }
 
-/** Children with an id stay the element that they are, wherever they go; others by their place. */
+/** Children with an id are matched by id and moved; others are matched by position. */
 function morphChildren(old, wanted) {
   const ids = new Set([...wanted.children].map(({ id }) => id));
   const known = new Map();
