@@ -92,7 +92,7 @@ describe('who may look', () => {
     for (const path of PAGES) {
       const { status, body } = await ask(`${ops.url}${path}`, { host: `rebound.example:${port}` });
       expect(status).toBe(403);
-      expect(body).toMatch(/^Without OPS_USERS these pages are for http:\/\/127\.0\.0\.1/);
+      expect(body).toMatch(/^Without OPS_USERS these pages are available at http:\/\/127\.0\.0\.1/);
     }
     expect((await ask(`${ops.url}/healthz`, { host: 'pod.internal' })).status).toBe(200);
   });
