@@ -264,7 +264,7 @@ describe('vod-upload', () => {
     );
     expect(wrong).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('fileId must be the digits'),
+      stderr: expect.stringContaining('fileId must be the video'),
     });
     expect(stats().events.emitted).toMatchObject({ TranscodeComplete: 1 });
   });
