@@ -109,9 +109,9 @@ export class UnavailableSources {
     const { roots, breaker, graceMs, worker } = this.#options;
     const { host, pid, name } = worker;
     const cause = new SourceError(error.code, `${host}, pid ${pid}: ${error.message}`, error);
-    await roots.checkNow();
-    // A worker whose own root is gone knows nothing of the file. While VOD is down, nothing is late.
-    if (roots.gone.length > 0 || breaker?.isHeld) {
+    const areKnown = await roots.checkNow();
+    // A worker whose own root is gone, or may be, knows nothing of the file. While VOD is down, nothing is late.
+    if (!areKnown || roots.gone.length > 0 || breaker?.isHeld) {
       await this.#pause.unseen(jobId, new Map());
       return new LeftToOthersError(RETRY_UNRECORDED_MS, cause);
     }

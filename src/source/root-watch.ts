@@ -4,7 +4,7 @@ import type { Disk } from './disk.ts';
 
 const CHECK_INTERVAL_MS = 2000;
 
-/** `checkNow` waits at most this long: a root whose disk hangs is reported by reads. */
+/** `checkNow` waits at most this long for a disk that hangs. */
 const CHECK_NOW_MS = 1000;
 
 /** Called when a root has gone or is back. */
@@ -53,21 +53,25 @@ export class RootWatch {
     return `${gone.join(', ')} of SOURCE_ROOTS is gone, or nothing is mounted there any more`;
   }
 
+  /** Resolves after the first check of each root, on which later ones depend, or when the disk's time limit is over. */
   async start(onChange: RootChange): Promise<void> {
     this.#onChange = onChange;
     this.#timer = setInterval(() => {
       for (const root of this.#roots) void this.#check(root);
     }, CHECK_INTERVAL_MS).unref();
-    await this.checkNow();
+    await Promise.all(this.#roots.map((root) => this.#check(root)));
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Checks the current state of all roots. Never rejects, and takes a second at most. */
-  async checkNow(): Promise<void> {
-    await fulfilledWithin(Promise.all(this.#roots.map((root) => this.#checkAgain(root))), CHECK_NOW_MS);
+  /** Checks all roots. Never rejects. @returns whether that took less than a second; if not, their state is unknown */
+  async checkNow(): Promise<boolean> {
+    return await fulfilledWithin(
+      Promise.all(this.#roots.map((root) => this.#checkAgain(root))),
+      CHECK_NOW_MS,
+    );
   }
 
   async #checkAgain(root: string): Promise<void> {

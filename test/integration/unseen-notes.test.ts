@@ -30,7 +30,7 @@ function setUp(graceMs = GRACE_MS) {
       const name = workerIdentity();
       const unseen = new UnavailableSources({
         ...{ stage: 'part', queues, redis, prefix: world().prefix, graceMs, worker: name },
-        roots: { roots: [roots], gone: [], checkNow: async () => {} } as unknown as RootWatch,
+        roots: { roots: [roots], gone: [], checkNow: async () => true } as unknown as RootWatch,
       });
       const processor = unseen.wrap(async () => {
         throw new SourceError('SOURCE_NOT_FOUND', `${SOURCE} does not exist`);

@@ -47,10 +47,13 @@ describe('a worker', () => {
     gone = [],
     others = ['other'],
     isHeld = false,
+    isKnown = true,
   }: {
     gone?: readonly string[];
     others?: string[];
     isHeld?: boolean;
+    /** Whether the state of the roots could be read. */
+    isKnown?: boolean;
   } = {}) {
     const seen = {
       recorded: 0,
@@ -85,7 +88,7 @@ describe('a worker', () => {
       graceMs: GRACE_MS,
       worker: me,
       breaker: { isHeld } as Breaker,
-      roots: { roots: ['/srv'], gone, checkNow: async () => {} } as unknown as RootWatch,
+      roots: { roots: ['/srv'], gone, checkNow: async () => isKnown } as unknown as RootWatch,
     });
     unseen.pauseWhileUnseen(new PauseControl(worker as unknown as Worker));
     const processor = unseen.wrap(async () => {
@@ -138,6 +141,7 @@ describe('a worker', () => {
 
   it.each([
     { why: 'its root is gone', gone: ['/srv'] },
+    { why: 'the state of its roots is unknown', isKnown: false },
     { why: 'the queues are held', isHeld: true },
   ])('records no refusal while $why', async (trouble) => {
     const { seen, take } = setUp(trouble);

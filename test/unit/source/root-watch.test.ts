@@ -1,8 +1,7 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import type { DirectoryState } from '../../../src/source/directory-state.ts';
-import { Disk } from '../../../src/source/disk.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { type DirectoryState, directoryState } from '../../../src/source/directory-state.ts';
 import { isGone, RootWatch } from '../../../src/source/root-watch.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -28,12 +27,9 @@ describe('isGone', () => {
 
 describe('RootWatch', () => {
   function watch(roots: readonly string[]): RootWatch {
-    const disk = new Disk({ threads: 1 });
-    const watched = new RootWatch(disk, roots);
-    onTestFinished(async () => {
-      watched.stop();
-      await disk.close();
-    });
+    // Without the threads of a disk, no check takes long.
+    const watched = new RootWatch({ directoryState: async (path) => directoryState(path) }, roots);
+    onTestFinished(() => watched.stop());
     return watched;
   }
 
@@ -99,12 +95,12 @@ describe('RootWatch', () => {
 
   it('keeps the last state when the current one is unknown, and runs one check at a time', async () => {
     const checks: PromiseWithResolvers<DirectoryState>[] = [];
-    const directoryState = (): Promise<DirectoryState> => {
+    const heldState = (): Promise<DirectoryState> => {
       const check = Promise.withResolvers<DirectoryState>();
       checks.push(check);
       return check.promise;
     };
-    const roots = new RootWatch({ directoryState }, ['/srv/videos']);
+    const roots = new RootWatch({ directoryState: heldState }, ['/srv/videos']);
     onTestFinished(() => roots.stop());
     const started = roots.start(() => {});
     await expect.poll(() => checks.length).toBe(1);
@@ -115,7 +111,30 @@ describe('RootWatch', () => {
     await started;
     await expect.poll(() => checks.length).toBe(2);
     checks[1]?.resolve(full);
-    await Promise.all(both);
+    expect(await Promise.all(both)).toEqual([true, true]);
     expect(roots.gone).toEqual([]);
+  });
+
+  it('starts when each root was checked once, and later gives up a check after a second', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const checks: PromiseWithResolvers<DirectoryState>[] = [];
+    const heldState = (): Promise<DirectoryState> => {
+      const check = Promise.withResolvers<DirectoryState>();
+      checks.push(check);
+      return check.promise;
+    };
+    const roots = new RootWatch({ directoryState: heldState }, ['/srv/videos']);
+    onTestFinished(() => roots.stop());
+    const steps: string[] = [];
+    const started = roots.start(() => {}).then(() => steps.push('started'));
+    await vi.advanceTimersByTimeAsync(5000);
+    steps.push('checked');
+    checks[0]?.resolve(full);
+    await started;
+    expect(steps).toEqual(['checked', 'started']);
+    const later = roots.checkNow();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await later).toBe(false);
   });
 });
