@@ -6,7 +6,7 @@ const MIB = 1048576;
 
 const { world, source, inject, stats, download } = useWorld();
 
-it('a part that VOD holds damaged is sent again when VOD has refused to finish, and no other is', async () => {
+it('after VOD refuses to finish, only the part that it stored damaged is sent again', async () => {
   inject({ action: 'UploadPart', offset: 2 * MIB, effect: { kind: 'damage' } });
   const worker = await world().worker().ready();
   const path = await source('damaged.mp4', 5 * MIB + 7);
@@ -33,13 +33,13 @@ it('a part that VOD holds damaged is sent again when VOD has refused to finish, 
   expect(await worker.metric('vod_parts_total', { outcome: 'skipped' })).toBe(5);
 });
 
-it('no part is read again when VOD refuses for another reason, more than once, and a retry hashes again', async () => {
+it('parts are compared only once when VOD refuses for another reason, and a retry hashes again', async () => {
   const refusal = { kind: 'code', code: -10003, canRetry: 0, message: 'no' } as const;
   inject({ action: 'FinishUpload', effect: refusal, count: 4 });
   const worker = await world().worker().ready();
   const upload = await world().uploads.add({ source: await source('refused.mp4', 3 * MIB) });
   await expect(upload.result()).rejects.toMatchObject({ code: 'FINISH_UNRESOLVED', retryable: true });
-  // All of them in the first round after the refusal, and in that one only.
+  // All parts in the first round after the refusal, and only in that round.
   expect(await worker.metric('vod_parts_total', { outcome: 'skipped' })).toBe(3);
   expect(stats().parts).toMatchObject({ accepted: 3, duplicates: 0 });
   expect(await worker.metric('vod_hash_bytes_total')).toBe(3 * MIB);

@@ -20,7 +20,7 @@ async function startOps(env: Readonly<Record<string, string>> = {}): Promise<Ops
     .ready();
 }
 
-/** The status of what the callback answers, and its text. */
+/** Status and body of the callback's response. */
 async function post(
   { url }: OpsProcess,
   body: string,
@@ -39,7 +39,7 @@ function transcoded(fileId: string, more: object = {}): string {
   });
 }
 
-/** The queue of events, as BullMQ has it. */
+/** The event queue. */
 function eventQueue(): Queue {
   const queue = new Queue('vod-event', { connection: { url: world().redisUrl }, prefix: world().prefix });
   onTestFinished(() => queue.close());
@@ -51,8 +51,8 @@ async function callbacks({ url }: OpsProcess, result: string): Promise<number> {
   return sumOf(series, 'vod_event_callbacks_total', { result });
 }
 
-describe('the callback of events', () => {
-  it('takes an event without a login, joins it, and knows the copy that is pulled', async () => {
+describe('the event callback', () => {
+  it('accepts an event without login, joins it, and recognizes the pulled copy', async () => {
     const ops = await startOps();
     const worker = world().worker({ EVENT_CALLBACK_ONLY: '1' }, [
       '--stages',
@@ -60,7 +60,7 @@ describe('the callback of events', () => {
     ]);
     const upload = await world().uploads.add({ source: await source('callback.mp4', 1000) });
     const { fileId } = await upload.result();
-    // What VOD is about to give to those who pull, with its names in another order.
+    // The event that VOD will deliver to PullEvent, with its properties in another order.
     const told = { status: 0, fileId, vodTaskId: 'task' };
     expect(
       await post(ops, JSON.stringify({ data: told, eventType: 'TranscodeComplete', version: '4.0' })),
@@ -91,7 +91,7 @@ describe('the callback of events', () => {
     await expect.poll(() => eventQueue().getJobCounts()).toMatchObject({ completed: 2, failed: 0 });
   });
 
-  it('gives a forged event no effect: no upload of ours has its file', async () => {
+  it('ignores a forged event of an unknown file', async () => {
     const ops = await startOps();
     await world().worker({ EVENT_CALLBACK_ONLY: '1', PART_ATTEMPTS: '3' }, ['--stages', 'events']).ready();
     const forged = { eventType: 'NewFileUpload', data: { fileId: '12345678901234567890' } };
@@ -101,7 +101,7 @@ describe('the callback of events', () => {
       .toEqual([{ outcome: 'not ours', reason: 'no known upload has the fileId 12345678901234567890' }]);
   });
 
-  it('asks VOD to send an event again while Redis is away', async () => {
+  it('asks VOD to resend an event while Redis is unavailable', async () => {
     const { port, child } = await startRedis({});
     const ops = await startOps({ REDIS_URL: `redis://127.0.0.1:${port}` });
     await child.stop();
@@ -110,7 +110,7 @@ describe('the callback of events', () => {
     expect(await callbacks(ops, 'failed')).toBe(1);
   });
 
-  it('takes a burst of 100 events, and 20 a second', async () => {
+  it('accepts a burst of 100 events, and 20 per second', async () => {
     let now = 0;
     const metrics = createOpsMetrics('test');
     const log = pino({ enabled: false });
@@ -124,7 +124,7 @@ describe('the callback of events', () => {
       now: () => now,
     });
     const app = new Hono().use(callback);
-    /** The statuses of what so many events are answered. */
+    /** The response statuses of `count` events. */
     const burst = async (count: number): Promise<number[]> => {
       const request = { method: 'POST', headers: JSON_TYPE, body: transcoded('1') };
       const answers = await Promise.all(Array.from({ length: count }, () => app.request(PATH, request)));
@@ -137,11 +137,11 @@ describe('the callback of events', () => {
     const { values } = await metrics.eventCallbacks.get();
     const counted = Object.fromEntries(values.map(({ labels, value }) => [labels.result, value]));
     expect(counted).toEqual({ accepted: 120, limited: 5 });
-    // Every copy is one job.
+    // All copies are one job.
     expect(await queue.getJobCounts()).toMatchObject({ waiting: 1 });
   });
 
-  it('refuses what is no event, too large, or of another type; its path is in no log', async () => {
+  it('refuses invalid, too large and non-JSON requests; its path is in no log', async () => {
     const ops = await startOps({ LOG_LEVEL: 'trace' });
     expect(await post(ops, '', {}, 'GET')).toEqual([405, 'POST only\n']);
     const type = 'the content-type must be application/json\n';
@@ -163,7 +163,7 @@ describe('the callback of events', () => {
     expect(await callbacks(ops, 'accepted')).toBe(1);
     expect(await eventQueue().getJobCounts()).toMatchObject({ waiting: 1 });
     expect(ops.output).not.toContain(PATH.slice(1));
-    // The pages are for users, whatever stands beside them.
+    // The pages still require a login.
     expect((await fetch(`${ops.url}/uploads`)).status).toBe(401);
     expect((await fetch(`${ops.url}/an0ther-path_of_that_length`, { method: 'POST' })).status).toBe(401);
   });

@@ -5,7 +5,7 @@ import { CliProcess } from '../support/cli-process.ts';
 import { useWorld } from '../support/use-world.ts';
 import type { WorkerProcess } from '../support/world.ts';
 
-/** VOD's time: it passes only when a test lets it, so nothing is given out again just because a machine is slow. */
+/** The emulator's time, which only tests advance, so that a slow machine causes no redelivery. */
 let nowMs = Date.now();
 const { world, source, inject, gate, stats } = useWorld({ clock: () => nowMs });
 
@@ -13,39 +13,39 @@ const UPLOADER = ['--stages', 'upload,hash,init,part,finish'];
 const PULLER = ['--stages', 'events'];
 const BOTH = ['--stages', 'upload,hash,init,part,finish,events'];
 
-/** An upload that has been carried out, and its file in VOD. */
+/** A completed upload and its fileId. */
 async function uploaded(name: string): Promise<{ upload: Upload; fileId: string }> {
   const upload = await world().uploads.add({ source: await source(name, 1000) });
   return { upload, fileId: (await upload.result()).fileId };
 }
 
-/** The queue of events, as BullMQ has it. */
+/** The event queue. */
 function eventQueue(): Queue {
   const queue = new Queue('vod-event', { connection: { url: world().redisUrl }, prefix: world().prefix });
   onTestFinished(() => queue.close());
   return queue;
 }
 
-/** Time passes after its end: its locks run out, and VOD gives out again what it did not confirm. */
+/** Lets time pass after the end of a worker: its locks expire, and VOD redelivers unconfirmed events. */
 async function kill(worker: WorkerProcess): Promise<void> {
   await worker.end('SIGKILL');
   await world().expireLocks();
   nowMs += 30_000;
 }
 
-/** Has VOD tell of a transcoding of this file. */
+/** Emits a TranscodeComplete of this file. */
 function emitTranscoded(fileId: string, vodTaskId: string): void {
   world().emulator.control.emit({ eventType: 'TranscodeComplete', data: { fileId, status: 0, vodTaskId } });
 }
 
-/** The transcodings that an upload has been told of. */
+/** The TranscodeComplete events of an upload. */
 async function transcodings(upload: Upload): Promise<(string | undefined)[]> {
   const events = await upload.events();
   return events.flatMap(({ event }) => (event.type === 'TranscodeComplete' ? [event.data.vodTaskId] : []));
 }
 
-describe('events that are pulled', () => {
-  it('are joined to their upload, confirmed, counted, and told by the log and the history', async () => {
+describe('pulled events', () => {
+  it('are joined to their upload, confirmed, counted, logged and added to the history', async () => {
     const worker = world().worker({}, BOTH);
     const { upload, fileId } = await uploaded('joined.mp4');
     await expect
@@ -90,7 +90,7 @@ describe('events that are pulled', () => {
     expect(history.map(({ text }) => text)).toContain('VOD sent NewFileUpload');
   });
 
-  it('come to be their upload’s own when they are there before it has ended', async () => {
+  it('are joined to their upload when they arrive before its end', async () => {
     const queue = eventQueue();
     const finish = gate({ action: 'FinishUpload' });
     world().worker({ PART_ATTEMPTS: '1000' }, PULLER);
@@ -98,7 +98,7 @@ describe('events that are pulled', () => {
     const upload = await world().uploads.add({ source: await source('race.mp4', 1000) });
     await finish.reached();
     uploader.child.kill('SIGSTOP');
-    // VOD has the video, and tells so; whoever uploaded it doesn't know yet.
+    // VOD has stored the video and emits the event, but the reply to FinishUpload is delayed.
     finish.open();
     await expect.poll(async () => (await queue.getJobs())[0]?.attemptsStarted).toBeGreaterThan(1);
     uploader.child.kill('SIGCONT');
@@ -109,12 +109,12 @@ describe('events that are pulled', () => {
     await expect.poll(async () => (await queue.getCompleted())[0]?.attemptsMade).toBe(1);
   });
 
-  it('are joined once, wherever the worker that pulls them is killed', async () => {
+  it('are joined once, even if the pulling worker is killed at any step', async () => {
     const queue = eventQueue();
     world().worker({}, UPLOADER);
     const { upload, fileId } = await uploaded('killed.mp4');
     const { control } = world().emulator;
-    // VOD has given the event out, and its answer never comes.
+    // VOD has delivered the event, but the reply never arrives.
     inject({ action: 'PullEvent', effect: { kind: 'hang', when: 'after' } });
     emitTranscoded(fileId, 'before-add');
     const beforeAdd = world().worker({}, PULLER);
@@ -142,7 +142,7 @@ describe('events that are pulled', () => {
       .poll(async () => (await transcodings(upload)).sort())
       .toEqual(['after-confirm', 'before-add', 'before-confirm']);
     expect(stats().events.pending).toBe(0);
-    // One job for each event, however often it came.
+    // One job per event, even after redeliveries.
     const ofFile = async () =>
       (await queue.getCompleted()).filter(({ data }) => data.content.data.fileId === fileId);
     await expect.poll(async () => (await ofFile()).length).toBe(4);
@@ -150,12 +150,12 @@ describe('events that are pulled', () => {
     expect(await upload.events()).toHaveLength(4);
   });
 
-  it('are shared by replicas, and joined once whoever has them', async () => {
+  it('are shared by workers, and joined once', async () => {
     const pulls = gate({ action: 'PullEvent' });
     const replicas = [1, 2].map(() => world().worker({}, BOTH));
     const { upload, fileId } = await uploaded('replicas.mp4');
     await pulls.reached(2);
-    // One of them gets NewFileUpload and comes back, behind the other, which gets the next event.
+    // One worker gets NewFileUpload and pulls again behind the other, which gets the next event.
     pulls.open(1);
     await expect.poll(() => stats().events.pending).toBe(0);
     await pulls.reached(2);
@@ -172,7 +172,7 @@ describe('events that are pulled', () => {
     await expect.poll(async () => (await transcodings(upload)).sort()).toEqual(ids.sort());
   });
 
-  it('are pulled and confirmed within the account’s quota, by all replicas together', async () => {
+  it('are pulled and confirmed within the account’s quota by all workers together', async () => {
     world().emulator.control.emit({ eventType: 'Lonely', data: { first: 1 } });
     const { pending } = stats().events;
     // One request of each kind a day.
@@ -180,7 +180,7 @@ describe('events that are pulled', () => {
     const replicas = await Promise.all([1, 2].map(() => world().worker(env, PULLER).ready()));
     await expect.poll(() => stats().events.confirmed).toBe(pending);
     world().emulator.control.emit({ eventType: 'Lonely', data: { second: 2 } });
-    // A pull that has been sent would be waited for.
+    // Otherwise the end of the test would wait for a running PullEvent.
     for (const { code } of await Promise.all(replicas.map((replica) => replica.end('SIGTERM'))))
       expect(code).toBe(0);
     const { requests, events } = stats();
@@ -188,7 +188,7 @@ describe('events that are pulled', () => {
     expect(events.pending).toBe(1);
   });
 
-  it('of other programs have no effect, and that is said', async () => {
+  it('of other programs have no effect and are logged', async () => {
     const worker = await world().worker({ PART_ATTEMPTS: '3' }, PULLER).ready();
     emitTranscoded('99999999999999999999', 'foreign');
     world().emulator.control.emit({ eventType: 'Lonely', data: { nobody: 1 } });
@@ -211,7 +211,7 @@ describe('events that are pulled', () => {
 });
 
 describe('a worker that pulls events', () => {
-  it('fails jobs that are no events, and leaves those of newer versions to others', async () => {
+  it('fails jobs that are no events, and leaves jobs of newer versions to other workers', async () => {
     const worker = await world().worker({}, PULLER).ready();
     const queue = eventQueue();
     const failed = (id: string) => async () => (await queue.getJob(id))?.failedReason;
@@ -224,7 +224,7 @@ describe('a worker that pulls events', () => {
     await expect.poll(() => worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(2);
   });
 
-  it('tells an outage and a refusal once, asks seldom, and goes on by itself', async () => {
+  it('logs an outage and a refusal once, probes rarely, and continues on its own', async () => {
     const { control } = world().emulator;
     inject({ action: 'PullEvent', effect: { kind: 'http', status: 503 }, count: 5 });
     inject({ action: 'PullEvent', effect: { kind: 'code', code: 4100, canRetry: 0 }, after: 1, count: 3 });
@@ -233,27 +233,27 @@ describe('a worker that pulls events', () => {
     await worker.line(({ msg, failures }) => msg === 'events are pulled again' && failures === 5);
     control.emit({ eventType: 'Lonely', data: { after: 'the refusal' } });
     await worker.line(({ msg, failures }) => msg === 'events are pulled again' && failures === 3);
-    const told = (text: RegExp) => worker.lines.filter(({ msg }) => text.test(String(msg)));
-    const outage = told(/no events could be pulled/);
+    const logged = (text: RegExp) => worker.lines.filter(({ msg }) => text.test(String(msg)));
+    const outage = logged(/no events could be pulled/);
     expect(outage.map(({ level, code }) => [level, code])).toEqual(
       ['warn', 'debug', 'debug', 'debug', 'debug'].map((level) => [level, 'HTTP_503']),
     );
     expect(Math.max(...outage.map(({ waitMs }) => Number(waitMs)))).toBeLessThanOrEqual(30);
-    expect(told(/account refused/).map(({ level, code, waitMs }) => [level, code, waitMs])).toEqual(
+    expect(logged(/account refused/).map(({ level, code, waitMs }) => [level, code, waitMs])).toEqual(
       ['error', 'debug', 'debug'].map((level) => [level, '4100', 40]),
     );
   });
 
-  it('is not a usual one: without --stages events nobody pulls', async () => {
+  it('does not pull without --stages events', async () => {
     const worker = await world().worker().ready();
     const { upload } = await uploaded('usual.mp4');
-    // A pull that has been sent would be waited for.
+    // Otherwise the end of the test would wait for a running PullEvent.
     expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(stats().requests.PullEvent.total).toBe(0);
     expect(await upload.events()).toEqual([]);
   });
 
-  it('lets a pull that is held end, and hands back nothing, when it is told to stop', async () => {
+  it('finishes a waiting PullEvent and returns no jobs when it is stopped', async () => {
     const pulls = gate({ action: 'PullEvent' });
     const worker = await world().worker({}, PULLER).ready();
     await pulls.reached();

@@ -6,7 +6,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world, source } = useWorld();
 
-test('who waits for an upload misses nothing between the first look at it and the first event', async () => {
+test('waiting for an upload misses no event between reading its state and reading events', async () => {
   const { prefix, redisUrl } = world();
   const uploads = startProducer(world(), redisUrl);
   const upload = await uploads.add({ source: await source('looked-at.mp4', 10) });
@@ -24,7 +24,7 @@ test('who waits for an upload misses nothing between the first look at it and th
   });
   upload.result().catch(() => {});
   await line;
-  // Events are read from one that was the newest before the look, whenever that reading begins.
+  // Events are read from the newest one before the state was read.
   expect(seen.findIndex((command) => /"xrevrange"/i.test(command))).toBe(0);
   expect(seen.find(reads)).toContain(`"${newest}"`);
 });

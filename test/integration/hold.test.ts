@@ -9,12 +9,12 @@ import { useWorld } from '../support/use-world.ts';
 import type { WorkerProcess } from '../support/world.ts';
 
 const PART = 524288;
-/** Parts that a worker sends at a time, unless told otherwise. */
+/** Default number of parts that a worker sends at the same time. */
 const SLOTS = 8;
 
 const { world, source, inject, gate, stats, download } = useWorld();
 
-/** Takes the emulator's place while it is away: every connection is counted and reset. */
+/** Replaces the stopped emulator: counts and resets every connection. */
 async function deadVod(port: number): Promise<{ server: Server; connections: () => number }> {
   let connections = 0;
   const server = createServer((socket) => {
@@ -33,9 +33,9 @@ async function addSources(name: string, count: number, size: number): Promise<[U
 }
 
 describe('an outage of VOD', () => {
-  it('spends no attempt, is probed instead of hammered by all parts, and ends by itself', async () => {
+  it('spends no attempt, is probed by few requests, and ends on its own', async () => {
     const parts = gate({ action: 'UploadPart', after: 5 });
-    // One attempt for everything: whatever is spent fails its upload.
+    // With a single attempt, an upload fails as soon as an attempt is spent.
     const workers = await Promise.all([1, 2].map(() => world().worker({ PART_ATTEMPTS: '1' }).ready()));
     const [uploads, paths] = await addSources('outage', 3, 10 * PART);
     await parts.reached(2 * SLOTS);
@@ -68,17 +68,17 @@ describe('an outage of VOD', () => {
     expect(tellers).toHaveLength(1);
   });
 
-  it('is not what one part in trouble is: that part spends its attempts', async () => {
+  it('is not caused by a single failing part: that part spends its attempts', async () => {
     const ATTEMPTS = 3;
     const others = [1, 2, 3];
     const gates = [0, ...others].map((index) => gate({ action: 'UploadPart', offset: index * PART }));
-    // It takes effect, so that it waits at its gate as well.
+    // The fault comes after the effect, so that the part waits at its gate too.
     inject({ action: 'UploadPart', effect: { kind: 'reset', when: 'after' }, share: 1, offset: 0 });
     const worker = await world()
       .worker({ PART_ATTEMPTS: String(ATTEMPTS) })
       .ready();
     const [[upload]] = await addSources('one-part', 1, 4 * PART);
-    // Between any two of its failures another part is answered; the first one might still be an outage's.
+    // Another part succeeds between two failures; the first failure could still belong to an outage.
     const failures = () => worker.lines.filter(({ msg }) => msg === 'attempt failed');
     for (const [failed, other] of others.entries()) {
       await gates[0]?.reached();
@@ -94,8 +94,8 @@ describe('an outage of VOD', () => {
   });
 });
 
-describe('an account that VOD refuses', () => {
-  it('holds all uploads instead of failing them, and they go on by themselves when it is mended', async () => {
+describe('an account refused by VOD', () => {
+  it('holds all uploads, which continue on their own when it is fixed', async () => {
     inject({ effect: { kind: 'code', code: -10002, canRetry: 0, message: 'auth failed' }, share: 1 });
     const worker = await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const [uploads] = await addSources('held', 30, 1000);
@@ -103,14 +103,14 @@ describe('an account that VOD refuses', () => {
     expect(await worker.metric('vod_hold', { reason: 'account' })).toBe(1);
     const asked = stats().requests.strayPart.total;
     await expect.poll(() => stats().requests.strayPart.total).toBeGreaterThan(asked + 1);
-    // It only asks whether its key is right again.
+    // Only key checks are sent.
     expect(stats().requests.InitUpload.total).toBe(0);
     const refused = await Promise.all(uploads.map((upload) => upload.status()));
     const message = expect.stringContaining('VOD_SECRET_KEY');
     for (const { progress } of refused)
       expect(progress.hold).toMatchObject({ kind: 'account', code: '-10002', message });
     expect(await world().uploads.list({ state: 'failed' })).toEqual([]);
-    // Who does not want to wait can leave.
+    // A held upload can be cancelled.
     const [left, ...others] = uploads;
     expect(await world().uploads.cancel(left?.id ?? '')).toBe(true);
     await expect(left?.result()).rejects.toMatchObject({ code: 'CANCELLED' });
@@ -121,7 +121,7 @@ describe('an account that VOD refuses', () => {
     expect((await others[0]?.status())?.progress.hold).toBeUndefined();
   });
 
-  it('is probed until it is mended', async () => {
+  it('is probed until it is fixed', async () => {
     const probes = 4;
     inject({ effect: { kind: 'code', code: 4300, canRetry: 0 }, count: 1 + probes });
     await world().worker({ PART_ATTEMPTS: '1', ACCOUNT_PROBE_MS: '50' }).ready();
@@ -132,8 +132,8 @@ describe('an account that VOD refuses', () => {
   });
 });
 
-describe('a queue whose quota is used up', () => {
-  it('starts no job while it is held, and none spends an attempt', async () => {
+describe('a queue with a used-up quota', () => {
+  it('starts no job while it is held, and spends no attempt', async () => {
     const connected = connect(world());
     const { part } = connected.queues;
     let calls = 0;
@@ -155,14 +155,14 @@ describe('a queue whose quota is used up', () => {
   });
 });
 
-describe('a job whose worker dies again and again', () => {
-  it('is stopped with a reason of its own', async () => {
+describe('a job whose worker is killed repeatedly', () => {
+  it('fails with its own reason', async () => {
     const parts = gate({ action: 'UploadPart' });
     const first = await world().worker().ready();
     const upload = await world().uploads.add({ source: await source('killer.mp4', 10) });
     await parts.reached();
     await first.end('SIGKILL');
-    // As if it had happened twenty times before.
+    // As if it had stalled twenty times before.
     await withQueue(world(), (redis, key) => redis.hset(key(`vod-part:${upload.id}-r1-p0`), 'stc', 20));
     await world().expireLocks();
     await world().worker().ready();

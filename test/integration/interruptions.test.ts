@@ -8,13 +8,13 @@ import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
-/** Parts that a worker sends at a time, unless told otherwise. */
+/** Default number of parts that a worker sends at the same time. */
 const SLOTS = 8;
 
 const { world, source, gate, stats, download } = useWorld({ ownRedis: true });
 
-describe('a worker that dies', () => {
-  it('by SIGKILL leaves its upload to another, which completes it', async () => {
+describe('a worker that is ended', () => {
+  it('by SIGKILL: another worker completes its upload', async () => {
     const parts = gate({ action: 'UploadPart', after: 5 });
     const first = await world().worker().ready();
     const path = await source('killed.mp4', 40 * MIB);
@@ -30,32 +30,32 @@ describe('a worker that dies', () => {
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 40, bytesSent: 40 * MIB });
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
     expect(await second.metric('vod_jobs_stalled_total', { queue: 'vod-part' })).toBeGreaterThan(0);
-    // At most what was under way is sent twice, and nobody asked anew.
+    // Only running parts are sent twice, without another InitUpload.
     expect(stats().parts.duplicates).toBeLessThanOrEqual(5);
     expect(stats().requests.InitUpload.total).toBe(1);
     expect(stats().files.find(({ fileId }) => fileId === result.fileId)?.finishes).toBe(1);
     expect((await upload.status()).attempt).toBe(1);
   });
 
-  it('by SIGTERM ends what it can, hands the rest back unspent, and exits with 0', async () => {
+  it('by SIGTERM finishes jobs, returns the rest without spending attempts, and exits with 0', async () => {
     const parts = gate({ action: 'UploadPart' });
     const first = await world().worker({ SHUTDOWN_TIMEOUT_MS: '300', PART_ATTEMPTS: '1' }).ready();
     const path = await source('drained.mp4', 10 * MIB);
     const upload = await world().uploads.add({ source: path });
     await parts.reached(SLOTS);
-    // Nothing of it can end by itself.
+    // No part can complete.
     expect(await first.end('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(first.lines.some(({ msg }) => msg === 'drain deadline passed; handing jobs back')).toBe(true);
 
     parts.open();
-    // With a single attempt for each part, one that was spent would fail the upload.
+    // With a single attempt per part, a spent attempt would fail the upload.
     await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const result = await upload.result();
     expect(result).toMatchObject({ outcome: 'completed', partsSent: 10 });
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
   });
 
-  it('idle, stops at once; a second signal ends it whatever it does', async () => {
+  it('while idle, stops at once; a second signal ends it in any state', async () => {
     const idle = await world().worker().ready();
     expect(await idle.end('SIGINT')).toEqual({ code: 0, signal: null });
 
@@ -70,8 +70,8 @@ describe('a worker that dies', () => {
   });
 });
 
-describe('a worker that npm runs', () => {
-  it('drains when npm gets SIGTERM, and npm ends when it has', async () => {
+describe('a worker started by npm', () => {
+  it('drains when npm gets SIGTERM, and npm ends after it', async () => {
     const parts = gate({ action: 'UploadPart' });
     const worker = world().workerByNpm();
     await worker.ready();
@@ -88,8 +88,8 @@ describe('a worker that npm runs', () => {
   });
 });
 
-describe('a worker that is frozen past its locks', () => {
-  it('loses its jobs to another, and does no harm when it comes to', async () => {
+describe('a worker that is frozen longer than its locks last', () => {
+  it('loses its jobs to another, and does no harm when it continues', async () => {
     const parts = gate({ action: 'UploadPart', after: 5 });
     const frozen = await world().worker().ready();
     const path = await source('frozen.mp4', 40 * MIB);
@@ -98,7 +98,7 @@ describe('a worker that is frozen past its locks', () => {
     frozen.child.kill('SIGSTOP');
     await world().expireLocks();
     const other = await world().worker().ready();
-    // Those of the frozen one wait as well.
+    // The frozen worker's parts wait too.
     await parts.reached(2 * SLOTS);
     expect(await other.metric('vod_jobs_stalled_total', { queue: 'vod-part' })).toBeGreaterThan(0);
     frozen.child.kill('SIGCONT');
@@ -112,11 +112,11 @@ describe('a worker that is frozen past its locks', () => {
   });
 });
 
-describe('stages on their own', () => {
-  it('carry an upload through together', async () => {
+describe('workers with single stages', () => {
+  it('complete an upload together', async () => {
     const workers = await Promise.all(
       ['upload', 'hash', 'init,finish', 'part'].map((stages) => {
-        // The key is only where it is needed.
+        // Only stages that call VOD get the key.
         const env = /init|part/.test(stages) ? {} : { VOD_SECRET_ID: '', VOD_SECRET_KEY: '' };
         return world().worker(env, ['--stages', stages]).ready();
       }),
@@ -129,7 +129,7 @@ describe('stages on their own', () => {
     expect(ok).toEqual([0, 0, 0, 5]);
   });
 
-  it('that do not exist are refused', async () => {
+  it('refuse unknown stages', async () => {
     const worker = world().worker({}, ['--stages', 'upload,parts']);
     expect((await worker.exited).code).toBe(2);
     expect(worker.output).toBe(
@@ -139,12 +139,12 @@ describe('stages on their own', () => {
 });
 
 describe('cancel', () => {
-  it('ends an upload whose parts are being sent, on another replica', async () => {
+  it('ends an upload whose parts are sent by another worker', async () => {
     const parts = gate({ action: 'UploadPart' });
     await Promise.all([1, 2].map(() => world().worker().ready()));
     const upload = await world().uploads.add({ source: await source('cancelled.mp4', 30 * MIB) });
     await parts.reached(2 * SLOTS);
-    // No part will ever be answered: what ends does not wait for that.
+    // No part gets a reply: cancelling must not wait for one.
     expect(await world().uploads.cancel(upload.id)).toBe(true);
     await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
     expect((await upload.status()).state).toBe('cancelled');
@@ -171,11 +171,11 @@ describe('cancel', () => {
     expect((await upload.status()).state).toBe(stage);
     expect(await world().uploads.cancel(upload.id)).toBe(true);
     await expect(upload.result()).rejects.toMatchObject({ code: 'CANCELLED' });
-    // The request itself is gone, too.
+    // The request is aborted too.
     await expect.poll(() => stats().requests[action].byResult).toEqual({ aborted: 1 });
   });
 
-  it('ends an upload that waits for another of the same content, and leaves that one alone', async () => {
+  it('ends an upload that waits for another with the same content, but not that one', async () => {
     const parts = gate({ action: 'UploadPart' });
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('shared.mp4', 8 * MIB);
@@ -191,7 +191,7 @@ describe('cancel', () => {
 
   it('ends uploads that are queued, delayed or being hashed', async () => {
     const paths = await Promise.all(['a', 'b'].map((name) => source(`${name}.mp4`, 10)));
-    // Takes far longer to hash than any test.
+    // Hashing takes longer than the test.
     const big = await writeSparseFile(join(world().sources, 'big.mp4'), MAX_FILE_BYTES);
     const queued = await world().uploads.add({ source: paths[0] ?? '' });
     expect(await world().uploads.cancel(queued.id)).toBe(true);
@@ -209,8 +209,8 @@ describe('cancel', () => {
   });
 });
 
-describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
-  it('and comes back from its append-only file, loses no upload and costs no attempt', async () => {
+describe.skipIf(process.env.REDIS_URL)('a killed Redis', () => {
+  it('restarts from its append-only file, without a lost upload or spent attempt', async () => {
     const parts = gate({ action: 'UploadPart', after: 5 });
     await world().worker({ PART_ATTEMPTS: '1' }).ready();
     const path = await source('redis-dies.mp4', 40 * MIB);
@@ -226,7 +226,7 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
     expect((await upload.status()).attempt).toBe(1);
   });
 
-  it('keeps a worker neither from starting, nor from stopping in time', async () => {
+  it('does not keep a worker from starting or from stopping in time', async () => {
     await world().redis?.kill();
     try {
       const early = world().worker({ SHUTDOWN_TIMEOUT_MS: '300' });
@@ -245,8 +245,8 @@ describe.skipIf(process.env.REDIS_URL)('Redis that dies', () => {
   });
 });
 
-describe('Redis that is not there', () => {
-  it('makes add fail, with an error that names it and no password', async () => {
+describe('an unreachable Redis', () => {
+  it('makes add fail with an error that names it without the password', async () => {
     const uploads = new VodUploads({ connection: 'redis://:planted-password@127.0.0.1:1/0' });
     const path = await source('nowhere.mp4', 10);
     const error = await uploads.add({ source: path }).catch((reason: unknown) => reason);

@@ -7,13 +7,13 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world } = useWorld();
 
-/** The time to renew a worker's locks comes now. */
+/** Makes a worker renew its locks now. */
 async function renewLocks(worker: Worker, jobIds: string[]): Promise<void> {
-  // biome-ignore lint/complexity/useLiteralKeys: they are protected
+  // biome-ignore lint/complexity/useLiteralKeys: these members are protected
   await worker['lockManager']['extendLocks'](jobIds);
 }
 
-it('a job whose lock could not be renewed is done again, with no attempt spent, whatever it threw', async () => {
+it('a job whose lock could not be renewed runs again, without a spent attempt, after any error', async () => {
   const connected = connect(world());
   const { redis, queues } = connected;
   const started = Promise.withResolvers<void>();
@@ -44,7 +44,7 @@ it('a job whose lock could not be renewed is done again, with no attempt spent, 
   expect((await queues.part.getJob('p1'))?.attemptsMade).toBe(1);
 });
 
-it('an upload that has ended, or is gone, holds no content', async () => {
+it('an ended or removed upload holds no sender lock', async () => {
   const { redis, queues } = connect(world());
   const senders = new SenderLocks(queues.upload, redis, world().prefix);
   const sha = 'a'.repeat(40);

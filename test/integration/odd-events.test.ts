@@ -18,7 +18,7 @@ const EVENTS = [
   { msgHandle: 'good-2', eventContent: { eventType: 'Second', data: {} } },
 ];
 
-/** A service that gives these events once, and then none. @returns its URL, and what was confirmed */
+/** Starts a server that returns these events once. @returns its URL, and the confirmed handles */
 async function serviceWithOddEvents(): Promise<{ url: string; confirmed: string[] }> {
   const confirmed: string[] = [];
   let events: readonly unknown[] = EVENTS;
@@ -42,7 +42,7 @@ async function serviceWithOddEvents(): Promise<{ url: string; confirmed: string[
   return { url: `http://127.0.0.1:${port}/v2/index.php`, confirmed };
 }
 
-it('odd entries among events keep no other from being taken and confirmed, and are counted', async () => {
+it('invalid entries are counted and confirmed, without affecting other events', async () => {
   const { url, confirmed } = await serviceWithOddEvents();
   const worker = await world().worker({ VOD_EVENT_ENDPOINT: url }, ['--stages', 'events']).ready();
   await expect.poll(() => confirmed).toEqual(['good-1', '7', 'deep', 'good-2']);
@@ -53,6 +53,6 @@ it('odd entries among events keep no other from being taken and confirmed, and a
   await expect
     .poll(async () => (await queue.getCompleted()).map(({ name }) => name).sort())
     .toEqual(['First', 'NumericHandle', 'Second', 'WithoutHandle']);
-  // The unreadable entry, and the one whose content could not be kept.
+  // The malformed entry, and the one whose content can't be stored.
   await expect.poll(() => worker.metric('vod_events_total', { outcome: 'invalid' })).toBe(2);
 });

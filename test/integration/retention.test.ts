@@ -17,7 +17,7 @@ async function completed(name: string): Promise<Upload> {
   return upload;
 }
 
-/** Makes it so many days ago that an upload ended. */
+/** Changes the end of an upload to `days` ago. */
 async function age({ id }: Upload, days: number): Promise<void> {
   const endedMs = Date.now() - days * DAY_MS;
   await withQueue(world(), async (redis, key) => {
@@ -28,8 +28,8 @@ async function age({ id }: Upload, days: number): Promise<void> {
 
 const isThere = async ({ id }: Upload): Promise<boolean> => (await world().uploads.get(id)) !== undefined;
 
-describe('uploads that have ended too long ago', () => {
-  it('are removed when a worker starts, though no other one ends', async () => {
+describe('uploads that ended too long ago', () => {
+  it('are removed when a worker starts, without another ended upload', async () => {
     const first = await world().worker().ready();
     const [old, young] = [await completed('old.mp4'), await completed('young.mp4')];
     await first.end('SIGTERM');
@@ -39,7 +39,7 @@ describe('uploads that have ended too long ago', () => {
     expect([await isThere(old), await isThere(young)]).toEqual([false, true]);
   });
 
-  it('are removed while it runs', async () => {
+  it('are removed while a worker runs', async () => {
     const worker = await world().worker().ready();
     const upload = await completed('ages.mp4');
     await worker.end('SIGTERM');

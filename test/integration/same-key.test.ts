@@ -8,7 +8,7 @@ import { memoryContext } from '../unit/cli/memory-output.ts';
 const { world, source } = useWorld();
 
 describe('a second add with the same key', () => {
-  it('tells what it asks for that the upload is not, and changes nothing', async () => {
+  it('returns the options in which it differs, and changes nothing', async () => {
     const path = await source('order.mp4', 1000);
     const first: UploadOptions = { source: path, key: 'order-1', tags: ['a'], transcode: true };
     const upload = await world().uploads.add(first);
@@ -27,7 +27,7 @@ describe('a second add with the same key', () => {
     expect(await upload.status()).toMatchObject({ name: 'order', state: 'queued' });
   });
 
-  it('tells that the file has been written since, also when its size is the same', async () => {
+  it('reports that the file was rewritten, even with the same size', async () => {
     await world().worker().ready();
     const path = await source('rewritten.mp4', 1000);
     const options = { source: path, key: 'order-2' };
@@ -46,7 +46,7 @@ describe('a second add with the same key', () => {
     expect(again).toMatchObject({ id, differs: ['file'] });
   });
 
-  it('on the command line is told, or an error by option', async () => {
+  it('is reported by the command line, as an error on request', async () => {
     const path = await source('by-command.mp4', 1000);
     const run = async (...options: string[]) => {
       const { redisUrl: REDIS_URL, prefix: QUEUE_PREFIX, sources: SOURCE_ROOTS } = world();

@@ -11,7 +11,7 @@ const MIB = 1048576;
 
 const { world, source, inject, gate } = useWorld();
 
-/** What the upload's own history says, without the times, once it has a row that fits. */
+/** The upload's history without times, after it has a matching row. */
 async function historyOf(uploadId: string, awaited: RegExp): Promise<string[]> {
   const { queues } = connect(world());
   let entries: HistoryEntry[] = [];
@@ -27,9 +27,9 @@ async function historyOf(uploadId: string, awaited: RegExp): Promise<string[]> {
   return entries.map(({ text }) => text);
 }
 
-describe('the story of one upload', () => {
-  it('can be read by its id from the logs of all replicas: every stage and every failed attempt', async () => {
-    // Each stage on a replica of its own.
+describe('the log of one upload', () => {
+  it('has every stage and failed attempt, by its id, in the logs of all workers', async () => {
+    // One worker per stage.
     const replicas = await Promise.all(
       ['upload', 'hash', 'init,finish', 'part'].map(
         async (stages) => await world().worker({ LOG_LEVEL: 'debug' }, ['--stages', stages]).ready(),
@@ -45,7 +45,7 @@ describe('the story of one upload', () => {
     await replicas[0]?.line(({ msg, uploadId }) => msg === 'upload completed' && uploadId === upload.id);
     const linesOf = (of: readonly WorkerProcess[]) =>
       of.flatMap(({ lines }) => lines).filter(({ uploadId }) => uploadId === upload.id);
-    // A replica may tell of its last part only after another has told of the upload's end.
+    // A worker may log its last part after another has logged the upload's end.
     await expect
       .poll(() => linesOf(replicas).filter(({ msg, stage }) => msg === 'job done' && stage === 'part').length)
       .toBe(3);
@@ -97,7 +97,7 @@ describe('the story of one upload', () => {
     ]);
   });
 
-  it('goes on with the next attempt when it is retried, and says what it failed of', async () => {
+  it('continues with the next attempt after a retry, and has the reason of the failure', async () => {
     inject({ action: 'InitUpload', effect: { kind: 'code', code: -10003, canRetry: 0, message: 'no such' } });
     const worker = await world().worker({ LOG_REDACT: 'source,url' }).ready();
     const path = await source('again.mp4', 100);
@@ -121,14 +121,14 @@ describe('the story of one upload', () => {
       'VOD has all parts; finishing',
       expect.stringMatching(/^completed in /),
     ]);
-    // Fields that were asked to be hidden are, and nothing else is.
+    // Only the configured fields are redacted.
     expect(failed.source).toBe('[redacted]');
     expect(worker.output).not.toContain(path);
     expect(worker.output).not.toMatch(/"url":"http/);
     expect(failed.reason).toContain('no such');
   });
 
-  it('tells of uploads of the same content who waits for whom', async () => {
+  it('shows which upload waits for another one with the same content', async () => {
     const parts = gate({ action: 'UploadPart' });
     await world().worker().ready();
     const path = await source('twice.mp4', MIB);
@@ -149,7 +149,7 @@ describe('the story of one upload', () => {
 });
 
 describe('a history', () => {
-  it('keeps the latest rows, and skips what is none', async () => {
+  it('keeps the latest rows, and skips invalid ones', async () => {
     const { upload } = connect(world()).queues;
     await upload.add('x', {}, { jobId: 'long' });
     const history = new History(upload);

@@ -16,7 +16,7 @@ const { world, source, inject, gate } = useWorld();
 
 type End = UploadCompletedEvent | UploadFailedEvent;
 
-/** An application that has just started; it stops with the test, unless it is closed before. */
+/** A newly started application; stopped after the test, unless closed before. */
 function application(consumer: string, more: Partial<Subscriber> = {}) {
   const ends: End[] = [];
   const errors: Error[] = [];
@@ -32,14 +32,14 @@ function application(consumer: string, more: Partial<Subscriber> = {}) {
   return { ends, errors, close: () => uploads.close() };
 }
 
-/** Has the consumer known in Redis, from when on it misses nothing. */
+/** Registers the consumer in Redis; from then on it misses no event. */
 async function known(consumer: string): Promise<void> {
   await withQueue(world(), async (redis, key) => {
     await expect.poll(() => redis.exists(key(`vod-consumer:${consumer}`))).toBe(1);
   });
 }
 
-/** Another process that is told of events. @param work `waits`: it is never through with the first */
+/** Another subscribed process. @param work `waits`: it never finishes the first event */
 function applicationProcess(consumer: string, work: 'waits' | 'none' = 'none'): LoggedProcess {
   const args = ['test/support/subscriber.ts', world().redisUrl, world().prefix, consumer, work];
   const started = new LoggedProcess(args, {});
@@ -47,7 +47,7 @@ function applicationProcess(consumer: string, work: 'waits' | 'none' = 'none'): 
   return started;
 }
 
-/** Resolves when a process that has not the lease of a consumer has asked for it, and not got it. */
+/** Resolves when another process has tried to get the consumer's lease, without success. */
 async function refusedLease(consumer: string, start: () => void): Promise<void> {
   await withQueue(world(), async (redis, key) => {
     const lease = key(`vod-consumer-lease:${consumer}`);
@@ -64,7 +64,7 @@ async function refusedLease(consumer: string, start: () => void): Promise<void> 
 
 const told = (ends: readonly End[]) => ends.map(({ uploadId, type }) => `${uploadId} ${type}`);
 
-test('an application that was away is told of what ended meanwhile, in order and once', async () => {
+test('an application that was stopped receives missed ends in order and once', async () => {
   const first = application('billing');
   await known('billing');
   const other = application('search');
@@ -95,7 +95,7 @@ test('an application that was away is told of what ended meanwhile, in order and
   ];
   await expect.poll(() => told(second.ends)).toEqual(expected);
   await expect.poll(() => told(other.ends)).toEqual([`${seen.id} upload.completed`, ...expected]);
-  // The same ids for all, and of each end one of its own.
+  // Each end has one event id, the same for all consumers.
   expect(second.ends.map(({ id }) => id)).toEqual(other.ends.slice(1).map(({ id }) => id));
   expect(new Set(other.ends.map(({ id }) => id)).size).toBe(5);
   const [completed, failed, again, ended] = second.ends as [End, End, End, End];
@@ -113,7 +113,7 @@ test('an application that was away is told of what ended meanwhile, in order and
   for (const { errors } of [first, second, other]) expect(errors).toEqual([]);
 });
 
-test('what a subscriber throws makes the event be told again, and the next ones wait', async () => {
+test('an event is delivered again after its subscriber throws, before the next events', async () => {
   const seen: string[] = [];
   const work = Promise.withResolvers<void>();
   const { errors } = application('clumsy', {
@@ -133,7 +133,7 @@ test('what a subscriber throws makes the event be told again, and the next ones 
   expect(errors.map(({ message }) => message)).toEqual(['clumsy']);
 });
 
-test('one of two processes with a name is told; when it is killed at an event, the other is told of that', async () => {
+test('one of two processes of a consumer receives events; when it is killed, the other receives its event', async () => {
   const killed = applicationProcess('pair', 'waits');
   await known('pair');
   await world().worker().ready();
@@ -156,7 +156,7 @@ test('one of two processes with a name is told; when it is killed at an event, t
   expect((await heir?.end('SIGTERM'))?.code).toBe(0);
 });
 
-test('progress is of now: not of what was before, and not after the end', async () => {
+test('reports only current progress: no earlier one, and none after the end', async () => {
   const before = application('watcher');
   await known('watcher');
   await before.close();
@@ -187,7 +187,7 @@ test('progress is of now: not of what was before, and not after the end', async 
   expect(errors.map(({ message }) => message)).toEqual(progress.map(() => 'is not told again'));
 });
 
-test('an application that was away for longer than the stream reaches back misses no end', async () => {
+test('an application that was stopped for longer than the stream reaches back misses no end', async () => {
   const before = application('archive');
   await known('archive');
   await world().worker().ready();
@@ -206,14 +206,14 @@ test('an application that was away for longer than the stream reaches back misse
   const after = application('archive');
   const expected = [failing.id, missed.id, late.id];
   await expect.poll(() => after.ends.map(({ uploadId }) => uploadId)).toEqual([seen.id, ...expected]);
-  // What was told before is told once more, since clocks differ, and by the same id.
+  // An earlier event is delivered once more, with the same id, because clocks differ.
   expect(after.ends[0]?.id).toBe(before.ends[0]?.id);
   const live = await world().uploads.add({ source: await source('gap-4.mp4', 4000) });
   await expect.poll(() => after.ends.at(-1)?.uploadId).toBe(live.id);
   expect(after.ends).toHaveLength(5);
 });
 
-test('what Redis has forgotten altogether is told as an error, with the time', async () => {
+test('events removed from Redis are reported as an error with the time', async () => {
   const before = application('sleeper');
   await known('sleeper');
   await world().worker({ KEEP_COMPLETED_COUNT: '1' }).ready();
@@ -234,13 +234,13 @@ test('what Redis has forgotten altogether is told as an error, with the time', a
   expect(after.ends).toHaveLength(1);
 });
 
-test('a consumer without a name, or with one that Redis should not see, is refused', () => {
+test('refuses a consumer without a name, or with a name unfit for a Redis key', () => {
   for (const consumer of ['', 'a b', 'x'.repeat(65), 'a:b']) {
     expect(() => world().uploads.subscribe({ consumer, onError() {} }), consumer).toThrow(/consumer must be/);
   }
 });
 
-test('hundreds of ends at a time are all told', async () => {
+test('delivers hundreds of simultaneous ends', async () => {
   const { ends } = application('many');
   await known('many');
   await seedQueued(world(), 200);

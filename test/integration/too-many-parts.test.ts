@@ -7,7 +7,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world, source, stats } = useWorld();
 
-/** Somebody who can write to Redis answers for a stage, whatever he likes. */
+/** Processes a stage with a forged result, as anyone with write access to Redis can. */
 function answer(stage: 'hash' | 'init', value: object): void {
   const connection = { url: world().redisUrl, maxRetriesPerRequest: null };
   const liar = new Worker(`vod-${stage}`, async () => value, { connection, prefix: world().prefix });
@@ -16,8 +16,8 @@ function answer(stage: 'hash' | 'init', value: object): void {
 
 const hashed = (size: number) => ({ fileSha: 'a'.repeat(40), version: { size, mtimeNs: '1', inode: '1' } });
 
-describe('a file of more parts than there may be', () => {
-  it('is refused by add, and by the worker when add could not see it', async () => {
+describe('a file with too many parts', () => {
+  it('is refused by add, or by the worker when add can’t see it', async () => {
     const path = await writeSparseFile(join(world().sources, 'huge.mp4'), MAX_FILE_BYTES + 1);
     const words = /huge\.mp4 is too large: 488\.3 GiB are 500001 parts of 1\.0 MiB, more than 500000/;
     await expect(world().uploads.add({ source: path })).rejects.toThrow(words);
@@ -30,7 +30,7 @@ describe('a file of more parts than there may be', () => {
   });
 });
 
-describe('sizes and parts that somebody has made up', () => {
+describe('forged sizes and parts', () => {
   it.each([
     ['a file of 8 PiB', hashed(9e15), undefined],
     [
@@ -39,7 +39,7 @@ describe('sizes and parts that somebody has made up', () => {
       Array.from({ length: 1000 }, () => [0, MAX_PARTS - 1]),
     ],
     ['parts beyond all files', hashed(MAX_FILE_BYTES), [[0, 2 ** 50]]],
-  ])('%s end the upload, and not the worker', async (_, hash, missing) => {
+  ])('%s fail the upload but not the worker', async (_, hash, missing) => {
     answer('hash', hash);
     if (missing !== undefined) answer('init', { kind: 'send', partSize: 1048576, missing });
     const worker = await world().worker({}, ['--stages', 'upload,part,finish']).ready();

@@ -6,7 +6,7 @@ import { CliProcess } from '../support/cli-process.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
-/** A transcoding takes no time, unless it is {@link HOURS}. */
+/** A transcoding takes no time by default. */
 const { world, source, inject, stats } = useWorld({ transcodeMs: 0 });
 
 const ALL = ['--stages', STAGES.join(',')];
@@ -17,16 +17,16 @@ async function add(name: string, options: Partial<UploadOptions> = {}): Promise<
 
 const waitFor = { waitFor: 'transcoded' } as const;
 
-/** The next transcoding takes far longer than any test. */
+/** Makes the next transcoding take longer than the test. */
 const HOURS: Fault = { action: 'TranscodeComplete', effect: { kind: 'latency', ms: 7_200_000 } };
 
-/** VOD tells, in words that name no transcoding, that the one of this video is done. */
+/** Emits a TranscodeComplete without a vodTaskId. */
 function emitTranscoded(video: string): void {
   const { fileId } = stats().files.find(({ name }) => name === video) ?? {};
   world().emulator.control.emit({ eventType: 'TranscodeComplete', data: { fileId, status: 0 } });
 }
 
-/** Its next attempt waits for the transcoding as long as it takes. */
+/** Makes the next attempt wait for the transcoding without a timeout. */
 async function giveTime({ id }: Upload): Promise<void> {
   await withQueue(world(), async (redis, key) => {
     const job = key(`vod-upload:${id}`);
@@ -39,7 +39,7 @@ async function giveTime({ id }: Upload): Promise<void> {
 const converts = () => stats().requests.ConvertVodFile;
 
 describe('transcoding after the upload', () => {
-  it('ends the upload when VOD has told that it is done', async () => {
+  it('completes the upload at the TranscodeComplete event', async () => {
     inject(HOURS);
     const worker = world().worker({}, ALL);
     const upload = await add('waits.mp4', waitFor);
@@ -55,7 +55,7 @@ describe('transcoding after the upload', () => {
     }
     const result = await upload.result();
     expect(result.outcome).toBe('completed');
-    // It tells how long that took as well.
+    // The event also has the duration.
     const { createdAt } = await upload.status();
     expect(result.durationMs).toBeGreaterThanOrEqual(toldMs - createdAt.getTime());
     expect(stages.slice(-2)).toEqual(['transcoding', 'completed']);
@@ -66,7 +66,7 @@ describe('transcoding after the upload', () => {
     expect(told).toEqual(['hashing', 'initializing', 'uploading', 'finishing', 'transcoding']);
   });
 
-  it('is asked for as well when VOD had the file before', async () => {
+  it('is started also when VOD had the file before', async () => {
     world().worker({}, ALL);
     const path = await source('instant.mp4', 1000);
     const first = await world().uploads.add({ source: path });
@@ -77,7 +77,7 @@ describe('transcoding after the upload', () => {
     expect(converts().byResult[0]).toBe(2);
   });
 
-  it('is asked for once when the reply to FinishUpload was lost, and VOD was asked again what it has', async () => {
+  it('is started once when the reply to FinishUpload was lost and InitUpload is sent again', async () => {
     world().worker({}, ALL);
     inject({ action: 'FinishUpload', effect: { kind: 'reset', when: 'after' } });
     const upload = await add('again.mp4', waitFor);
@@ -86,7 +86,7 @@ describe('transcoding after the upload', () => {
     expect(converts()).toEqual({ total: 1, byResult: { 0: 1 } });
   });
 
-  it('does not hold up an upload that is not to wait for it', async () => {
+  it('does not delay an upload that does not wait for it', async () => {
     world().worker();
     inject({ action: 'ConvertVodFile', effect: { kind: 'code', code: 2000, canRetry: 0 } });
     const upload = await add('goes-on.mp4', { screenshot: true });
@@ -96,7 +96,7 @@ describe('transcoding after the upload', () => {
     expect(file).toMatchObject({ isTranscode: false, isScreenshot: false });
   });
 
-  it('lets others of the same content complete, and takes no slot while it lasts', async () => {
+  it('lets uploads of the same content complete, and uses no slot meanwhile', async () => {
     inject({ action: 'TranscodeComplete', effect: { kind: 'lost' }, share: 1 });
     world().worker({}, ALL);
     const waiting = await Promise.all(Array.from({ length: 12 }, (_, n) => add(`waits-${n}.mp4`, waitFor)));
@@ -109,8 +109,8 @@ describe('transcoding after the upload', () => {
   });
 });
 
-describe('a transcoding that does not end well', () => {
-  it('fails the upload when nothing is told in time; a retry sees what was told meanwhile', async () => {
+describe('a transcoding that fails', () => {
+  it('fails the upload when no event comes in time; a retry uses an event that came later', async () => {
     world().worker();
     const upload = await add('late.mp4', { ...waitFor, transcodeTimeoutMs: 100 });
     const error = await upload.result().catch((failure) => failure);
@@ -133,7 +133,7 @@ describe('a transcoding that does not end well', () => {
     });
   });
 
-  it('is begun again by a retry when its event got lost', async () => {
+  it('is started again by a retry when its event was lost', async () => {
     world().worker({}, ALL);
     inject({ action: 'TranscodeComplete', effect: { kind: 'lost' } });
     const upload = await add('lost.mp4', { ...waitFor, transcodeTimeoutMs: 100 });
@@ -145,7 +145,7 @@ describe('a transcoding that does not end well', () => {
     expect(stats().requests).toMatchObject({ InitUpload: { total: 1 }, UploadPart: { total: 1 } });
   });
 
-  it('fails the upload when VOD could not do it, or refuses it for good', async () => {
+  it('fails the upload when VOD reports an error or refuses it permanently', async () => {
     world().worker({}, ALL);
     const effect = { kind: 'code', code: 70000, canRetry: 0, message: 'no video in it' } as const;
     inject({ action: 'TranscodeComplete', effect });
@@ -169,7 +169,7 @@ describe('a transcoding that does not end well', () => {
 });
 
 describe('ConvertVodFile', () => {
-  it('is tried again after what passes, and later when the file is not fit for it yet', async () => {
+  it('is retried after temporary errors, and later when the file is not ready', async () => {
     const worker = world().worker({}, ALL);
     for (const code of [1, 1001, 10_009, 2000]) {
       inject({ action: 'ConvertVodFile', effect: { kind: 'code', code, canRetry: 0 } });
@@ -184,7 +184,7 @@ describe('ConvertVodFile', () => {
     expect(failed.map(({ code }) => code)).toEqual(['1', '1001', '10009', '2000', 'HTTP_502']);
   });
 
-  it('counts as made when its reply was lost and the file is being transcoded', async () => {
+  it('counts as done when its reply was lost and the file is being transcoded', async () => {
     world().worker({}, ALL);
     inject({ action: 'ConvertVodFile', effect: { kind: 'reset', when: 'after' } });
     inject(HOURS);
@@ -195,7 +195,7 @@ describe('ConvertVodFile', () => {
     expect(converts().total).toBe(2);
   });
 
-  it('counts as made when its worker was killed and the file is being transcoded', async () => {
+  it('counts as done when its worker was killed and the file is being transcoded', async () => {
     const victim = world().worker({}, ALL);
     inject({ action: 'ConvertVodFile', effect: { kind: 'hang', when: 'after' } });
     inject(HOURS);
@@ -209,14 +209,14 @@ describe('ConvertVodFile', () => {
     expect((await upload.result()).outcome).toBe('completed');
   });
 
-  it('keeps within its quota, whatever there is to transcode', async () => {
+  it('stays within its quota', async () => {
     // One request a day.
     const quota = { VOD_QUOTA_TRANSCODE_PER_MINUTE: '1', VOD_QUOTA_WINDOW_MS: '86400000' };
     const replicas = await Promise.all([1, 2].map(() => world().worker(quota).ready()));
     const uploads = await Promise.all([0, 1, 2].map((n) => add(`quota-${n}.mp4`)));
     for (const upload of uploads) await upload.result();
     await expect.poll(() => converts().byResult).toEqual({ 0: 1 });
-    // What they have begun would be waited for.
+    // Otherwise the end of the test would wait for the transcodings.
     for (const { code } of await Promise.all(replicas.map((replica) => replica.end('SIGTERM'))))
       expect(code).toBe(0);
     expect(converts().total).toBe(1);
@@ -224,7 +224,7 @@ describe('ConvertVodFile', () => {
     await expect.poll(() => converts().byResult).toEqual({ 0: 3 });
   });
 
-  it('waits while its host is out, and lets uploads go on', async () => {
+  it('waits while its host is unavailable, and lets uploads continue', async () => {
     const gone = { VOD_EVENT_ENDPOINT: 'http://127.0.0.1:9/v2/index.php' };
     const worker = world().worker(gone);
     const [first] = await Promise.all(Array.from({ length: 8 }, (_, n) => add(`out-${n}.mp4`, waitFor)));
@@ -245,7 +245,7 @@ describe('vod-upload', () => {
       cwd: world().sources,
     }).ended;
 
-  it('transcode has any video of VOD’s transcoded, and tells a refusal', async () => {
+  it('transcode works for any video in VOD, and prints an error', async () => {
     world().worker();
     const { fileId } = await (await world().uploads.add({ source: await source('any.mp4', 10) })).result();
     const [begun, unknown, wrong] = await Promise.all([
@@ -269,7 +269,7 @@ describe('vod-upload', () => {
     expect(stats().events.emitted).toMatchObject({ TranscodeComplete: 1 });
   });
 
-  it('add --wait-for transcoded waits for it', async () => {
+  it('add --wait-for transcoded waits for the transcoding', async () => {
     world().worker({}, ALL);
     await source('by-command.mp4', 10);
     const options = ['--transcode-after', '--wait-for', 'transcoded', '--transcode-timeout', '2h'];

@@ -9,8 +9,8 @@ const MIB = 1048576;
 
 const { world, source, inject, gate, stats, download } = useWorld({ ownRedis: true });
 
-describe('passing faults', () => {
-  // What hits FinishUpload after it took effect hits it once: InitUpload then tells that the video is there.
+describe('temporary faults', () => {
+  // FinishUpload is hit once after its effect: InitUpload then reports the video.
   const passing: readonly {
     readonly name: string;
     readonly effect: Fault['effect'];
@@ -26,7 +26,7 @@ describe('passing faults', () => {
     { name: 'a replay error', effect: { kind: 'code', code: 4500, canRetry: 0 }, hits: 6 },
     { name: 'maintenance', effect: { kind: 'code', code: 6200, canRetry: 0 }, hits: 6 },
   ];
-  it('of every kind, on every action, are ridden out, and the video is stored once', async () => {
+  it('of every kind and action are retried, and the video is stored once', async () => {
     await world().worker({ OUTAGE_PROBE_MS: '40' }).ready();
     for (const { name, effect, hits } of passing) {
       world().emulator.control.resetStats();
@@ -42,7 +42,7 @@ describe('passing faults', () => {
     }
   });
 
-  it('a quota code holds the queue for a part of the minute, spends no attempt and counts as a retry for quota', async () => {
+  it('a quota error holds the queue for a part of the minute, spends no attempt and counts as a quota retry', async () => {
     inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 });
     const worker = await world().worker({ PART_ATTEMPTS: '1', VOD_QUOTA_WINDOW_MS: '1000' }).ready();
     const refused = await world().uploads.add({ source: await source('refused.mp4', 100) });
@@ -53,7 +53,7 @@ describe('passing faults', () => {
     expect(await worker.metric('vod_retries_total', { stage: 'init', reason: 'quota' })).toBe(1);
   });
 
-  it('gives up after the attempts that it has, as a failure that can be retried', async () => {
+  it('fail the upload after all attempts, as a retryable error', async () => {
     inject({
       action: 'UploadPart',
       effect: { kind: 'code', code: -10004, canRetry: 1, message: 'cache is full' },
@@ -71,13 +71,13 @@ describe('passing faults', () => {
 });
 
 describe('permanent faults', () => {
-  it('canRetry 0 fails the upload at once, and its retry sends only the rest', async () => {
+  it('canRetry 0 fails the upload at once; its retry sends only the missing parts', async () => {
     inject({
       action: 'UploadPart',
       effect: { kind: 'code', code: -10006, canRetry: 0, message: 'bad size' },
       offset: 5 * MIB,
     });
-    // The part after the refused one may begin before the upload is stopped; it gets no further than here.
+    // The next part may start before the upload is stopped, but it waits here.
     const next = gate({ action: 'UploadPart', offset: 6 * MIB });
     const first = await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('fails.mp4', 12 * MIB);
@@ -103,7 +103,7 @@ describe('permanent faults', () => {
     await expect(world().uploads.retry(upload.id)).rejects.toMatchObject({ code: 'NOT_FAILED' });
   });
 
-  it('many refused parts leave nothing of them in Redis when the retry has completed', async () => {
+  it('many refused parts leave nothing in Redis after the retry has completed', async () => {
     inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 }, count: 20 });
     const parts = gate({ action: 'UploadPart' });
     await world().worker({ PART_CONCURRENCY: '20' }).ready();
@@ -118,11 +118,11 @@ describe('permanent faults', () => {
     expect(await failures()).toBe(0);
   });
 
-  it('a wrong key is refused with what to look at, and never written anywhere', async () => {
+  it('a wrong key is reported with what to check, and is written nowhere', async () => {
     const wrong = 'not0the0key0but0still0secret';
     const worker = await world().worker({ VOD_SECRET_KEY: wrong, LOG_LEVEL: 'trace' }).ready();
     const upload = await world().uploads.add({ source: await source('secret.mp4', 10) });
-    // It is the account's trouble, not the upload's: see the tests of holds.
+    // It holds the account instead of failing the upload: see the tests of holds.
     await worker.line(({ msg }) => String(msg).startsWith('account refused'));
     expect((await upload.status()).progress.hold).toMatchObject({
       code: '-10002',
@@ -139,7 +139,7 @@ describe('permanent faults', () => {
     expect(worker.output).toContain('-10002');
   });
 
-  it('a file that changes while it is sent fails that upload, and never becomes a video', async () => {
+  it('a file that changes while it is sent fails its upload and is not stored', async () => {
     const parts = gate({ action: 'UploadPart', after: 2 });
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('changes.mp4', 6 * MIB);
@@ -153,14 +153,14 @@ describe('permanent faults', () => {
     });
     expect(stats().parts.accepted).toBe(3);
     expect(stats().requests.FinishUpload.total).toBe(0);
-    // As it is now, it is another file, and goes through as that.
+    // The changed file is another file and can be uploaded.
     const result = await (await world().uploads.retry(upload.id)).result();
     expect((await download(result.url)).equals(await readFile(path))).toBe(true);
   });
 
-  it('a file that is deleted before it is sent fails that upload', async () => {
+  it('a file that is deleted before it is sent fails its upload', async () => {
     const init = gate({ action: 'InitUpload' });
-    // A worker that has hashed a file may still have it open; the one that is to send it never had.
+    // The hashing worker may still have the file open; the sending worker has not opened it.
     await Promise.all(
       ['upload,hash,init', 'part'].map((stages) => world().worker({}, ['--stages', stages]).ready()),
     );
@@ -174,7 +174,7 @@ describe('permanent faults', () => {
     expect(stats().requests.UploadPart.total).toBe(0);
   });
 
-  it('FinishUpload that misses parts makes the upload ask again what VOD has', async () => {
+  it('a FinishUpload with missing parts makes the upload send InitUpload again', async () => {
     inject({
       action: 'FinishUpload',
       effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },
@@ -188,7 +188,7 @@ describe('permanent faults', () => {
     expect(stats().parts.accepted).toBe(3);
   });
 
-  it('FinishUpload that is always refused ends as a failure that says so', async () => {
+  it('a FinishUpload that is always refused fails the upload with that reason', async () => {
     inject({
       action: 'FinishUpload',
       effect: { kind: 'code', code: -10003, canRetry: 0, message: '2 parts missing' },

@@ -27,7 +27,7 @@ const client = () =>
   });
 
 describe('an upload', () => {
-  it('carries a real video into VOD byte for byte, with all that was asked for', async () => {
+  it('stores a real video in VOD byte for byte, with all options', async () => {
     await world().worker().ready();
     const path = join(world().sources, 'launch.mp4');
     await copyFile(MP4, path);
@@ -72,7 +72,7 @@ describe('an upload', () => {
     expect(stages).toEqual([...stages].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
   });
 
-  it('of a file that VOD knows sends nothing', async () => {
+  it('of a file that VOD has sends nothing', async () => {
     const worker = await world().worker().ready();
     const path = await source('known.mp4', 2 * MIB + 5);
     const first = await (await world().uploads.add({ source: path })).result();
@@ -87,7 +87,7 @@ describe('an upload', () => {
       bytesSent: 0,
     });
     expect(requests()).toEqual([1, 0, 0]);
-    // A worker counts an upload's end when Redis has it, as the producer has then.
+    // The worker increments the counter after Redis has the end, so it may be later than the producer's result.
     await expect.poll(() => worker.metric('vod_uploads_total', { outcome: 'instant' })).toBe(1);
     expect(await worker.metric('vod_uploads_total', { outcome: 'completed' })).toBe(1);
     expect(await worker.metric('vod_upload_bytes_total', { disposition: 'sent' })).toBe(2 * MIB + 5);
@@ -100,7 +100,7 @@ describe('an upload', () => {
     ).toBe(2);
   });
 
-  it('works for files of any size, and either size of parts', async () => {
+  it('works with any file size and both part sizes', async () => {
     await world().worker().ready();
     for (const [name, size, partSize, parts] of [
       ['1 byte', 1, MIB, 1],
@@ -117,7 +117,7 @@ describe('an upload', () => {
     }
   });
 
-  it('sends only what VOD lacks, in the part size that VOD began with', async () => {
+  it('sends only missing parts, in the part size of the first InitUpload', async () => {
     await world().worker().ready();
     const path = await source('half.mp4', 5 * 524288 + 99);
     const fileSha = await sha1Of(path);
@@ -143,19 +143,19 @@ describe('an upload', () => {
     expect((await download(result.url)).equals(bytes)).toBe(true);
   });
 
-  it('interleaves with others: a clip does not wait for a film enqueued before it', async () => {
+  it('interleaves with others: a clip does not wait for an earlier film', async () => {
     const parts = gate({ action: 'UploadPart', after: 3 });
-    // One at a time: of two, either may be late.
+    // One slot only: with two, the order would be random.
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const film = await source('film.mp4', 20 * MIB);
     const filmUpload = await world().uploads.add({ source: film });
     await parts.reached(1);
     const clipUpload = await world().uploads.add({ source: await source('clip.mp4', 3 * MIB) });
-    // 16 of the film, and those of the clip.
+    // 16 parts of the film, and those of the clip.
     await withQueue(world(), (redis, key) =>
       expect.poll(() => redis.zcard(key('vod-part:prioritized'))).toBe(19),
     );
-    // That of the film that is being sent, and those of the clip.
+    // The film's part that is being sent, and those of the clip.
     parts.open(1 + 3);
     expect((await clipUpload.result()).partsSent).toBe(3);
     await parts.reached(1);
@@ -165,7 +165,7 @@ describe('an upload', () => {
     expect((await filmUpload.result()).partsSent).toBe(20);
   });
 
-  it('leaves no more than a few KB in Redis, however many parts it had', async () => {
+  it('leaves only a few KB in Redis, with any number of parts', async () => {
     await world().worker({ PART_CONCURRENCY: '32' }).ready();
     const path = await writeSparseFile(join(world().sources, 'sparse.mp4'), 100 * 524288);
     const upload = await world().uploads.add({ source: path, partSize: 524288 });
@@ -176,13 +176,13 @@ describe('an upload', () => {
         keys.map(async (found) => Number(await redis.memory('USAGE', found, 'SAMPLES', 0))),
       );
     });
-    // Its job and its history.
+    // The job and the history.
     expect(sizes).toHaveLength(2);
     expect(sizes.reduce((sum, bytes) => sum + bytes)).toBeLessThan(4096);
   });
 });
 
-describe('uploads that have ended', () => {
+describe('ended uploads', () => {
   it('are kept by count', async () => {
     await world().worker({ KEEP_COMPLETED_COUNT: '2', KEEP_FAILED_COUNT: '1' }).ready();
     for (const index of [1, 2, 3])
@@ -214,7 +214,7 @@ describe('uploads that have ended', () => {
 });
 
 describe('the producer', () => {
-  it('finds the first upload of a key, and says so', async () => {
+  it('returns the first upload of a key, with created false', async () => {
     const path = await source('keyed.mp4', 10);
     const first = await world().uploads.add({ source: path, key: 'order-42' });
     const second = await world().uploads.add({ source: path, key: 'order-42' });
@@ -230,7 +230,7 @@ describe('the producer', () => {
     expect(requests()).toEqual([1, 1, 1]);
   });
 
-  it('enqueues many in bulk, lists them by state, and finds one by id', async () => {
+  it('enqueues in bulk, lists by state, and finds by id', async () => {
     const paths = await Promise.all(
       [...Array(30).keys()].map((index) => source(`many-${index}.mp4`, 100 + index)),
     );
@@ -248,7 +248,7 @@ describe('the producer', () => {
     expect(await world().uploads.get('nonsense')).toBeUndefined();
   });
 
-  it('enqueues none of many when one is wrong, and names it', async () => {
+  it('enqueues none when one is wrong, and names that one', async () => {
     const path = await source('good.mp4', 10);
     const missing = join(world().sources, 'missing.mp4');
     await expect(world().uploads.addMany([{ source: path }, { source: missing }])).rejects.toThrow(
@@ -257,7 +257,7 @@ describe('the producer', () => {
     expect(await world().uploads.list()).toEqual([]);
   });
 
-  it('delays an upload, and the delay is none of its duration', async () => {
+  it('delays an upload; the delay is not part of its duration', async () => {
     await world().worker().ready();
     const upload = await world().uploads.add({ source: await source('later.mp4', 10), delay: 3_600_000 });
     await (await world().uploads.add({ source: await source('sooner.mp4', 11) })).result();
@@ -267,7 +267,7 @@ describe('the producer', () => {
     expect((await upload.result()).durationMs).toBe(0);
   });
 
-  it('takes a path it cannot see, and the worker refuses it with the reason', async () => {
+  it('accepts a path that it can’t see; the worker fails the upload with the reason', async () => {
     await world().worker().ready();
     const upload = await world().uploads.add({ source: '/nowhere/film.mp4', checkSource: false });
     await expect(upload.result()).rejects.toMatchObject({
@@ -279,7 +279,7 @@ describe('the producer', () => {
 });
 
 describe('progress', () => {
-  it('tells of the last part of several that come at once, while the next one takes long', async () => {
+  it('reports the last of several quick parts while the next one takes long', async () => {
     gate({ action: 'UploadPart', offset: 4 * MIB });
     await world().worker().ready();
     const upload = await world().uploads.add({ source: await source('hanging.mp4', 5 * MIB) });
