@@ -11,19 +11,19 @@ import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
 
-/** Parts that a worker has at a time: one for each slot, and those that it reads ahead. */
+/** Concurrent parts of a worker: one per slot, and those read ahead. */
 const JOBS = 10;
 
 const { world, source, download } = useWorld();
 
-/** The lowest that there may be: a part takes 16 s at it. */
+/** The lowest allowed cap: a part takes 16 s. */
 const CAP = 65536;
 
 let sink: Server;
-/** Bytes of parts that have come. */
+/** Received bytes of parts. */
 let received = 0;
 
-/** A VOD that takes everything. */
+/** A VOD that accepts everything. */
 beforeAll(async () => {
   const done = { code: 0, message: '', fileId: '14508071098244929440', url: 'http://127.0.0.1/video.mp4' };
   sink = createServer((request, response) => {
@@ -47,18 +47,18 @@ const worker = (env: Readonly<Record<string, string>>) => {
     .ready();
 };
 
-/** @returns the bytes that a cap may have let through at most by the time of the call, from now on */
+/** @returns a function that returns the maximum bytes under a cap since now */
 function allowance(atOnce: number): () => number {
   const startedAt = performance.now();
   return () => atOnce + ((performance.now() - startedAt) * CAP) / 1000;
 }
 
-/** Resolves when so many parts are at work on all workers together. */
+/** Resolves when `count` parts are active on all workers together. */
 async function untilActive(count: number): Promise<void> {
   await withQueue(world(), (redis, key) => expect.poll(() => redis.llen(key('vod-part:active'))).toBe(count));
 }
 
-it('under caps, what arrives is the same', async () => {
+it('files arrive unchanged under caps', async () => {
   const caps = { MAX_BYTES_PER_SECOND: '1000000000', MAX_BYTES_PER_SECOND_TOTAL: '1000000000' };
   await world().worker(caps).ready();
   const path = await source('both.mp4', 3 * MIB + 7);
@@ -67,17 +67,17 @@ it('under caps, what arrives is the same', async () => {
   expect((await download(url)).equals(await readFile(path))).toBe(true);
 });
 
-describe('a cap on all replicas together', () => {
-  it('binds them as one, and an upload can be cancelled while its parts wait', async () => {
+describe('a cap for all workers', () => {
+  it('limits them together, and an upload can be cancelled while its parts wait', async () => {
     const allowed = allowance(MIB);
     const env = { MAX_BYTES_PER_SECOND_TOTAL: String(CAP) };
     await Promise.all([worker(env), worker(env)]);
     const path = await writeSparseFile(join(world().sources, 'total.mp4'), 60 * MIB);
     const upload = await world().uploads.add({ source: path });
     await expect.poll(() => received).toBeGreaterThanOrEqual(MIB);
-    // Both have all the parts that they take at a time.
+    // Both workers have all their concurrent parts.
     await untilActive(2 * JOBS);
-    // Others are hashed and begun meanwhile.
+    // Other uploads are hashed and initialized meanwhile.
     const others: Upload[] = [];
     for (const index of [1, 2, 3]) {
       const other = await world().uploads.add({ source: await source(`other-${index}.mp4`, MIB) });
@@ -91,7 +91,7 @@ describe('a cap on all replicas together', () => {
     expect(received).toBeLessThanOrEqual(allowed());
   });
 
-  it('hands waiting parts back at a shutdown, with no attempt spent', async () => {
+  it('returns waiting parts at a shutdown, without a spent attempt', async () => {
     const env = { MAX_BYTES_PER_SECOND_TOTAL: String(CAP), SHUTDOWN_TIMEOUT_MS: '0', PART_ATTEMPTS: '1' };
     const slow = await worker(env);
     const path = await writeSparseFile(join(world().sources, 'back.mp4'), 16 * MIB);
@@ -100,14 +100,14 @@ describe('a cap on all replicas together', () => {
     await untilActive(JOBS);
     await slow.end('SIGTERM');
     expect(slow.lines.some(({ msg }) => msg === 'drain deadline passed; handing jobs back')).toBe(true);
-    // One attempt is all that a part has; there is no cap any more.
+    // A part has a single attempt; the cap is removed.
     await worker({ PART_ATTEMPTS: '1' });
     expect((await upload.result()).partsSent).toBe(16);
   });
 });
 
-describe('a cap on one process', () => {
-  it('binds all parts at a time as one, and an upload can be cancelled in the middle of a part', async () => {
+describe('a cap for one process', () => {
+  it('limits all concurrent parts together, and an upload can be cancelled during a part', async () => {
     const allowed = allowance(PIECE_BYTES + 0.05 * CAP);
     await worker({ MAX_BYTES_PER_SECOND: String(CAP) });
     const upload = await world().uploads.add({ source: await source('middle.mp4', 8 * MIB) });

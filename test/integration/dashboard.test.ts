@@ -35,7 +35,7 @@ interface Answer {
   readonly retried?: number;
 }
 
-/** Presses a button: `press('upload', `${id}/retry`)`. */
+/** Calls the API of a button: `press('upload', `${id}/retry`)`. */
 async function press(stage: Stage, path: string, body?: object, method = 'PUT'): Promise<Answer> {
   const response = await fetch(`${ops().url}/dashboard/api/queues/${QUEUES[stage]}/${path}`, {
     method,
@@ -48,7 +48,7 @@ async function press(stage: Stage, path: string, body?: object, method = 'PUT'):
   return { status: response.status, ...(text !== '' && JSON.parse(text)) };
 }
 
-/** An upload that has failed at the last of its four parts, which a worker with a single slot sends in order. */
+/** An upload that failed at the last of four parts, which a worker with one slot sends in order. */
 async function failedUpload(name: string) {
   const effect = { kind: 'code', code: -10006, canRetry: 0 } as const;
   inject({ action: 'UploadPart', offset: 3 * MIB, effect });
@@ -57,7 +57,7 @@ async function failedUpload(name: string) {
   return upload;
 }
 
-/** Makes a job one that ended so long ago. */
+/** Changes the end of a job to `ageMs` ago. */
 async function endedAgo(queue: Queue, id: string, ms: number): Promise<void> {
   const at = Date.now() - ms;
   await redis.hset(queue.toKey(id), 'finishedOn', at);
@@ -67,7 +67,7 @@ async function endedAgo(queue: Queue, id: string, ms: number): Promise<void> {
 const stateOf = async (upload: { status(): Promise<{ state: string }> }) => (await upload.status()).state;
 
 describe('retry', () => {
-  it('of an upload sends only what VOD lacks, and of a part is the same for its upload', async () => {
+  it('of an upload sends only missing parts; retry of a part retries its upload', async () => {
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     for (const [stage, jobOf] of [
       ['upload', (id: string) => id],
@@ -80,7 +80,7 @@ describe('retry', () => {
       await expect.poll(() => stateOf(upload)).toBe('completed');
       expect(stats().parts).toMatchObject({ accepted: 4, duplicates: 0 });
       expect((await upload.status()).attempt).toBe(2);
-      // Now there is nothing to retry, and the failed part is still listed.
+      // The upload has completed, but its failed part is still listed.
       expect(await press(stage, `${jobOf(upload.id)}/retry`)).toEqual({
         status: 409,
         error: 'Not done',
@@ -93,7 +93,7 @@ describe('retry', () => {
     });
   });
 
-  it('of all leaves alone what somebody has cancelled', async () => {
+  it('of all skips cancelled uploads', async () => {
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const failed = [await failedUpload('failed-1.mp4'), await failedUpload('failed-2.mp4')];
     expect(await press('upload', 'retry/failed')).toEqual({ status: 200, retried: 2, skipped: 0 });
@@ -112,7 +112,7 @@ describe('retry', () => {
     });
     await expect.poll(() => stateOf(again)).toBe('completed');
     expect(await stateOf(cancelled)).toBe('cancelled');
-    // From the parts' side, too, each upload is retried once, and a completed one not at all.
+    // Retrying all parts too retries each upload once, and completed ones not at all.
     const last = await failedUpload('failed-4.mp4');
     expect(await press('part', 'retry/failed')).toEqual({ status: 200, retried: 1, skipped: 0 });
     await expect.poll(() => stateOf(last)).toBe('completed');
@@ -120,7 +120,7 @@ describe('retry', () => {
 });
 
 describe('promote', () => {
-  it('begins an upload that was to wait; one, or all', async () => {
+  it('starts one or all delayed uploads', async () => {
     await world().worker().ready();
     const delay = 3_600_000;
     const sources = await Promise.all([1, 2, 3].map((index) => source(`later-${index}.mp4`, MIB)));
@@ -138,7 +138,7 @@ describe('promote', () => {
 });
 
 describe('remove', () => {
-  it('cancels an upload that has not ended, which can then be retried, and removes one that has', async () => {
+  it('cancels a running upload, which can be retried, and removes an ended one', async () => {
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const parts = gate({ action: 'UploadPart', after: 3 });
     const upload = await world().uploads.add({ source: await source('removed.mp4', 10 * MIB) });
@@ -164,7 +164,7 @@ describe('remove', () => {
     });
   });
 
-  it('of all takes what has ended some time ago, and nothing else', async () => {
+  it('of all removes only uploads that ended some time ago', async () => {
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const done = await world().uploads.add({ source: await source('done.mp4', MIB) });
     await done.result();
@@ -173,7 +173,7 @@ describe('remove', () => {
     const failed = await failedUpload('failed.mp4');
     const later = await world().uploads.add({ source: await source('later.mp4', MIB), delay: 3_600_000 });
     await endedAgo(queues.upload, done.id, 60_000);
-    // However long this test takes.
+    // Longer than the test.
     await endedAgo(queues.upload, recent.id, -3_600_000);
     expect((await press('upload', 'clean/completed')).status).toBe(200);
     expect(await world().uploads.get(done.id)).toBeUndefined();
@@ -182,7 +182,7 @@ describe('remove', () => {
     await endedAgo(queues.part, `${failed.id}-r1-p3`, 60_000);
     expect((await press('part', 'clean/failed')).status).toBe(200);
     expect(await queues.part.getFailedCount()).toBe(0);
-    // Of a failed part that was removed the upload's retry knows all that it needs.
+    // The upload can be retried without the removed part job.
     expect((await press('upload', `${failed.id}/retry`)).status).toBe(204);
     await expect.poll(() => stateOf(failed)).toBe('completed');
     for (const state of ['wait', 'delayed', 'active', 'prioritized', 'paused', 'waiting-children']) {
@@ -191,7 +191,7 @@ describe('remove', () => {
     expect(await stateOf(later)).toBe('queued');
   });
 
-  it('knows a job from the other keys of a queue', async () => {
+  it('distinguishes jobs from other keys of a queue', async () => {
     await world().worker().ready();
     const metaOf = () => redis.hgetall(queues.upload.toKey('meta'));
     const meta = await metaOf();
@@ -211,7 +211,7 @@ it('pauses and resumes', async () => {
   expect((await press('part', 'pause')).status).toBe(200);
   const upload = await world().uploads.add({ source: await source('paused.mp4', 4 * MIB) });
   await expect.poll(() => queues.part.getPrioritizedCount()).toBe(4);
-  // The worker goes on with all else, and leaves these where they are.
+  // The worker processes other queues meanwhile.
   const other = await world().uploads.add({ source: known });
   expect(await other.result()).toMatchObject({ outcome: 'instant' });
   expect(await queues.part.getPrioritizedCount()).toBe(4);
@@ -226,7 +226,7 @@ it('pauses and resumes', async () => {
   expect(await queues.init.isPaused()).toBe(false);
 });
 
-it('refuses everything else, with a reason, and nothing has changed', async () => {
+it('refuses all other actions with a reason, without a change', async () => {
   await world().worker({ VOD_QUOTA_PART_PER_MINUTE: '6000' }).ready();
   expect((await press('part', 'pause')).status).toBe(200);
   const upload = await world().uploads.add({ source: await source('untouched.mp4', 4 * MIB) });
@@ -265,7 +265,7 @@ it('refuses everything else, with a reason, and nothing has changed', async () =
   expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 4 });
 });
 
-it('survives what it refuses, when that is done to Redis all the same', async () => {
+it('uploads survive the refused actions when they are done in Redis directly', async () => {
   await world().worker({ PART_CONCURRENCY: '1' }).ready();
   for (const stage of ['hash', 'init', 'part', 'finish'] as const) {
     const queue = new Queue(QUEUES[stage], {
@@ -279,14 +279,14 @@ it('survives what it refuses, when that is done to Redis all the same', async ()
     const waiting = () => queue.getJobCountByTypes('wait', 'prioritized');
     await expect.poll(waiting).toBe(stage === 'part' ? 4 : 1);
     await queue.drain();
-    // The upload has seen that they are gone, and added them again.
+    // The upload has added the missing parts again.
     await expect.poll(waiting).toBe(stage === 'part' ? 4 : 1);
     await queue.resume();
     expect(await upload.result()).toMatchObject({ outcome: 'completed', partsSent: 4 });
   }
 });
 
-it('shows names, stages and results, links to uploads, and no secret', async () => {
+it('shows names, stages, results and links to uploads, but no secret', async () => {
   const { url: redisUrl } = await startRestrictedRedis({ prefix: world().prefix, password: PASSWORD });
   const uploads = startProducer(world(), redisUrl);
   const [own] = await Promise.all([
@@ -328,7 +328,7 @@ it('shows names, stages and results, links to uploads, and no secret', async () 
     '8 Events',
   ]);
   const parts = shown.find(({ name }: { name: string }) => name === 'vod-part').jobs;
-  // The other one was sent, or stopped, or never begun.
+  // The other part was sent, aborted or not started.
   const part = parts.find(({ failedReason }: { failedReason: string }) => failedReason.includes('-10006'));
   expect(part.name).toBe('part 0');
   expect(part.externalUrl).toMatchObject({ href: `/uploads/${failed.id}` });

@@ -16,7 +16,7 @@ import { writeRandomFile } from '../support/files.ts';
 import { type WorkerProcess, World } from '../support/world.ts';
 
 /*
- * Somebody can write to Redis, and nothing else: what can that make a worker do?
+ * What an attacker with write access to Redis, and nothing else, can make a worker do.
  */
 
 const MIB = 1048576;
@@ -26,9 +26,9 @@ let world: World;
 let redis: Redis;
 let worker: WorkerProcess;
 let queues: Record<Stage, Queue>;
-/** Outside the roots. */
+/** A file outside the roots. */
 let outside: string;
-/** Paths by which it, or worse, might be reached. */
+/** Paths that might reach it or other files outside the roots. */
 let paths: string[];
 let seed = 0;
 
@@ -66,7 +66,7 @@ beforeAll(async () => {
   worker = await startWorker();
 });
 afterEach(async () => {
-  // Whatever it was given: it is the same process, and it works.
+  // The same worker process still works.
   expect(worker.running).toBe(true);
   await uploadHonestly();
   world.emulator.control.resetStats();
@@ -77,7 +77,7 @@ afterAll(async () => {
   await world.close();
 });
 
-/** Locks run out when a test says so, and never by themselves. */
+/** Locks only expire when a test lets them. */
 async function startWorker(): Promise<WorkerProcess> {
   const webhooks = {
     WEBHOOK_SECRETS: `whsec_${Buffer.alloc(24, 7).toString('base64')}`,
@@ -86,7 +86,7 @@ async function startWorker(): Promise<WorkerProcess> {
   return await world.worker({ LOCK_DURATION_MS: '600000', ...webhooks }).ready();
 }
 
-/** Another one each time, of three parts. */
+/** A new file of three parts. */
 async function honestFile(): Promise<string> {
   seed += 1;
   return await writeRandomFile(join(world.sources, `honest-${seed}.mp4`), 2 * MIB + 1, seed);
@@ -116,7 +116,7 @@ function stageOf(job: Job): Stage {
   return entry?.[0] as Stage;
 }
 
-/** An upload that seems to be under way, so that its forged children are not simply too late. */
+/** An upload that seems to be running, so that its forged children are not ignored as late. */
 async function livingUpload(): Promise<string> {
   const upload = await world.uploads.add({ source: await honestFile(), delay: 3_600_000 });
   return upload.id;
@@ -127,11 +127,11 @@ const requests = (): number => {
   return InitUpload.total + UploadPart.total + FinishUpload.total;
 };
 
-test('a part of a file outside the roots is not read and not sent, however it is named', async () => {
+test('a part of a file outside the roots is neither read nor sent, with any path', async () => {
   const uploadId = await livingUpload();
   const forged: { source: string; job: Job }[] = [];
   for (const source of paths) {
-    // The forger knows the file, its times and its inode, and gets every field right.
+    // All fields are correct: the attacker knows the file, its times and its inode.
     const stats = await stat(source.replaceAll('\0', ''), { bigint: true }).catch(() => undefined);
     const size = Math.max(1, Number(stats?.size ?? 5n));
     const data = {
@@ -156,7 +156,7 @@ test('a part of a file outside the roots is not read and not sent, however it is
   expect(requests()).toBe(0);
 });
 
-test('the same goes for hashes, and for whole uploads', async () => {
+test('hashes and uploads of files outside the roots are refused too', async () => {
   const uploadId = await livingUpload();
   const forged: { source: string; job: Job }[] = [];
   for (const source of paths) {
@@ -174,14 +174,14 @@ test('the same goes for hashes, and for whole uploads', async () => {
   }
   for (const { source, job } of forged) expect(await ended(job), source).toMatch(/\[SOURCE_\w+\]$/);
   expect(requests()).toBe(0);
-  // No reason that anybody can read holds what the file holds.
+  // No visible reason contains the content of the file.
   expect(worker.output).not.toContain(CONFIDENTIAL);
 });
 
 /** `[[[[…]]]]` */
 const nested = (depth: number): unknown => JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`);
 
-test('data that is no sense is refused at once, in words', async () => {
+test('invalid data fails at once with a reason', async () => {
   const part = {
     schema: SCHEMA_VERSION,
     uploadId: 'u',
@@ -225,13 +225,13 @@ test('data that is no sense is refused at once, in words', async () => {
     const reason = await ended(job);
     expect(reason, what).toMatch(/\[(INVALID_JOB|SOURCE_\w+)\]$|^\(it completed\)$/);
     expect(reason.length, what).toBeLessThan(500);
-    // A part, or what looks enough like a hash, of an upload that doesn't exist is skipped, or refused by its file.
+    // A part or hash of an unknown upload is skipped, or refused because of its file.
     if (reason === '(it completed)') expect(stage, what).toBe('part');
   }
   expect(requests()).toBe(0);
 });
 
-test('a webhook that can’t be right is given up at once, and nothing is sent', async () => {
+test('an invalid webhook fails at once, and nothing is sent', async () => {
   let received = 0;
   const server = createServer((_, response) => {
     received += 1;
@@ -274,7 +274,7 @@ test('a webhook that can’t be right is given up at once, and nothing is sent',
   expect(received).toBe(0);
 });
 
-test('bytes that are no JSON, at the heart of a job, cost that job only', async () => {
+test('a job with invalid JSON affects only that job', async () => {
   await queues.part.pause();
   const broken = await Promise.all(
     ['{broken', '[['.repeat(20_000), '\xff\x00', '"'.repeat(9)].map(async (text) => {
@@ -287,7 +287,7 @@ test('bytes that are no JSON, at the heart of a job, cost that job only', async 
   await uploadHonestly();
   const errors = () => worker.lines.filter(({ msg }) => msg === 'worker error').length;
   await expect.poll(errors).toBe(4);
-  // They come back once each time that their locks have run out, not in a busy loop.
+  // They are retried once each time their locks have expired, not in a busy loop.
   await world.expireLocks();
   await expect.poll(errors).toBe(8);
   await uploadHonestly();
@@ -295,11 +295,11 @@ test('bytes that are no JSON, at the heart of a job, cost that job only', async 
   await redis.unlink(...broken.map((id) => queues.part.toKey(id)));
 });
 
-test('what else lies beside the jobs may be anything', async () => {
+test('other keys may contain anything', async () => {
   const { prefix } = world;
   await redis.publish(`${prefix}:vod-abort`, '{"$":"\0'.repeat(1000));
   await redis.publish(`${prefix}:vod-abort`, '');
-  // What is published after that is still heard.
+  // Later messages are still received.
   const { control } = world.emulator;
   control.inject({ action: 'UploadPart', effect: { kind: 'gate', name: 'cancelled' } });
   const cancelled = await world.uploads.add({ source: await honestFile() });
@@ -309,7 +309,7 @@ test('what else lies beside the jobs may be anything', async () => {
 
   const holds = ['vod-hold', 'vod-api-hold'].map((name) => `${prefix}:${name}`);
   for (const key of holds) await redis.set(key, '{broken');
-  // It looks at them when it starts.
+  // The worker reads them at its start.
   await worker.end('SIGTERM');
   worker = await startWorker();
   await uploadHonestly();

@@ -12,7 +12,7 @@ const MIB = 1048576;
 const { world, source, inject, gate, stats } = useWorld({ ownRedis: true });
 
 describe("a worker's metrics", () => {
-  it('agree with what VOD counts, through success, retry, quota, resume, instant and failure', async () => {
+  it('agree with the emulator’s statistics for success, retry, quota, resume, instant and failure', async () => {
     const sizes = { plain: 3 * MIB + 7, bumpy: 4 * MIB + 11, half: 5 * 524288 + 99, failing: 700_003 };
     const path = {
       plain: await source('plain.mp4', sizes.plain),
@@ -23,7 +23,7 @@ describe("a worker's metrics", () => {
     await sendFirstParts(path.half, 3);
     world().emulator.control.resetStats();
 
-    // Of a short minute the hold for quota is short as well.
+    // With a short minute, the quota hold is short too.
     const worker = await world().worker({ PART_CONCURRENCY: '4', VOD_QUOTA_WINDOW_MS: '4000' }).ready();
     const upload = async (file: string) => await (await world().uploads.add({ source: file })).result();
     expect((await upload(path.plain)).outcome).toBe('completed');
@@ -38,7 +38,7 @@ describe("a worker's metrics", () => {
     await expect(upload(path.failing)).rejects.toMatchObject({ code: '-10006' });
     const cancelled = await world().uploads.add({ source: path.plain, delay: 600_000 });
     expect(await world().uploads.cancel(cancelled.id)).toBe(true);
-    // The last line that is written of all this.
+    // The last log line of these uploads.
     await worker.line(({ msg }) => msg === 'upload cancelled');
 
     const metrics = await worker.metrics();
@@ -49,7 +49,7 @@ describe("a worker's metrics", () => {
       expect(value('vod_uploads_total', { outcome }), outcome).toBe(count);
       expect(value('vod_upload_duration_seconds_count', { outcome }), outcome).toBe(count);
     }
-    // Parts and bytes, to the unit.
+    // Exact numbers of parts and bytes.
     expect(parts.duplicates).toBe(0);
     expect(value('vod_parts_total', { outcome: 'ok' })).toBe(parts.accepted);
     expect(value('vod_part_duration_seconds_count', { outcome: 'ok' })).toBe(parts.accepted);
@@ -60,7 +60,7 @@ describe("a worker's metrics", () => {
     expect(value('vod_hash_bytes_total')).toBe(2 * sizes.plain + sizes.bumpy + sizes.half + sizes.failing);
     expect(value('vod_hash_seconds_total')).toBeGreaterThan(0);
 
-    // Requests: each one, by what came of it.
+    // Requests by result.
     for (const action of ['InitUpload', 'UploadPart', 'FinishUpload'] as const) {
       expect(value('vod_api_request_duration_seconds_count', { action }), action).toBe(
         requests[action].total,
@@ -95,7 +95,7 @@ describe("a worker's metrics", () => {
     expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThan(0);
   });
 
-  it('say which stages a worker works on, and none once it drains', async () => {
+  it('show the stages of a worker, and none while it drains', async () => {
     const [worker] = await Promise.all([
       world().worker({}, ['--stages', 'hash,part']).ready(),
       world().worker({}, ['--stages', 'upload,init,finish']).ready(),
@@ -117,7 +117,7 @@ describe("a worker's metrics", () => {
 });
 
 describe("a worker's health", () => {
-  it('is alive without Redis, and ready only with it', async () => {
+  it('is alive without Redis, but only ready with it', async () => {
     const worker = await world().worker({ METRICS_HOST: '127.0.0.1' }).ready();
     const { statusUrl } = await worker.line(({ msg }) => msg === 'worker is ready');
     const get = async (path: string, method = 'GET') => await fetch(`${statusUrl}${path}`, { method });
@@ -138,7 +138,7 @@ describe("a worker's health", () => {
     await expect.poll(async () => (await get('/readyz')).status).toBe(200);
   });
 
-  it('has a port of its own for each worker when none is set, and an error for one that is taken', async () => {
+  it('has its own port per worker by default, and an error for a port in use', async () => {
     const urls = await Promise.all(
       [1, 2].map(async () => {
         const { statusUrl } = await world()
@@ -155,7 +155,7 @@ describe("a worker's health", () => {
   });
 });
 
-/** Sends the first parts of a file to VOD in the small part size, as a client would that then died. */
+/** Sends the first parts of a file in the small part size, like a client that was then killed. */
 async function sendFirstParts(path: string, count: number): Promise<void> {
   const bytes = await readFile(path);
   const fileSha = await sha1Of(path);

@@ -8,7 +8,7 @@ const MIB = 1048576;
 
 const { world, source, inject, gate, stats } = useWorld();
 
-/** The same content under several names. */
+/** Files with the same content. */
 async function copies(name: string, size: number, count: number): Promise<string[]> {
   const first = await source(`${name}-0.mp4`, size);
   const others = [...Array(count - 1).keys()].map(async (index) => {
@@ -19,14 +19,14 @@ async function copies(name: string, size: number, count: number): Promise<string
   return [first, ...(await Promise.all(others))];
 }
 
-describe('uploads of the same content at the same time', () => {
-  it('share one transfer, on whatever replicas; the others are instant, and say that their name was not applied', async () => {
+describe('simultaneous uploads of the same content', () => {
+  it('share one transfer on any workers; the others are instant, with metadataApplied false', async () => {
     const parts = gate({ action: 'UploadPart' });
     await Promise.all([world().worker().ready(), world().worker().ready()]);
     const paths = await copies('same', 6 * MIB, 12);
     const uploads = await world().uploads.addMany(paths.map((path) => ({ source: path })));
     await parts.reached(6);
-    // From now on they don't look again by themselves.
+    // They don't continue without being woken.
     await untilDelayed(world(), 11);
     parts.open();
     const results = await Promise.all(uploads.map((upload) => upload.result()));
@@ -38,7 +38,7 @@ describe('uploads of the same content at the same time', () => {
     expect(stats().files.find(({ fileId }) => fileId === results[0]?.fileId)?.finishes).toBe(1);
   });
 
-  it('are taken over by another when the one that sends fails', async () => {
+  it('are continued by another upload when the sending one fails', async () => {
     inject({
       action: 'UploadPart',
       effect: { kind: 'code', code: -10006, canRetry: 0 },
@@ -60,8 +60,8 @@ describe('uploads of the same content at the same time', () => {
   });
 });
 
-describe('a file that has been hashed', () => {
-  it('is not hashed again by another upload, nor by a retry', async () => {
+describe('a hashed file', () => {
+  it('is not hashed again by another upload or a retry', async () => {
     const worker = await world().worker().ready();
     const path = await source('hashed.mp4', 9 * MIB);
     await (await world().uploads.add({ source: path })).result();
@@ -74,7 +74,7 @@ describe('a file that has been hashed', () => {
     await expect(again.result()).rejects.toMatchObject({ code: '4000' });
     await (await world().uploads.retry(again.id)).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(9 * MIB);
-    // A touch makes it another version, though the bytes are the same.
+    // Changed times make it another version, even with the same bytes.
     await utimes(path, 1_700_000_000, 1_700_000_000);
     await (await world().uploads.add({ source: path })).result();
     expect(await worker.metric('vod_hash_bytes_total')).toBe(18 * MIB);

@@ -24,7 +24,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Like `fetch`, which does not let one choose Host, Origin and Sec-Fetch-Site. */
+/** Like `fetch`, but with the headers Host, Origin and Sec-Fetch-Site. */
 async function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const request = httpRequest(url, { method, headers, agent: false }, async (response) => {
@@ -36,8 +36,8 @@ async function ask(url: string, headers: Record<string, string> = {}, method = '
   });
 }
 
-describe('who may look', () => {
-  it('is asked on every page, and nobody is for metrics and health', async () => {
+describe('read access', () => {
+  it('needs a login on every page, but not for metrics and health', async () => {
     const ops = forUsers();
     for (const path of PAGES) {
       const { status, headers, body } = await ask(`${ops.url}${path}`);
@@ -53,11 +53,11 @@ describe('who may look', () => {
     expect(bob.status).toBe(200);
   });
 
-  it('a wrong password and a name that nobody has look alike; neither is in the log', async () => {
+  it('a wrong password and an unknown user get the same response; neither is logged', async () => {
     const ops = forUsers();
     const refused = async (headers: Record<string, string>, refusals: number) => {
       const answer = ask(`${ops.url}/dashboard`, headers);
-      // One after the other in the log, though each is told only after a while.
+      // Waits for the log line and not for the delayed response, so that refusals come in this order.
       await ops.line((line) => line.refusals === refusals);
       return { answer };
     };
@@ -83,7 +83,7 @@ describe('who may look', () => {
     expect(ops.output).not.toContain(ALICE.authorization?.slice(6));
   });
 
-  it('is everybody on this machine when there are no users, and no page of another name', async () => {
+  it('is open to this machine without users, but not to pages of another host', async () => {
     const ops = forAll();
     const { port } = new URL(ops.url);
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]) {
@@ -97,7 +97,7 @@ describe('who may look', () => {
     expect((await ask(`${ops.url}/healthz`, { host: 'pod.internal' })).status).toBe(200);
   });
 
-  it('has to be said where other machines can come in', async () => {
+  it('needs users when other machines can connect', async () => {
     const ops = world().ops({ OPS_HOST: '0.0.0.0' });
     const withUsers = world().ops({ OPS_HOST: '0.0.0.0', ...USERS });
     expect(await ops.exited).toMatchObject({ code: 2 });
@@ -109,11 +109,11 @@ describe('who may look', () => {
   });
 });
 
-describe('what changes something', () => {
+describe('a change', () => {
   it.each([
     { whose: 'anybody’s', of: forAll, user: undefined },
     { whose: 'a user’s', of: forUsers, user: 'alice' },
-  ])('must come from a page of this address, or from no browser: $whose', async ({ of, user }) => {
+  ])('must come from a page of this address, or not from a browser: $whose', async ({ of, user }) => {
     const ops = of();
     const { host } = new URL(ops.url);
     const put = (headers: Record<string, string>) =>
@@ -147,7 +147,7 @@ describe('what changes something', () => {
     });
   });
 
-  it('is refused with OPS_READ_ONLY, whatever it is', async () => {
+  it('is always refused with OPS_READ_ONLY', async () => {
     const ops = await world()
       .ops({ ...USERS, OPS_READ_ONLY: '1' })
       .ready();
@@ -173,8 +173,8 @@ describe('what changes something', () => {
   });
 });
 
-describe('what a page may load', () => {
-  it('is what this address has, and pages are not kept', async () => {
+describe('the resources of a page', () => {
+  it('come from this address only, and pages are not cached', async () => {
     const ops = forAll();
     const own = await ask(`${ops.url}/nowhere`);
     expect(own.headers).toMatchObject({
@@ -196,7 +196,7 @@ describe('what a page may load', () => {
     expect(policy).toContain("default-src 'self'");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).not.toMatch(/https?:|script-src|unsafe-eval/);
-    // Nothing of it is asked for elsewhere.
+    // Nothing is loaded from other addresses.
     expect(board.body).not.toMatch(/(href|src)="(https?:)?\/\//);
     const [script] = /static\/js\/[^"]+/.exec(board.body) ?? [];
     const asset = await ask(`${ops.url}/dashboard/${script}`);

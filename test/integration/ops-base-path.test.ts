@@ -6,14 +6,14 @@ const { world } = useWorld();
 
 const CALLBACK = '/a-Path_that0nobody1guesses';
 
-/** Every address that a page names, but for those within it and inline images. */
+/** All URLs of a page, without fragments and inline images. */
 function addresses(html: string): string[] {
   return [...html.matchAll(/(?:href|src|action|data-live)="([^"#][^"]*)"/g)]
     .map(([, address]) => address as string)
     .filter((address) => !address.startsWith('data:'));
 }
 
-it('serves all below OPS_BASE_PATH, whether the proxy in front passes that on or takes it away', async () => {
+it('serves everything below OPS_BASE_PATH, whether the proxy keeps or strips it', async () => {
   const ops = await world().ops({ OPS_BASE_PATH: '/vod/', EVENT_CALLBACK_PATH: CALLBACK }).ready();
   expect(ops.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/vod$/);
   const { origin } = new URL(ops.url);
@@ -22,7 +22,7 @@ it('serves all below OPS_BASE_PATH, whether the proxy in front passes that on or
     const [whole, stripped] = await Promise.all(
       [ops.url, origin].map(async (start) => await (await fetch(`${start}${path}`)).text()),
     );
-    // The same time passes for both.
+    // Ages in seconds may differ between the two requests.
     expect(whole?.replaceAll(/\d+ s/g, ''), path).toBe(stripped?.replaceAll(/\d+ s/g, ''));
     const named = addresses(whole ?? '');
     expect(named.length, path).toBeGreaterThan(3);
@@ -44,7 +44,7 @@ it('serves all below OPS_BASE_PATH, whether the proxy in front passes that on or
   expect((await fetch(`${ops.url}/dashboard/${script}`)).status).toBe(200);
 });
 
-it('refuses a base path that is none', async () => {
+it('refuses an invalid base path', async () => {
   const ops = world().ops({ OPS_BASE_PATH: 'vod?' });
   expect((await ops.exited).code).toBe(2);
   expect(ops.output).toContain('OPS_BASE_PATH must be a path such as /vod');

@@ -4,7 +4,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world } = useWorld();
 
-it('HEAD requests take no viewer’s place from pages that follow what happens', async () => {
+it('HEAD requests take no viewer slot of live pages', async () => {
   const ops = await world().ops().ready();
   const url = `${ops.url}/uploads/live`;
   for (let index = 0; index < 40; index++) expect((await fetch(url, { method: 'HEAD' })).status).toBe(200);
@@ -15,9 +15,9 @@ it('HEAD requests take no viewer’s place from pages that follow what happens',
   leaving.abort();
 });
 
-it('another site can’t have a browser load pages, and can link to them', async () => {
+it('another site can link to pages but not load them in a browser', async () => {
   const ops = await world().ops({ OPS_READ_ONLY: '1' }).ready();
-  // `fetch` says of itself how it was called.
+  // `fetch` sets the Sec-Fetch headers itself.
   const ask = (path: string, mode: string, dest: string): Promise<number | undefined> => {
     const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': mode, 'sec-fetch-dest': dest };
     return new Promise((resolve, reject) => {

@@ -5,10 +5,10 @@ import { memoryContext } from '../unit/cli/memory-output.ts';
 
 const { world, source } = useWorld();
 
-/** As an operator sets them for all pods of a cluster. */
+/** Variables that an operator may set for all pods. */
 const GRPC = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
 
-it('tracing that a platform asks for in a way that is not spoken here keeps nothing from working', async () => {
+it('everything works with a tracing protocol that is not supported', async () => {
   const worker = await world().worker(GRPC).ready();
   const warned = worker.lines.find(({ msg }) => msg === 'invalid setting ignored');
   expect(warned).toMatchObject({

@@ -7,12 +7,12 @@ import { hasProgram } from '../support/programs.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
-/** How often it is asked. */
+/** Scrape interval. */
 const OFTEN = { interval: 100 };
 
 const { world, source, stats } = useWorld();
 
-/** The answer of Prometheus's HTTP API. */
+/** Response of Prometheus' HTTP API. */
 async function ask(prometheus: PrometheusServer, path: string): Promise<unknown> {
   const response = await fetch(`${prometheus.url}/api/v1/${path}`);
   const { status, data } = (await response.json()) as { status: string; data: unknown };
@@ -20,7 +20,7 @@ async function ask(prometheus: PrometheusServer, path: string): Promise<unknown>
   return data;
 }
 
-/** The values of an instant query, by the label that tells its series apart. */
+/** Values of an instant query by the label that distinguishes its series. */
 async function query(
   prometheus: PrometheusServer,
   expression: string,
@@ -32,14 +32,14 @@ async function query(
   return Object.fromEntries(data.result.map(({ metric, value }) => [metric[label] ?? '', Number(value[1])]));
 }
 
-/** As `promtool check metrics` sees what a process serves: silence is consent. */
+/** Output of `promtool check metrics`; empty: no errors. */
 async function lint(url: string): Promise<string> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return execFileSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
 }
 
 describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
-  it('scrapes workers and ops, evaluates the rules on them, and sees when nobody works', async () => {
+  it('scrapes workers and ops, evaluates the rules, and alerts when no worker runs', async () => {
     const ports = await Promise.all([freePort(), freePort(), freePort()]);
     const [controlPort, partsPort, opsPort] = ports.map(String) as [string, string, string];
     const control = world().worker({ METRICS_PORT: controlPort }, ['--stages', 'upload,hash,init,finish']);
@@ -49,7 +49,7 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
       job: String(port) === opsPort ? 'vod-upload-ops' : 'vod-upload-worker',
       url: `http://127.0.0.1:${port}`,
     }));
-    // It takes its time before the first scrape, and meanwhile the others start.
+    // Started first, because the first scrape takes a while.
     const prometheus = await startPrometheus({
       dir: join(world().sources, '..', 'prometheus'),
       targets,
@@ -69,7 +69,7 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus', () => {
     await expect
       .poll(() => query(prometheus, 'sum by (outcome) (vod_uploads_total)', 'outcome'), OFTEN)
       .toEqual({ completed: 1, instant: 1, failed: 0, cancelled: 0 });
-    // Of another worker than the uploads, which is scraped at another time.
+    // From another worker, which is scraped at another time.
     await expect
       .poll(() => query(prometheus, 'sum(vod_parts_total{outcome="ok"})'), OFTEN)
       .toEqual({ '': stats().parts.accepted });

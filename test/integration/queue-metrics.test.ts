@@ -30,8 +30,8 @@ async function scrape() {
   };
 }
 
-describe('the metrics of the queues', () => {
-  it('say how many jobs are in which state, for how long, and who works on them', async () => {
+describe('queue metrics', () => {
+  it('show the number of jobs by state, the longest wait, and the workers', async () => {
     const before = Date.now();
     for (const name of ['a', 'b', 'c']) {
       await world().uploads.add({
@@ -86,12 +86,12 @@ describe('the metrics of the queues', () => {
     await expect.poll(async () => (await scrape()).value('vod_queue_workers')).toBe(0);
   });
 
-  it('say when a queue waits after VOD has refused for quota', async () => {
+  it('show when a queue is held after a quota error', async () => {
     inject({ action: 'InitUpload', effect: { kind: 'code', code: 4400, canRetry: 0 } });
     const worker = await world().worker().ready();
     const upload = await world().uploads.add({ source: await source('quota.mp4', 10) });
     await worker.line(({ next }) => next === 'held');
-    // However long this test takes.
+    // Longer than the test.
     const hold = queues.init.toKey('limiter');
     await expect.poll(() => redis.pexpire(hold, 3_600_000)).toBe(1);
     const limited = async () => {
@@ -99,7 +99,7 @@ describe('the metrics of the queues', () => {
       return [value('vod_queue_rate_limited', { queue: 'vod-init' }), value('vod_queue_rate_limited')];
     };
     await expect.poll(limited).toEqual([1, 1]);
-    // This worker would wait for the end of the hold that it knows of.
+    // This worker would wait until the end of the hold.
     await worker.end('SIGTERM');
     await queues.init.removeRateLimitKey();
     await world().worker().ready();
@@ -129,7 +129,7 @@ describe('the metrics of the queues', () => {
     },
   );
 
-  it('can wait for a Redis that is not there yet, and ends in good time', async () => {
+  it('waits for an unavailable Redis, and stops in time', async () => {
     const early = world().ops({ REDIS_URL: 'redis://127.0.0.1:1' });
     await early.line(({ msg }) => msg === 'redis is unreachable; waiting for it');
     expect((await early.end('SIGTERM')).code).toBe(0);
@@ -137,7 +137,7 @@ describe('the metrics of the queues', () => {
 });
 
 describe('the ops process', () => {
-  it('stops at SIGTERM, with open connections too', async () => {
+  it('stops at SIGTERM even with open connections', async () => {
     const leaving = await world().ops().ready();
     const response = await fetch(`${leaving.url}/healthz`, { headers: { connection: 'keep-alive' } });
     expect(await response.text()).toBe('ok\n');
@@ -145,8 +145,8 @@ describe('the ops process', () => {
   });
 });
 
-describe('the job that has waited longest', () => {
-  it('is found behind others of any priority, and is none that began or is not yet due', async () => {
+describe('the job that has waited the longest', () => {
+  it('is found behind jobs of any priority; started and delayed jobs don’t count', async () => {
     const { upload, part } = queues;
     expect(await oldestDueMs(upload, redis)).toBeUndefined();
     const minute = 60_000;
@@ -160,7 +160,7 @@ describe('the job that has waited longest', () => {
     const [delayed] = await upload.getDelayed(0, 0);
     await delayed?.promote();
     expect(await oldestDueMs(upload, redis)).toBe(20 * minute + 5);
-    // Parts of a film that came first, behind those of a clip.
+    // Earlier parts of a film, behind those of a clip.
     await part.add('film', {}, { priority: partPriority(5, 3000), timestamp: 40 * minute });
     await part.add('clip', {}, { priority: partPriority(5, 0), timestamp: 50 * minute });
     expect(await oldestDueMs(part, redis)).toBe(40 * minute);

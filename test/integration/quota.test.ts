@@ -6,7 +6,7 @@ const MINUTE_MS = 60_000;
 
 const { world, source, stats } = useWorld();
 
-it('an account’s quota binds all workers as one, however many uploads wait', async () => {
+it('all workers together stay within the account’s quota, with any number of uploads', async () => {
   const startedAt = performance.now();
   const env = { VOD_QUOTA_INIT_PER_MINUTE: '1', VOD_QUOTA_FINISH_PER_MINUTE: '1' };
   await Promise.all([1, 2].map(() => world().worker(env).ready()));

@@ -11,10 +11,10 @@ import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
 
-// A PullEvent, which a worker that ends waits for, is held for half a second.
+// Shortens a waiting PullEvent to half a second, because a stopping worker waits for it.
 const { world, source, inject, gate } = useWorld({ quotaWindowMs: 6000 });
 
-/** What a producer's call that wants TLS gets of a Redis without: it takes its 5 s while the other tests run. */
+/** The error of a TLS producer at a Redis without TLS. It takes 5 s, while the other tests run. */
 let withoutTls: Promise<{ message: string }>;
 beforeAll(async () => {
   const redis = await startRedisServer();
@@ -26,7 +26,7 @@ beforeAll(async () => {
   };
 });
 
-/** What is thrown, with everything that a debugger shows of it. */
+/** The thrown error, with everything that a debugger shows of it. */
 async function failure(promise: Promise<unknown>): Promise<{ message: string; all: string }> {
   const error = await promise.then(
     () => new Error('it succeeded'),
@@ -50,7 +50,7 @@ describe('rediss://', () => {
     return { url: `rediss://:over-tls@127.0.0.1:${port}`, port, ca, caFile };
   }
 
-  test('an upload goes through, when the authority is named', async (context) => {
+  test('an upload completes with a configured CA', async (context) => {
     context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
     const { url, ca, caFile } = await tlsRedis();
     const running = world().worker({ REDIS_URL: url, REDIS_CA_FILE: caFile, LOG_LEVEL: 'trace' });
@@ -60,7 +60,7 @@ describe('rediss://', () => {
     expect(running.output).not.toContain('over-tls');
   });
 
-  test('a certificate that nobody vouches for is an error that says so, for workers and producers', async (context) => {
+  test('an untrusted certificate is reported by workers and producers', async (context) => {
     context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
     const { url } = await tlsRedis();
     const refused = world().worker({ REDIS_URL: url });
@@ -73,7 +73,7 @@ describe('rediss://', () => {
     expect(message).toContain('certificate that is not trusted');
   });
 
-  test('another host’s certificate is refused though its authority is trusted', async (context) => {
+  test('refuses another host’s certificate of a trusted CA', async (context) => {
     context.skip(tlsIsMissing() !== undefined, tlsIsMissing());
     const { url, ca } = await tlsRedis();
     const uploads = startProducer(world(), url.replace('127.0.0.1', 'localhost'), ca);
@@ -81,13 +81,13 @@ describe('rediss://', () => {
     expect(message).toMatch(/certificate that is not trusted \(ERR_TLS_CERT_ALTNAME_INVALID\)/);
   });
 
-  test('a Redis without TLS is told as such', async () => {
+  test('reports a Redis without TLS', async () => {
     expect((await withoutTls).message).toContain('did not answer within 5 s, or speaks no TLS');
   });
 });
 
 describe('users and passwords', () => {
-  test('the documented rights are enough for all that workers and producers do, and no more than for that', async () => {
+  test('the documented rights are sufficient for workers and producers, and not wider', async () => {
     const password = 'pass/word with @ and %';
     const rights = { prefix: world().prefix, password };
     const { admin, url } = await startRestrictedRedis(rights, { appendonly: 'yes' });
@@ -107,7 +107,7 @@ describe('users and passwords', () => {
     const upload = await uploads.add({ source: path, key: 'acl' });
     expect((await upload.result()).outcome).toBe('completed');
 
-    // Failing, retrying, cancelling and listing take rights of their own.
+    // Failing, retrying, cancelling and listing need other commands.
     inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 } });
     const failing = await uploads.add({ source: await source('fails.mp4', 2 * MIB), priority: 1 });
     await expect(failing.result()).rejects.toMatchObject({ code: '-10006' });
@@ -119,7 +119,7 @@ describe('users and passwords', () => {
     await uploads.add({ source: path, delay: 3_600_000 });
     expect(await uploads.list()).toHaveLength(4);
     await expect.poll(() => told).toEqual([upload.id, failing.id]);
-    // So does pulling events within the quota, and joining them.
+    // Pulling events within the quota and joining them needs others again.
     const quota = { VOD_QUOTA_EVENT_PER_MINUTE: '1000' };
     const puller = world().worker({ REDIS_URL: url, ...env, ...quota }, ['--stages', 'events']);
     await expect.poll(() => failing.events()).toMatchObject([{ event: { type: 'NewFileUpload' } }]);
@@ -153,7 +153,7 @@ describe('users and passwords', () => {
     }
   });
 
-  test('a wrong password is told as such, and no error shows it', async () => {
+  test('a wrong password is reported, and no error contains it', async () => {
     const { port } = await startRedis({ requirepass: 'right-password' });
     const url = `redis://:wrong-password@127.0.0.1:${port}`;
     const refused = world().worker({ REDIS_URL: url, LOG_LEVEL: 'trace' });

@@ -17,7 +17,7 @@ async function workerOn(
   return world().worker({ REDIS_URL: `redis://127.0.0.1:${port}`, ...env });
 }
 
-/** Every line that it wrote, each of which must be JSON. */
+/** All output lines, which must be JSON. */
 function linesOf(worker: WorkerProcess): Record<string, unknown>[] {
   return worker.output
     .split('\n')
@@ -26,7 +26,7 @@ function linesOf(worker: WorkerProcess): Record<string, unknown>[] {
 }
 
 describe('a Redis that can lose uploads', () => {
-  test('is told once per problem, with what mends it, and in lines of the log only', async () => {
+  test('is logged once per problem, with the fix, and only in the log', async () => {
     const worker = await (await workerOn(LOSING)).ready();
     await worker.end('SIGTERM');
     const warnings = linesOf(worker).filter(({ level }) => level === 'warn');
@@ -58,20 +58,20 @@ describe('a Redis that can lose uploads', () => {
   );
 });
 
-test('one that keeps everything is not talked about, required or not', async () => {
+test('a safe Redis is not mentioned, whether required or not', async () => {
   const worker = await (await workerOn(SAFE, { REQUIRE_DURABLE_REDIS: '1' })).ready();
   await worker.end('SIGTERM');
   expect(linesOf(worker).filter(({ level }) => level === 'warn')).toEqual([]);
 });
 
-test('save points are persistence, too', async () => {
+test('save points count as persistence', async () => {
   const worker = await (
     await workerOn({ ...SAFE, appendonly: 'no', save: '3600 1' }, { REQUIRE_DURABLE_REDIS: '1' })
   ).ready();
   await worker.end('SIGTERM');
 });
 
-test('where CONFIG is forbidden, that persistence can’t be told is said at debug', async () => {
+test('without the right to CONFIG, unknown persistence is logged at debug', async () => {
   const worker = await (
     await workerOn({ ...SAFE, appendonly: 'no', 'rename-command': 'CONFIG ' }, { REQUIRE_DURABLE_REDIS: '1' })
   ).ready();
@@ -81,7 +81,7 @@ test('where CONFIG is forbidden, that persistence can’t be told is said at deb
   );
 });
 
-test('a node of a cluster that is taken for a server is told as such', async () => {
+test('reports a cluster node that is configured as a single server', async () => {
   const { port } = await startRedis({ 'cluster-enabled': 'yes' }, await portWithBus());
   const worker = world().worker({ REDIS_URL: `redis://127.0.0.1:${port}` });
   expect((await worker.exited).code).toBe(2);

@@ -23,7 +23,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('it is private, keeps all keys, and survives a crash on the same port', async () => {
+test('is private, evicts no keys, and restarts on the same port after a crash', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'vod-redis-test-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const server = await startRedisServer({ dir });
@@ -43,11 +43,11 @@ test('it is private, keeps all keys, and survives a crash on the same port', asy
   expect(await ask(url, (redis) => redis.get('key'))).toBe('value');
   await server.stop();
   expect(isAlive(server.pid)).toBe(false);
-  // A directory that was given stays, with the data in it.
+  // A given directory and its data are kept.
   expect(await readdir(dir)).toContain('appendonlydir');
 });
 
-test('two at a time don’t meet, and each removes its temporary folder', async () => {
+test('two servers use different ports, and remove their temporary directories', async () => {
   const servers = await Promise.all([startRedisServer(), startRedisServer()]);
   const [one, two] = servers;
   expect(one.port).not.toBe(two.port);
@@ -55,7 +55,7 @@ test('two at a time don’t meet, and each removes its temporary folder', async 
   for (const { dir } of servers) await expect(readdir(dir)).rejects.toThrow('ENOENT');
 });
 
-test('a port that is taken is told, with what the server said', async () => {
+test('reports a port in use, with the server’s output', async () => {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
   await expect(startRedisServer({ port: server.port })).rejects.toThrow(
@@ -63,7 +63,7 @@ test('a port that is taken is told, with what the server said', async () => {
   );
 });
 
-test('one that dies by itself is noticed', async () => {
+test('notices a server that ends on its own', async () => {
   const server = await startRedisServer();
   onTestFinished(() => server.stop());
   const noticed = expect(server.died).rejects.toThrow(/SIGKILL/);

@@ -6,7 +6,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world, source, gate } = useWorld();
 
-it('what Redis refuses to tell is done without, and said once: pages, metrics and cancel go on', async () => {
+it('refused commands are logged once: pages, metrics and cancel work without them', async () => {
   const { admin, url } = await startRestrictedRedis({ prefix: world().prefix, password: 'pass' });
   await admin.acl('SETUSER', 'uploads', '-client|list', '-info');
   const ops = await world().ops({ REDIS_URL: url }).ready();
@@ -16,7 +16,7 @@ it('what Redis refuses to tell is done without, and said once: pages, metrics an
     { command: 'INFO MEMORY', fix: 'grant +info' },
   ]);
 
-  // A worker can't do without.
+  // A worker needs this command.
   await admin.acl('SETUSER', 'uploads', '+info');
   const parts = gate({ action: 'UploadPart' });
   await world().worker({ REDIS_URL: url }).ready();

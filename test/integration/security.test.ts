@@ -26,13 +26,13 @@ const { world, source, inject, stats } = useWorld();
 
 interface EchoingService {
   readonly url: string;
-  /** Of all requests so far. */
+  /** All requests so far. */
   readonly signatures: readonly string[];
-  /** Resolves when there were so many requests. */
+  /** Resolves after `count` requests. */
   heard(count: number): Promise<void>;
 }
 
-/** A service that gives back in its replies all that it was told, in turns as redirect, refusal, page and reset. */
+/** A server that echoes every request in its responses: redirect, error, HTML page and reset in rotation. */
 async function echoingService(): Promise<EchoingService> {
   const signatures: string[] = [];
   const news = new EventEmitter();
@@ -62,7 +62,7 @@ async function echoingService(): Promise<EchoingService> {
   };
 }
 
-test('secrets are nowhere to be found after success and failure of every kind, at LOG_LEVEL=trace', async () => {
+test('no secret appears anywhere after success and every kind of failure, at LOG_LEVEL=trace', async () => {
   await Promise.all(['json', 'pretty'].map(lookEverywhere));
 });
 
@@ -80,7 +80,7 @@ async function lookEverywhere(format: string): Promise<void> {
   const uploads = startProducer(world(), redisUrl);
   const env = { REDIS_URL: redisUrl, LOG_LEVEL: 'trace', LOG_FORMAT: format, PART_ATTEMPTS: '5' };
   const workers: WorkerProcess[] = [];
-  /** Runs `use` while a worker with these variables runs; then looks at all that can be seen of that. */
+  /** Runs `use` while a worker with these variables runs; then collects all visible output. */
   const withWorker = async (name: string, more: Record<string, string>, use: () => Promise<void>) => {
     const running = world().worker({ ...env, ...more });
     workers.push(running);
@@ -135,7 +135,7 @@ async function lookEverywhere(format: string): Promise<void> {
   found.redis = await everythingIn(redis);
   redis.disconnect();
   found['files of redis'] = await everythingBelow(dir);
-  // What the search finds, when it is there.
+  // Shows that the search finds existing text.
   expect(found.redis).toContain(`failing-${format}.mp4`);
   expect(found['files of redis']).toContain(`good-${format}.mp4`);
 
@@ -146,7 +146,7 @@ async function lookEverywhere(format: string): Promise<void> {
   found['error without redis'] = everythingOf(await uploads.list().catch((error) => error));
   expect(found['error without redis']).toContain('REDIS_UNAVAILABLE');
   found.producer = everythingOf(uploads);
-  // However long Redis stays away.
+  // Also while Redis is unavailable.
   await uploads.close();
   for (const [index, running] of workers.entries()) found[`output of worker ${index}`] = running.output;
 
@@ -158,7 +158,7 @@ async function lookEverywhere(format: string): Promise<void> {
   }
 }
 
-test('a new key in a file is used without a restart', async () => {
+test('uses a new key from its file without a restart', async () => {
   const keyFile = join(world().sources, '..', 'secret-key');
   await writeFile(keyFile, `${WRONG_KEY}\n`);
   const env = { VOD_SECRET_KEY: '', VOD_SECRET_KEY_FILE: keyFile, LOG_LEVEL: 'trace' };

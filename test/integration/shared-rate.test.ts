@@ -8,7 +8,7 @@ const { signal } = new AbortController();
 
 const { world } = useWorld();
 
-/** Replicas that share a rate of one in an hour. Who waits does not: the hours pass for all of them at once. */
+/** Workers that share a rate of one per hour. The test advances the time for all of them. */
 function setUp() {
   const { redis } = connect(world());
   const key = `${world().prefix}:rate`;
@@ -17,7 +17,7 @@ function setUp() {
     passedMs += ms;
     await redis.incrby(key, -1000 * ms);
   };
-  /** Until when the rate is used up, in ms of that time since 1970. */
+  /** Time until which the rate is used up, in ms since 1970. */
   const busyUntilMs = async (): Promise<number> => Number(await redis.get(key)) / 1000 + passedMs;
   const nowMs = async (): Promise<number> => {
     const [seconds = 0, us = 0] = (await redis.time()).map(Number);
@@ -28,8 +28,8 @@ function setUp() {
   return { redis, key, replica, pass, busyUntilMs, nowMs };
 }
 
-describe('a rate that replicas share', () => {
-  it('is never exceeded, whoever takes of it', async () => {
+describe('a rate shared by workers', () => {
+  it('is never exceeded', async () => {
     const { replica, pass, busyUntilMs, nowMs } = setUp();
     const replicas = [replica(pass), replica(pass), replica(pass)];
     const startedMs = await nowMs();
@@ -37,7 +37,7 @@ describe('a rate that replicas share', () => {
     expect((await busyUntilMs()) - startedMs).toBeGreaterThanOrEqual(18 * HOUR_MS);
   });
 
-  it('lets the first go at once, and the next no sooner than that one’s amount takes', async () => {
+  it('admits the first at once, and the next after the time of the first one’s amount', async () => {
     const { replica, nowMs, busyUntilMs } = setUp();
     const waits: number[] = [];
     const startedMs = await nowMs();
@@ -51,15 +51,15 @@ describe('a rate that replicas share', () => {
       left.signal.throwIfAborted();
     }).take(5, left.signal);
     await expect(next).rejects.toMatchObject({ name: 'AbortError' });
-    // It asked between then and now.
+    // The wait was computed between the two times.
     expect(waits).toHaveLength(1);
     expect(waits[0]).toBeLessThanOrEqual(2 * HOUR_MS);
     expect(waits[0]).toBeGreaterThanOrEqual(firstUntilMs - (await nowMs()));
-    // Nothing is owed by one that did not wait to the end.
+    // A cancelled wait takes nothing from the rate.
     expect(await busyUntilMs()).toBe(firstUntilMs);
   });
 
-  it('can be left by all that wait', async () => {
+  it('all waits can be cancelled', async () => {
     const { replica, busyUntilMs } = setUp();
     const rate = replica();
     await rate.take(1, signal);
@@ -71,7 +71,7 @@ describe('a rate that replicas share', () => {
     expect(await busyUntilMs()).toBe(untilMs);
   });
 
-  it('is gone from Redis when nobody has used it for as long as it was used up', async () => {
+  it('expires in Redis when the used time is over', async () => {
     const { redis, key, replica } = setUp();
     await replica().take(1, signal);
     const ttl = await redis.pttl(key);

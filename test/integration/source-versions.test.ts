@@ -10,7 +10,7 @@ const MIB = 1048576;
 
 const { world, source, gate, inject, download } = useWorld();
 
-/** Writes other bytes of the same size into a file, and puts its times back: only its ctime tells. */
+/** Replaces the bytes of a file and restores its size and times; only the ctime changes. */
 async function rewriteUnseen(path: string): Promise<Buffer> {
   const { length } = await readFile(path);
   await run('cp', ['-p', path, `${path}.times`]);
@@ -20,7 +20,7 @@ async function rewriteUnseen(path: string): Promise<Buffer> {
   return bytes;
 }
 
-describe('between its hash and its parts, a file', () => {
+describe('between hash and parts, a file', () => {
   it.each<[string, (path: string) => Promise<void>]>([
     [
       'that is replaced by a copy with its times, as if seen by another machine,',
@@ -30,9 +30,9 @@ describe('between its hash and its parts, a file', () => {
       },
     ],
     ['whose rights are changed', (path) => chmod(path, 0o600)],
-  ])('%s goes on being sent', async (name, change) => {
+  ])('%s is still sent', async (name, change) => {
     const inits = gate({ action: 'InitUpload' });
-    // Part workers open the file anew, as on another machine.
+    // Part workers open the file again, as on another machine.
     const hashing = await world().worker({}, ['--stages', 'upload,hash,init']).ready();
     const path = await source(`changed-${name.length}.mp4`, 3 * MIB);
     const upload = await world().uploads.add({ source: path });
@@ -49,10 +49,10 @@ describe('between its hash and its parts, a file', () => {
 });
 
 describe('the SHA-1 of a file', () => {
-  /** From here on SHA-1s are kept. */
+  /** SHA-1s of files from this size on are cached. */
   const SIZE = 9 * MIB;
 
-  it('is not taken over when it was rewritten and its times were put back', async () => {
+  it('is not reused when the file was rewritten and its times were restored', async () => {
     await world().worker().ready();
     const path = await source('film.mp4', SIZE);
     const first = await (await world().uploads.add({ source: path })).result();
@@ -63,7 +63,7 @@ describe('the SHA-1 of a file', () => {
     expect((await download(second.url)).equals(bytes)).toBe(true);
   });
 
-  it('is not taken over by a retry either', async () => {
+  it('is not reused by a retry either', async () => {
     inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 }, count: 1 });
     await world().worker().ready();
     const path = await source('retried.mp4', MIB);
@@ -75,7 +75,7 @@ describe('the SHA-1 of a file', () => {
     expect((await download(url)).equals(bytes)).toBe(true);
   });
 
-  it('is computed once for many uploads, and again by those that ask for it', async () => {
+  it('is computed once for many uploads, and again with rehash', async () => {
     const worker = await world().worker().ready();
     const path = await source('again.mp4', SIZE);
     const outcomes: string[] = [];
@@ -89,7 +89,7 @@ describe('the SHA-1 of a file', () => {
     expect(hashed).toEqual([SIZE, SIZE, 2 * SIZE]);
   });
 
-  it('is computed again at each attempt of an upload that asks for it', async () => {
+  it('is computed again at each attempt of an upload with rehash', async () => {
     inject({ action: 'UploadPart', effect: { kind: 'code', code: -10006, canRetry: 0 }, count: 1 });
     const worker = await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const path = await source('attempts.mp4', SIZE);

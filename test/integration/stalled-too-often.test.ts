@@ -4,10 +4,10 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world, source } = useWorld();
 
-/** As often as a job may stall in its life. */
+/** Maximum number of stalls of a job. */
 const MOST_STALLS = 20;
 
-/** Leaves an upload's job as a worker does that has taken it and died, once its lock has run out. */
+/** Changes an upload's job as if its worker was killed and its lock has expired. */
 async function abandon(id: string): Promise<void> {
   await withQueue(world(), async (redis, key) => {
     await redis.lrem(key('vod-upload:wait'), 0, id);
@@ -16,7 +16,7 @@ async function abandon(id: string): Promise<void> {
   });
 }
 
-it('an upload that has failed for its stalls can be retried, and does not fail at the next one', async () => {
+it('an upload that failed after too many stalls can be retried, and survives another stall', async () => {
   const { uploads } = world();
   const upload = await uploads.add({ source: await source('stalls.mp4', 1000) });
   const job = `vod-upload:${upload.id}`;

@@ -15,10 +15,10 @@ const MIB = 1048576;
 
 const { world, source, gate, stats, download } = useWorld();
 
-/** A new directory beside that of the sources. */
+/** A new directory next to the sources. */
 const directory = (): Promise<string> => mkdtemp(join(world().sources, '..', 'elsewhere-'));
 
-/** A worker that may only read in another directory. */
+/** A worker with another source root. */
 async function elsewhere(env: Record<string, string> = {}, args: string[] = []): Promise<WorkerProcess> {
   return await world()
     .worker({ SOURCE_ROOTS: await directory(), SOURCE_GRACE_MS: '600000', ...env }, args)
@@ -36,8 +36,8 @@ async function readiness(worker: WorkerProcess): Promise<{ status: number; text:
   return { status: response.status, text: await response.text() };
 }
 
-describe('a worker that does not see the files', () => {
-  it('leaves all of them to another, and no attempt is spent', async () => {
+describe('a worker that can’t see the files', () => {
+  it('leaves them to another, without a spent attempt', async () => {
     const blind = await elsewhere({ PART_ATTEMPTS: '1' });
     const paths = await Promise.all([...Array(30).keys()].map((index) => source(`seen-${index}.mp4`, 1000)));
     const uploads = await world().uploads.addMany(paths.map((path) => ({ source: path })));
@@ -50,11 +50,11 @@ describe('a worker that does not see the files', () => {
     const results = await Promise.all(uploads.map((upload) => upload.result()));
     expect(results.map(({ outcome }) => outcome)).toEqual(Array(30).fill('completed'));
     expect(stats().requests.FinishUpload.byResult).toEqual({ 0: 30 });
-    // Nothing is wrong with it.
+    // It stays ready.
     expect((await readiness(blind)).status).toBe(200);
   });
 
-  it('leaves the parts to another, when another has hashed the file', async () => {
+  it('leaves the parts to another that has hashed the file', async () => {
     await world().worker({}, ['--stages', 'upload,hash,init,finish']).ready();
     const blind = await elsewhere({ PART_ATTEMPTS: '1' }, ['--stages', 'part']);
     const path = await source('parts.mp4', 5 * MIB);
@@ -67,8 +67,8 @@ describe('a worker that does not see the files', () => {
   });
 });
 
-describe('a file that no worker sees', () => {
-  it('fails its upload after the grace, for a reason that names the worker and its directories', async () => {
+describe('a file that no worker can see', () => {
+  it('fails its upload after the grace time, with the worker and its roots as reason', async () => {
     const worker = await elsewhere({ SOURCE_GRACE_MS: '1000' });
     const path = await source('alone.mp4', 1000);
     const upload = await world().uploads.add({ source: path });
@@ -82,7 +82,7 @@ describe('a file that no worker sees', () => {
     await worker.line(leaves('hash'));
   });
 
-  it('fails it for a reason that names all who have looked', async () => {
+  it('fails it with all workers that have looked as reason', async () => {
     const path = join(world().sources, 'nowhere.mp4');
     const first = await elsewhere();
     const upload = await world().uploads.add({ source: path, checkSource: false });
@@ -94,7 +94,7 @@ describe('a file that no worker sees', () => {
     for (const { pid } of [first, second]) expect(message).toContain(`pid ${pid} (SOURCE_ROOTS=`);
   });
 
-  it('is uploaded when it is there within the grace', async () => {
+  it('is uploaded when it appears within the grace time', async () => {
     const worker = await world().worker({ SOURCE_GRACE_MS: '600000', PART_ATTEMPTS: '1' }).ready();
     const path = join(world().sources, 'late.mp4');
     const upload = await world().uploads.add({ source: path, checkSource: false });
@@ -110,7 +110,7 @@ describe('a file that no worker sees', () => {
     );
   });
 
-  it('can be given up meanwhile', async () => {
+  it('can be cancelled meanwhile', async () => {
     const worker = await world().worker({ SOURCE_GRACE_MS: '600000' }).ready();
     const path = join(world().sources, 'never.mp4');
     const upload = await world().uploads.add({ source: path, checkSource: false });
@@ -135,11 +135,11 @@ describe('a root', () => {
         await mkdir(root);
       },
     },
-  ])('that $what takes its worker out until it is back, and fails nothing', async ({ vanish }) => {
+  ])('that $what stops its worker until it is back, and fails no upload', async ({ vanish }) => {
     const root = await directory();
     const init = gate({ action: 'InitUpload' });
     const env = { SOURCE_ROOTS: root };
-    // A worker that has hashed a file may still have it open.
+    // The hashing worker may still have the file open.
     const workers = [
       await world().worker(env, ['--stages', 'upload,hash,init,finish']).ready(),
       await world().worker(env, ['--stages', 'part']).ready(),
@@ -176,7 +176,7 @@ describe('a root', () => {
     expect(await runs(workers[1] as WorkerProcess)).toBe(1);
   });
 
-  it('of several does not keep files in the others from being uploaded', async () => {
+  it('of several does not block uploads from the others', async () => {
     const [gone, there] = [await directory(), await directory()];
     const worker = await world()
       .worker({ SOURCE_ROOTS: `${gone}:${there}` })

@@ -19,14 +19,14 @@ beforeAll(async () => {
   if (hasChromium) browser = await launchBrowser();
 });
 
-/** A page that is gone after the test, and has had no error by then. */
+/** Opens a page; after the test it is closed, and expected to be without errors. */
 async function open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await openContext(browser, options);
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (said) => {
-    // Some tests are about pages that are not there, or no longer.
+    // Some tests open missing pages.
     const expected = said.text().startsWith('Failed to load resource');
     if (said.type() === 'error' && !expected) errors.push(said.text());
   });
@@ -47,7 +47,7 @@ const inManyParts = async (name: string): Promise<UploadOptions> => ({
   partSize: 524288,
 });
 
-/** What is in the page is the document that was loaded, and not a new one. */
+/** Marks the loaded document; a reloaded one would not have the mark. */
 const mark = (page: Page): Promise<void> => page.evaluate("document.documentElement.classList.add('marked')");
 const isMarked = (page: Page): Promise<boolean> =>
   page.evaluate<boolean>("document.documentElement.classList.contains('marked')");
@@ -56,7 +56,7 @@ const focused = (page: Page): Promise<string | null> =>
   page.evaluate<string | null>('document.activeElement?.textContent');
 
 describe.skipIf(!hasChromium)('the table in a browser', () => {
-  it('moves by itself, and keeps focus', async () => {
+  it('updates itself and keeps the focus', async () => {
     const parts = gate({ action: 'UploadPart', after: 20 });
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
     const page = await open(`${ops().url}/uploads`);
@@ -88,13 +88,13 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     await parts.reached();
     const page = await open(`${ops().url}/uploads`);
     await page.getByRole('button', { name: 'Cancel unwanted.mp4' }).click();
-    // It says that it is cancelled or, where a worker is slow to look at it, marked.
+    // Either cancelled or, before a worker has processed it, marked.
     await page.getByText(/^It is (cancelled|marked)/).waitFor();
     await page.getByRole('button', { name: 'Retry unwanted.mp4' }).waitFor();
     expect((await (await world().uploads.get(id))?.status())?.state).toBe('cancelled');
   });
 
-  it('does its work without a script', async () => {
+  it('works without scripts', async () => {
     await seedQueued(world(), 60);
     const page = await open(`${ops().url}/uploads`, { javaScriptEnabled: false });
     await page.getByRole('link', { name: 'Next page' }).click();
@@ -110,18 +110,18 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     await page.getByText('It is being cancelled').waitFor();
   });
 
-  it('takes no orders from a file’s name', async () => {
+  it('escapes markup in file names', async () => {
     const name = '<img src=x onerror=alert(1)>"\'.mp4';
     await world().uploads.add({ source: `/srv/${name}`, checkSource: false });
     const page = await open(`${ops().url}/uploads?search=${encodeURIComponent('<img src=x')}`);
     await page.getByRole('link', { name }).click();
     await page.getByRole('heading', { name }).waitFor();
-    // Also as the script puts it in.
+    // Also in updates by the script.
     await page.reload({ waitUntil: 'load' });
     expect(await page.locator('img').count()).toBe(0);
   });
 
-  it('asks for nothing while nobody can see it', async () => {
+  it('sends no requests while it is hidden', async () => {
     const page = await open(`${ops().url}/uploads`);
     const isLive = (request: Request): boolean => request.url().endsWith('/uploads/live');
     await page.locator('#announcer').waitFor({ state: 'attached' });
@@ -135,7 +135,7 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
     await Promise.all([page.waitForRequest(isLive), becomes(false)]);
   });
 
-  it('says when it is no longer connected', async () => {
+  it('shows when it is disconnected', async () => {
     const leaving = await world().ops().ready();
     const page = await open(`${leaving.url}/uploads`);
     await page.getByText('No uploads yet').waitFor();
@@ -145,11 +145,11 @@ describe.skipIf(!hasChromium)('the table in a browser', () => {
 });
 
 describe.skipIf(!hasChromium)('the page of an upload in a browser', () => {
-  it('shows why one failed, and retries it to the end with a keyboard alone', async () => {
+  it('shows why an upload failed, and retries it by keyboard only', async () => {
     inject({
       action: 'UploadPart',
       effect: { kind: 'code', code: 4000, canRetry: 0, message: 'no such luck' },
-      // The last one, so that nothing is under way when it fails.
+      // The last part, so that no other is being sent when it fails.
       offset: 7 * MIB,
     });
     await world().worker({ PART_CONCURRENCY: '1' }).ready();
@@ -158,7 +158,7 @@ describe.skipIf(!hasChromium)('the page of an upload in a browser', () => {
     expect(stats().parts.accepted).toBe(7);
     const page = await open(`${ops().url}/uploads?state=failed`);
     await page.locator('#live tr td').first().waitFor();
-    // Skip link, then brand's navigation, search, states; the file's link is what a reader wants.
+    // The skip link, navigation, search and states come before the link of the file.
     await page.keyboard.press('Tab');
     expect(await focused(page)).toBe('Skip to the content');
     await page.keyboard.press('Enter');
@@ -179,7 +179,7 @@ describe.skipIf(!hasChromium)('the page of an upload in a browser', () => {
     );
   });
 
-  it('moves its parts by itself', async () => {
+  it('updates its parts', async () => {
     const parts = gate({ action: 'UploadPart', after: 20 });
     await world().worker({ PART_CONCURRENCY: '2' }).ready();
     const upload = await world().uploads.add(await inManyParts('parts.mp4'));
@@ -206,13 +206,13 @@ async function tabTo(page: Page, text: string): Promise<void> {
 }
 
 describe.skipIf(!hasChromium)('accessibility', () => {
-  it('has no violation that a machine can find, in light and dark, wide and narrow', async () => {
+  it('has no violations that axe finds, in light and dark, wide and narrow', async () => {
     const ids = await seedQueued(world(), 4);
     await seedParts(world(), ids[0] ?? '', { count: 100, sent: 40 });
     await world().uploads.cancel(ids[1] ?? '');
     for (const path of ['/uploads', `/uploads/${ids[0]}`, '/uploads?search=zebra', '/uploads/unknown']) {
       const page = await open(`${ops().url}${path}`);
-      // Not as an element of the page, which would have to allow it.
+      // Not added as a script element, which the page's policy would refuse.
       await page.evaluate(axe);
       for (const [colorScheme, width] of [
         ['light', 1280],

@@ -11,7 +11,7 @@ const MIB = 1048576;
 const { world, source, gate } = useWorld();
 const ops = useOps(world);
 
-/** The pages alone, in this process. */
+/** Serves only the pages, in this process. */
 const pagesOf = (uploads: VodUploads) =>
   createUploadPages({
     uploads,
@@ -30,11 +30,11 @@ const get = (url: string): Promise<{ status: number; text: string }> =>
 const post = (url: string, back = ''): Promise<Response> =>
   fetch(url, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ back }) });
 
-/** Ids in the order of the table's rows. */
+/** Upload ids in the order of the rows. */
 const rows = (text: string): string[] =>
   [...text.matchAll(/<tr id="upload-([^"]+)"/g)].map(([, id]) => id ?? '');
 
-/** Server-sent events, one after another; who returns early hangs up. */
+/** Yields server-sent events; returning early closes the connection. */
 async function* events(
   response: Response | Promise<Response>,
 ): AsyncGenerator<{ event: string; data: string }, void> {
@@ -55,11 +55,11 @@ async function* events(
 }
 
 describe('the table', () => {
-  it('tells how to add an upload while there is none', async () => {
+  it('shows how to add an upload when there is none', async () => {
     expect((await get(`${ops().url}/uploads`)).text).toContain('vod-upload add FILE');
   });
 
-  it('finds uploads by what people know of them, page by page, and keeps to a state', async () => {
+  it('searches uploads, with pages and a filter by state', async () => {
     const ids = await seedQueued(world(), 120);
     await seedInitializing(world(), ids.slice(0, 3));
     const first = await get(`${ops().url}/uploads`);
@@ -79,7 +79,7 @@ describe('the table', () => {
     expect(await world().uploads.list({ search: 'number 77' })).toMatchObject([{ id: ids[77] }]);
   });
 
-  it('takes names of strangers, and jobs that are no sense, for what they are', async () => {
+  it('escapes names, and shows invalid jobs', async () => {
     const evil = '"><img src=x onerror=alert(1)>\u0007.mp4';
     const { id } = await world().uploads.add({ source: `/srv/${evil}`, checkSource: false });
     await withQueue(world(), async (redis, key) => {
@@ -96,13 +96,13 @@ describe('the table', () => {
     const page = await get(`${ops().url}/uploads/${id}`);
     for (const { text } of [table, page]) {
       for (const harm of ['<img', '<i>', '\u0007']) expect(text).not.toContain(harm);
-      // What a content security policy without exceptions takes.
+      // Allowed by a content security policy without exceptions.
       expect(text).not.toMatch(/<style|\sstyle=|<script(?! type="module" src="\/uploads\/)|\son\w+="/);
     }
     expect(await get(`${ops().url}/uploads/broken`)).toMatchObject({ status: 422 });
   });
 
-  it('has no buttons where it is read-only, and refuses what they would do', async () => {
+  it('has no buttons when read-only, and refuses their requests', async () => {
     const { url } = await world().ops({ OPS_READ_ONLY: '1' }).ready();
     const [id] = await seedQueued(world(), 1);
     for (const path of ['/uploads', `/uploads/${id}`]) {
@@ -115,13 +115,13 @@ describe('the table', () => {
   });
 });
 
-describe('a request that can’t be', () => {
-  it('is answered with what is the matter', async () => {
+describe('an invalid request', () => {
+  it('gets an error with the reason', async () => {
     const [id] = await seedQueued(world(), 1);
     const unknown = await get(`${ops().url}/uploads/unknown`);
     expect(unknown.status).toBe(404);
     expect(unknown.text).toContain('finished uploads are kept for a limited time');
-    // The queue's own keys are no uploads.
+    // Other keys of the queue are no uploads.
     for (const name of ['meta', 'events', 'prioritized'])
       expect((await get(`${ops().url}/uploads/${name}`)).status).toBe(404);
     const retry = await post(`${ops().url}/uploads/${id}/retry`);
@@ -130,7 +130,7 @@ describe('a request that can’t be', () => {
     expect((await post(`${ops().url}/uploads/unknown/retry`)).status).toBe(404);
   });
 
-  it('says so while Redis is away, and goes on by itself when it is back', async () => {
+  it('shows when Redis is unavailable, and recovers on its own', async () => {
     const proxy = await startProxy(Number(new URL(world().redisUrl).port));
     const uploads = new VodUploads({
       connection: `redis://127.0.0.1:${proxy.port}`,
@@ -146,7 +146,7 @@ describe('a request that can’t be', () => {
     await seedQueued(world(), 1);
     const stream = events(pages.request('/live'));
     expect((await stream.next()).value).toMatchObject({ event: 'update' });
-    // How a connection fails is told in several ways.
+    // The error of a failed connection varies.
     const otherThan = async (kind: string) => {
       for (;;) {
         const { value } = await stream.next();
@@ -169,7 +169,7 @@ describe('a request that can’t be', () => {
 });
 
 describe('buttons', () => {
-  it('come back to where they were pressed, and nowhere else', async () => {
+  it('redirect to the page where they were pressed, and nowhere else', async () => {
     const ids = await seedQueued(world(), 3);
     const where = async (id: string | undefined, back: string): Promise<string | null> =>
       (await post(`${ops().url}/uploads/${id}/cancel`, back)).headers.get('location');
@@ -189,7 +189,7 @@ describe('buttons', () => {
 });
 
 describe('the page of an upload', () => {
-  it('tells of its parts what the queues tell, and what happened', async () => {
+  it('shows its parts from the queues, and its history', async () => {
     const parts = gate({ action: 'UploadPart', offset: 2 * MIB });
     await world().worker().ready();
     const { id } = await world().uploads.add({ source: await source('held.mp4', 5 * MIB) });
@@ -206,7 +206,7 @@ describe('the page of an upload', () => {
 });
 
 describe('live pages', () => {
-  it('are for so many viewers at a time, and end with the process', async () => {
+  it('have a limit of viewers, and end with the process', async () => {
     const leaving = await world().ops().ready();
     await seedQueued(world(), 1);
     const open = () => events(fetch(`${leaving.url}/uploads/live`));
@@ -224,7 +224,7 @@ describe('live pages', () => {
     });
     expect((await refused.next()).done).toBe(true);
     await followed.pop()?.stream.return();
-    // Whoever leaves makes room.
+    // A closed connection frees a place.
     await expect
       .poll(async () => {
         const stream = open();
@@ -237,7 +237,7 @@ describe('live pages', () => {
     for (const { stream } of followed) await expect(stream.next()).rejects.toThrow();
   });
 
-  it('tell what has changed', async () => {
+  it('report changes', async () => {
     const [, second] = await seedQueued(world(), 2);
     const stream = events(fetch(`${ops().url}/uploads/live`));
     expect((await stream.next()).value?.data).toContain('>2 queued<');
@@ -245,7 +245,7 @@ describe('live pages', () => {
     for await (const { data } of stream) if (data.includes('>1 queued, 1 initializing<')) break;
   });
 
-  it('read the same for as long as nothing changes', async () => {
+  it('stay identical while nothing changes', async () => {
     const pages = pagesOf(world().uploads);
     const [first = '', second = ''] = await seedQueued(world(), 3);
     await seedParts(world(), first, { count: 100, sent: 40 });
@@ -260,7 +260,7 @@ describe('live pages', () => {
 });
 
 describe('assets', () => {
-  it('are kept by browsers until they are others', async () => {
+  it('are cached by browsers until they change', async () => {
     const { text } = await get(`${ops().url}/uploads`);
     for (const [, path] of text.matchAll(/(?:href|src)="(\/uploads\/assets\/[^"]+)"/g)) {
       const response = await fetch(`${ops().url}${path}`);

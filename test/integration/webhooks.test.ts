@@ -10,7 +10,7 @@ import type { WorkerProcess } from '../support/world.ts';
 
 const { world, source, inject, stats } = useWorld({ ownRedis: true });
 
-/** A producer that may name receivers of this machine. */
+/** A producer that allows receivers on this machine. */
 function producer(): VodUploads {
   const { redisUrl, prefix } = world();
   const uploads = new VodUploads({ connection: redisUrl, prefix, allowPrivateWebhooks: true });
@@ -38,7 +38,7 @@ const failParts = (): void =>
     count: 1,
   });
 
-/** Presses the button that retries a job, on Bull Board. */
+/** Retries a job through Bull Board's API. */
 async function pressRetry(receiver: Receiver): Promise<void> {
   const ops = await world().ops().ready();
   const queue = `${ops.url}/dashboard/api/queues`;
@@ -56,7 +56,7 @@ async function pressRetry(receiver: Receiver): Promise<void> {
   expect(pressed.status).toBe(204);
 }
 
-test('receivers of all uploads and of one are told of its end, signed; nothing secret is anywhere else', async () => {
+test('global and per-upload receivers get signed notifications; no secret appears anywhere else', async () => {
   const path = '/hooks/planted0in0path?token=planted0in0query';
   const all = await receiverOf({ path });
   const old = await receiverOf();
@@ -122,7 +122,7 @@ test('receivers of all uploads and of one are told of its end, signed; nothing s
   }
 });
 
-test('a receiver that is down, answers anything but 2xx or nothing at all gets all events, in order', async () => {
+test('a receiver that fails in any way gets all events later, in order', async () => {
   const receiver = await receiverOf();
   const other = await receiverOf();
   const running = await worker({ WEBHOOK_URL: `${receiver.url} ${other.url}` });
@@ -138,21 +138,21 @@ test('a receiver that is down, answers anything but 2xx or nothing at all gets a
   await expect(upload.result()).rejects.toThrow();
   await (await world().uploads.retry(upload.id)).result();
   const order = [`upload.failed ${upload.id}`, `upload.completed ${upload.id}`];
-  // It goes on without the one that is down.
+  // The other receivers are served meanwhile.
   await expect.poll(() => other.accepted()).toEqual(order);
   const queue = new Queue('vod-webhook', { connection: { url: world().redisUrl }, prefix: world().prefix });
   onTestFinished(() => queue.close());
   const delayed = async () => (await queue.getDelayed()).find(({ name }) => name === 'upload.failed');
   await expect.poll(async () => (await delayed())?.delay).toBe(3_600_000);
   await receiver.close();
-  // That hour is over.
+  // The Retry-After of an hour is over.
   await (await delayed())?.promote();
   await running.line(({ code, reason }) => code === 'WEBHOOK_NETWORK' && /refused/.test(String(reason)));
   await receiver.open();
   await expect.poll(() => receiver.accepted()).toEqual(order);
   const types = receiver.requests.map(({ payload }) => payload.type);
   expect(types).toEqual([...Array.from({ length: 6 }, () => 'upload.failed'), 'upload.completed']);
-  // Each time the same event.
+  // The same event each time.
   expect(new Set(receiver.requests.map(({ payload }) => payload.id)).size).toBe(2);
   expect(other.requests).toHaveLength(2);
   const codes = running.lines
@@ -169,7 +169,7 @@ test('a receiver that is down, answers anything but 2xx or nothing at all gets a
   expect(await running.metric('vod_webhook_deliveries_total', { outcome: 'dead' })).toBe(0);
 });
 
-test('410 ends it at once, with a reason; the button in the dashboard sends it once more', async () => {
+test('410 fails it at once with a reason; the dashboard can send it again', async () => {
   const receiver = await receiverOf();
   const running = await worker({ WEBHOOK_URL: receiver.url });
   receiver.answer(410);
@@ -182,17 +182,17 @@ test('410 ends it at once, with a reason; the button in the dashboard sends it o
   expect(stats().requests.InitUpload.total).toBe(1);
 });
 
-test('a worker that is killed while it delivers, or before, leaves it to the next one', async () => {
+test('after a worker is killed before or during a delivery, the next one delivers', async () => {
   const receiver = await receiverOf();
   const killed = await worker({ WEBHOOK_URL: receiver.url });
-  // An answer that never comes.
+  // No response.
   receiver.answer(() => {});
   const first = await world().uploads.add({ source: await source('killed.mp4', 1000) });
   await expect.poll(() => receiver.requests.length).toBe(1);
   await killed.end('SIGKILL');
   await world().expireLocks();
   await world().expireLeases();
-  // Ends while nobody is there to announce it.
+  // The upload ends while no worker can notify.
   world().worker({}, ['--stages', 'upload,hash,init,part,finish']);
   const second = await world().uploads.add({ source: await source('unannounced.mp4', 2000) });
   await second.result();
@@ -202,7 +202,7 @@ test('a worker that is killed while it delivers, or before, leaves it to the nex
   expect(receiver.requests).toHaveLength(3);
 });
 
-test('nobody can have a worker connect to this machine, or to a private network, unless that is allowed', async () => {
+test('workers connect to this machine or private networks only if that is allowed', async () => {
   const receiver = await receiverOf();
   const running = await worker({ WEBHOOK_ALLOW_PRIVATE: '' });
   const { uploads } = world();
@@ -219,20 +219,20 @@ test('nobody can have a worker connect to this machine, or to a private network,
     await expect(refused, webhookUrl).rejects.toThrow(InvalidUploadError);
     await expect(refused).rejects.toThrow(`webhookUrl ${problem}`);
   }
-  // A name that leads there is found out when it is connected to.
+  // A host name that resolves to such an address is refused when connecting.
   const webhookUrl = `https://localhost:${receiver.port}/hook`;
   await uploads.add({ source: await source('inside.mp4', 1000), webhookUrl });
   const { next, reason } = await running.line(({ code }) => code === 'WEBHOOK_PRIVATE_ADDRESS');
   expect(next).toBe('failed');
   expect(reason).toContain('has no public address');
-  // Whoever can write to Redis gains nothing either.
+  // The same applies to jobs written directly to Redis.
   await producer().add({ source: await source('forged.mp4', 2000), webhookUrl: receiver.url });
   const forged = await running.line(({ code }) => code === 'WEBHOOK_URL');
   expect(forged).toMatchObject({ next: 'failed', reason: "the webhook's URL must begin with https://" });
   expect(receiver.connections).toBe(0);
 });
 
-test('without receivers no job is made', async () => {
+test('adds no job without receivers', async () => {
   await worker();
   const upload = await world().uploads.add({ source: await source('quiet.mp4', 1000) });
   await upload.result();

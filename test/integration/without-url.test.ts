@@ -10,10 +10,10 @@ import { useWorld } from '../support/use-world.ts';
 
 const { world, source, inject, stats } = useWorld();
 
-/** What programs of the version before take for a result. */
+/** The result schema of the previous version. */
 const resultOfBefore = z.object({ fileId: z.string(), url: z.string() });
 
-test('a video whose url VOD leaves out is one: sent or instant, waited for, told, shown and stored', async () => {
+test('a video without url is accepted everywhere: sent or instant, in results, events, pages and Redis', async () => {
   inject({ effect: { kind: 'noUrl' }, share: 1 });
   const receiver = await startReceiver();
   onTestFinished(() => receiver.close());
@@ -52,7 +52,7 @@ test('a video whose url VOD leaves out is one: sent or instant, waited for, told
   expect((await status.exited).code, status.output).toBe(0);
   expect(status.lines[0]).toMatchObject({ outcome: 'completed', fileId, url: null });
 
-  // Programs of the version before, which may run beside this one, can read it.
+  // Programs of the previous version, which may run at the same time, can read it.
   for (const id of ids) {
     const stored = await withQueue(world(), (redis, key) =>
       redis.hmget(key(`vod-upload:${id}`), 'returnvalue', 'data'),

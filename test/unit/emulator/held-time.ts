@@ -7,26 +7,26 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Time that stands still until it is told to pass: whoever sleeps by it wakes then. */
+/** A clock that only advances with `pass`, which also ends due sleeps. */
 export class HeldTime {
   #nowMs = Date.now();
   readonly #sleepers = new Set<Sleeper>();
-  readonly #news = new EventEmitter();
+  readonly #changes = new EventEmitter();
 
-  /** For an emulator that lives by this time. */
+  /** Options of an emulator that uses this clock. */
   readonly options: Required<Pick<EmulatorOptions, 'clock' | 'sleep'>> = {
     clock: () => this.#nowMs,
     sleep: (ms, signal) => this.#sleep(ms, signal),
   };
 
-  /** How many sleep now. */
+  /** Number of running sleeps. */
   get sleeping(): number {
     return this.#sleepers.size;
   }
 
-  /** Resolves as soon as so many sleep. */
+  /** Resolves when `count` sleeps are running. */
   async asleep(count: number): Promise<void> {
-    while (this.#sleepers.size !== count) await once(this.#news, 'news');
+    while (this.#sleepers.size !== count) await once(this.#changes, 'change');
   }
 
   pass(ms: number): void {
@@ -40,7 +40,7 @@ export class HeldTime {
       const leave = (): void => {
         this.#sleepers.delete(sleeper);
         signal.removeEventListener('abort', abort);
-        this.#news.emit('news');
+        this.#changes.emit('change');
       };
       const abort = (): void => {
         leave();
@@ -53,7 +53,7 @@ export class HeldTime {
       const sleeper: Sleeper = { atMs: this.#nowMs + ms, wake };
       this.#sleepers.add(sleeper);
       signal.addEventListener('abort', abort);
-      this.#news.emit('news');
+      this.#changes.emit('change');
     });
   }
 }

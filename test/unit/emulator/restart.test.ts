@@ -21,7 +21,7 @@ import {
 
 const KIB_512 = 524288;
 
-/** An emulator in a process of its own, to be killed. */
+/** An emulator in a child process, to be killed. */
 async function startProcess(dataDir: string) {
   const server = path.resolve('src/emulator/server.ts');
   const options = JSON.stringify({ dataDir, secretId: SECRET_ID, secretKey: SECRET_KEY });
@@ -59,7 +59,7 @@ describe('restart', () => {
     expect(second.control.stats().files.map(({ name }) => name)).toContain('partial');
   });
 
-  it('keeps the part size that was bound last, and drops a journal line that was cut off', async () => {
+  it('keeps the last part size, and drops an incomplete journal line', async () => {
     const dataDir = await temporaryDirectory();
     const first = await start({ dataDir });
     const video = videoOf(2 * KIB_512 + 1);
@@ -126,7 +126,7 @@ describe('restart', () => {
 });
 
 describe('start', () => {
-  it('names host and port when the port is taken, and leaves nothing listening', async () => {
+  it('names host and port when the port is in use, and leaves nothing listening', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');

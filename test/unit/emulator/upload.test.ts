@@ -7,7 +7,7 @@ const KIB_512 = 524288;
 const MIB = 1048576;
 
 describe('InitUpload', () => {
-  it('starts with code 0, also again while no part is there', async () => {
+  it('starts with code 0, and again before the first part', async () => {
     const call = callerOf(await start());
     const video = videoOf(10);
     const first = await call('InitUpload', initParams(video));
@@ -16,7 +16,7 @@ describe('InitUpload', () => {
     expect((await call('InitUpload', initParams(video))).json.code).toBe(0);
   });
 
-  it('binds the part size of the first attempt once a part is there, and lists what it has', async () => {
+  it('keeps the part size after the first part, and lists the parts', async () => {
     const call = callerOf(await start());
     const video = videoOf(3 * KIB_512 + 7);
     await call('InitUpload', initParams(video));
@@ -32,7 +32,7 @@ describe('InitUpload', () => {
     expect(json.listParts).toEqual([entry(KIB_512, KIB_512), entry(3 * KIB_512, 7)]);
   });
 
-  it('lets another part size bind while no part is there', async () => {
+  it('accepts another part size before the first part', async () => {
     const call = callerOf(await start());
     const video = videoOf(MIB + 1);
     await call('InitUpload', initParams(video));
@@ -53,7 +53,7 @@ describe('InitUpload', () => {
 });
 
 describe('UploadPart', () => {
-  it('needs an upload', async () => {
+  it('refuses a part without InitUpload', async () => {
     const { json } = await sendPart(callerOf(await start()), videoOf(10), 0);
     expect(json).toMatchObject({ code: -10005, canRetry: 0 });
   });
@@ -72,7 +72,7 @@ describe('UploadPart', () => {
     expect(json).toMatchObject({ code, canRetry: 0, message: expect.stringMatching(message) });
   });
 
-  it('holds the body to dataSize and dataMd5; damaged bytes may be sent again', async () => {
+  it('checks the body against dataSize and dataMd5; damaged bytes are retryable', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(100);
@@ -85,7 +85,7 @@ describe('UploadPart', () => {
     expect(emulator.control.stats().parts).toEqual({ accepted: 0, duplicates: 0, bytes: 0, bySha: {} });
   });
 
-  it('refuses a body beyond all limits with 413 and goes on', async () => {
+  it('refuses a too large body with 413 and continues', async () => {
     const call = callerOf(await start());
     const video = videoOf(100);
     await call('InitUpload', initParams(video));
@@ -95,7 +95,7 @@ describe('UploadPart', () => {
     expect((await sendPart(call, video, 0)).json.code).toBe(0);
   });
 
-  it('counts a part sent again as a duplicate, also after the end', async () => {
+  it('counts a repeated part as a duplicate, also after the end', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(100);
@@ -108,7 +108,7 @@ describe('UploadPart', () => {
     expect(emulator.control.stats().parts).toEqual({ ...counts, bySha: { [video.fileSha]: counts } });
   });
 
-  it('takes other bytes at the same offset over the earlier ones', async () => {
+  it('replaces a part by other bytes at the same offset', async () => {
     const call = callerOf(await start());
     const video = videoOf(100);
     await call('InitUpload', initParams(video));
@@ -120,7 +120,7 @@ describe('UploadPart', () => {
 });
 
 describe('FinishUpload', () => {
-  it.each([1, 2 * KIB_512, 2 * KIB_512 + 9])('stores a file of %i bytes as it was', async (size) => {
+  it.each([1, 2 * KIB_512, 2 * KIB_512 + 9])('stores a file of %i bytes unchanged', async (size) => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(size);
@@ -134,7 +134,7 @@ describe('FinishUpload', () => {
     expect(await fs.readdir(path.join(emulator.dataDir, 'sessions'))).toEqual([]);
   });
 
-  it('says how many parts are missing', async () => {
+  it('reports the number of missing parts', async () => {
     const call = callerOf(await start());
     const video = videoOf(3 * KIB_512);
     await call('InitUpload', initParams(video));
@@ -147,12 +147,12 @@ describe('FinishUpload', () => {
     expect((await call('FinishUpload', { fileSha: video.fileSha })).json.code).toBe(0);
   });
 
-  it('refuses a file that it never heard of', async () => {
+  it('refuses an unknown file', async () => {
     const { json } = await callerOf(await start())('FinishUpload', { fileSha: 'd'.repeat(40) });
     expect(json).toMatchObject({ code: -10005, canRetry: 0 });
   });
 
-  it('answers again with the same fileId, and InitUpload with code 2', async () => {
+  it('replies again with the same fileId, and to InitUpload with code 2', async () => {
     const emulator = await start({ publicUrl: 'https://cdn.example/' });
     const call = callerOf(emulator);
     const video = videoOf(10);
@@ -164,7 +164,7 @@ describe('FinishUpload', () => {
     expect(emulator.control.stats().files).toMatchObject([{ fileId, finishes: 1 }]);
   });
 
-  it('refuses an upload whose bytes are not those of its fileSha, and keeps it: a part can be sent again', async () => {
+  it('refuses an upload with another SHA-1, and keeps it so that a part can be sent again', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(2 * 524288);
@@ -181,7 +181,7 @@ describe('FinishUpload', () => {
     expect((await call('FinishUpload', { fileSha: video.fileSha })).json.code).toBe(0);
   });
 
-  it('keeps what InitUpload said last about the video', async () => {
+  it('keeps the properties of the last InitUpload', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(10);
@@ -210,7 +210,7 @@ describe('FinishUpload', () => {
 });
 
 describe('in parallel', () => {
-  it('takes all parts of several uploads at once and finishes each once', async () => {
+  it('accepts all parts of several uploads at once, and stores each once', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const videos = [videoOf(6 * KIB_512 + 1), videoOf(5 * KIB_512)];
@@ -235,7 +235,7 @@ describe('in parallel', () => {
     }
   });
 
-  it('never stores a mix when parts with other bytes race the end', async () => {
+  it('never stores mixed bytes when other parts arrive during FinishUpload', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(4 * KIB_512);
@@ -278,7 +278,7 @@ describe('playback', () => {
     expect((await fetch(url.replace('f0.mp4', 'f0.flv'))).status).toBe(404);
   });
 
-  it('answers 404 for other paths and 405 for other methods', async () => {
+  it('replies 404 to other paths and 405 to other methods', async () => {
     const { url } = await start();
     expect((await send(new URL(url), 'GET', '/v4/index.php?Action=InitUpload')).status).toBe(404);
     expect((await send(new URL(url), 'GET', '/files/../../etc/passwd')).status).toBe(404);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CallOptions, callerOf, initParams, sendPart, start, videoOf } from './support.ts';
 
-describe('what the official clients send', () => {
+describe('requests of the official clients', () => {
   const clients: [string, string][] = [
     ['/v3/index.php', 'POST'],
     ['/v2/index.php', 'POST'],
@@ -49,7 +49,7 @@ describe('what the official clients send', () => {
     expect(json).toMatchObject({ code: -10005 });
   });
 
-  it('the host signed with its port', async () => {
+  it('a signature of the host with its port', async () => {
     const emulator = await start();
     const { host } = new URL(emulator.url);
     const { json } = await callerOf(emulator)('FinishUpload', { fileSha }, { signedHost: host });
@@ -58,13 +58,13 @@ describe('what the official clients send', () => {
     expect(wrong.json.code).toBe(-10002);
   });
 
-  it('a + for a space is not what was signed', async () => {
+  it('refuses a + for a space, which was not signed', async () => {
     const encode = (value: string) => encodeURIComponent(value).replaceAll('%20', '+');
     const { json } = await callerOf(await start())('FinishUpload', { fileSha, name: 'a b' }, { encode });
     expect(json.code).toBe(-10002);
   });
 
-  it('an Action of another API is refused with 6100 over HTTP 200', async () => {
+  it('refuses an Action of another API with 6100 over HTTP 200', async () => {
     const emulator = await start();
     const { status, json } = await callerOf(emulator)('DescribeInstances');
     expect(status).toBe(200);

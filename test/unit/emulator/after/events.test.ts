@@ -20,9 +20,9 @@ import {
   videoOf,
 } from '../support.ts';
 
-/** PullEvent is held for so long when there is nothing. */
+/** How long PullEvent waits for an event. */
 const HOLD_MS = 5000;
-/** An event that was not confirmed comes again after so long. */
+/** Time until an unconfirmed event is redelivered. */
 const REDELIVERY_MS = 30_000;
 
 interface Pulled {
@@ -31,7 +31,7 @@ interface Pulled {
 }
 
 const pull = async (call: Call): Promise<Pulled[]> => (await call('PullEvent')).json.eventList;
-/** Pulls, and lets the time pass for which that is held when there is nothing. */
+/** Pulls, and lets the waiting time of PullEvent pass. */
 async function pullInVain(call: Call, time: HeldTime): Promise<Pulled[]> {
   const pulled = pull(call);
   await Promise.race([pulled, time.asleep(1)]);
@@ -61,7 +61,7 @@ async function stored(options: Partial<EmulatorOptions> = {}, params: Record<str
 }
 
 describe('events of an upload', () => {
-  it('NewFileUpload once, whatever is asked again', async () => {
+  it('NewFileUpload once, also after repeated requests', async () => {
     const { time, emulator, call, video, fileId, url } = await stored();
     await call('FinishUpload', { fileSha: video.fileSha });
     await call('InitUpload', initParams(video));
@@ -104,7 +104,7 @@ describe('events of an upload', () => {
     });
   });
 
-  it('TranscodeComplete when InitUpload asked for it, later, as the transcoding that was named', async () => {
+  it('TranscodeComplete later, with the named task, if InitUpload requested it', async () => {
     const { time, call, fileId } = await stored({ transcodeMs: 200 }, { isTranscode: 1 });
     const [upload] = await pull(call);
     const next = pull(call);
@@ -122,7 +122,7 @@ describe('events of an upload', () => {
 });
 
 describe('ConvertVodFile', () => {
-  it('starts a transcoding, and refuses another one meanwhile', async () => {
+  it('starts a transcoding, and refuses another meanwhile', async () => {
     const { time, call, fileId } = await stored({ transcodeMs: 5000 });
     const convert = async () => (await call('ConvertVodFile', { fileId, isScreenshot: 1 })).json;
     const { vodTaskId, ...rest } = await convert();
@@ -165,7 +165,7 @@ describe('ConvertVodFile', () => {
 });
 
 describe('pulling', () => {
-  it('waits for an event, and goes without one when the time is up', async () => {
+  it('waits for an event, and returns none after the time', async () => {
     const { time, emulator, call } = await startHeld();
     const waiting = pull(call);
     await time.asleep(1);
@@ -179,7 +179,7 @@ describe('pulling', () => {
     expect(await inVain).toEqual([]);
   });
 
-  it('gets 16 at most, each by one caller, and again what was not confirmed in time', async () => {
+  it('returns up to 16 events, each to one client, and redelivers unconfirmed ones', async () => {
     const { time, emulator, call } = await startHeld();
     for (let n = 1; n <= 20; n += 1) emulator.control.emit({ eventType: 'Any', data: { n } });
     const both = await Promise.all([pull(call), pull(call)]);
@@ -201,7 +201,7 @@ describe('pulling', () => {
     expect(emulator.control.stats().events).toMatchObject({ confirmed: 20, pending: 0 });
   });
 
-  it('confirms nothing without handles, or with more than 16', async () => {
+  it('refuses to confirm no handles, or more than 16', async () => {
     const call = callerOf(await start());
     expect((await call('ConfirmEvent')).json).toMatchObject({ code: 1000 });
     const handles = Array.from({ length: 17 }, (_, index) => [`msgHandle.${index + 1}`, 'x']);
@@ -209,7 +209,7 @@ describe('pulling', () => {
     expect((await call('ConfirmEvent', { 'msgHandle.1': 'unknown' })).json).toMatchObject({ code: 0 });
   });
 
-  it('hands nothing to a caller that has gone', async () => {
+  it('delivers nothing to a disconnected client', async () => {
     const { time, emulator, call } = await startHeld();
     const { stats, emit } = emulator.control;
     const { pathname, origin, hostname } = new URL(emulator.url);
@@ -224,7 +224,7 @@ describe('pulling', () => {
     expect(stats().events).toMatchObject({ pulled: 1, redelivered: 0 });
   });
 
-  it('meets faults as other requests do', async () => {
+  it('is hit by faults like other requests', async () => {
     const { time, emulator, call } = await stored();
     emulator.control.inject({ action: 'PullEvent', effect: { kind: 'reset', when: 'after' } });
     await expect(call('PullEvent')).rejects.toMatchObject({ code: 'ECONNRESET' });
@@ -237,7 +237,7 @@ describe('pulling', () => {
 });
 
 describe('faults of events', () => {
-  it('lose them, or delay them', async () => {
+  it('lose or delay events', async () => {
     const { time, emulator, call } = await startHeld();
     const { inject, stats } = emulator.control;
     inject({ action: 'NewFileUpload', effect: { kind: 'lost' } });
@@ -255,7 +255,7 @@ describe('faults of events', () => {
     expect(types(await pull(call))).toEqual(['TranscodeComplete']);
   });
 
-  it('tell that a transcoding failed', async () => {
+  it('report a failed transcoding', async () => {
     const { emulator, call, fileId } = await stored();
     const effect = { kind: 'code', code: 70000, canRetry: 0, message: 'no video in it' } as const;
     emulator.control.inject({ action: 'TranscodeComplete', effect });
@@ -266,7 +266,7 @@ describe('faults of events', () => {
     ]);
   });
 
-  it('are not what a fault for any request hits, and meet nothing else', async () => {
+  it('need the event type as action, and allow only some effects', async () => {
     const { time, emulator, call } = await startHeld();
     const { inject } = emulator.control;
     expect(() => inject({ action: 'TranscodeComplete', effect: { kind: 'html' } })).toThrow(/effect/);
@@ -283,7 +283,7 @@ describe('faults of events', () => {
 });
 
 describe('the control endpoint', () => {
-  it('emits any event, and refuses what is none', async () => {
+  it('emits any event, and refuses invalid ones', async () => {
     const { emulator, call } = await startHeld();
     const client = controlClient(emulator.controlUrl);
     await client.emit({ eventType: 'ConcatComplete', data: { vodTaskId: 'x' }, delayMs: 60_000 });
@@ -296,7 +296,7 @@ describe('the control endpoint', () => {
 });
 
 describe('restart', () => {
-  it('keeps events that are not confirmed, and those that are still to happen', async () => {
+  it('keeps unconfirmed and future events', async () => {
     const { time, emulator, call, fileId } = await stored({ transcodeMs: 60_000 });
     await call('ConvertVodFile', { fileId });
     emulator.control.emit({ eventType: 'FileDeleted', data: {} });
@@ -317,7 +317,7 @@ describe('restart', () => {
   });
 });
 
-/** A receiver of callbacks that answers with these statuses, then 200. */
+/** A callback receiver that replies with these statuses, then 200. */
 async function receiver(...statuses: number[]) {
   const received: { type: string; body: unknown }[] = [];
   const server = http.createServer(async (request, response) => {
@@ -332,7 +332,7 @@ async function receiver(...statuses: number[]) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`, received };
 }
 
-/** Keeps what is logged; `result` is that of the next try of a callback. */
+/** Collects log lines; `result` resolves with the result of the next try. */
 function callbackLog() {
   const logged: string[] = [];
   const news = new EventEmitter();
@@ -346,7 +346,7 @@ function callbackLog() {
 }
 
 describe('callback', () => {
-  it('gets what is pulled, tries three times, and no more', async () => {
+  it('sends the pulled events, with three tries at most', async () => {
     const { url, received } = await receiver(500, 404, 503, 500);
     const { log, logged, result } = callbackLog();
     const { time, emulator, call, fileId } = await stored({ callbackUrl: url, log, transcodeMs: 100 });
@@ -378,7 +378,7 @@ describe('callback', () => {
     expect(logged.join()).not.toContain(url);
   });
 
-  it('is told after a restart of what was still to happen', async () => {
+  it('sends future events after a restart', async () => {
     const { url: callbackUrl, received } = await receiver();
     const { log, result } = callbackLog();
     const { time, emulator, call, fileId } = await stored({ callbackUrl, log, transcodeMs: 60_000 });

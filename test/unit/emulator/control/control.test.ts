@@ -7,7 +7,7 @@ import { HeldTime } from '../held-time.ts';
 import { callerOf, initParams, sendPart, start, uploadAll, videoOf } from '../support.ts';
 
 describe('control endpoint', () => {
-  it('arms and clears faults', async () => {
+  it('adds and clears faults', async () => {
     const emulator = await start();
     const client = controlClient(emulator.controlUrl);
     const call = callerOf(emulator);
@@ -23,7 +23,7 @@ describe('control endpoint', () => {
     expect((await client.stats()).faultsUsed).toEqual({ code: 2 });
   });
 
-  it('tells and resets statistics; stored videos stay', async () => {
+  it('returns and resets statistics; stored videos stay', async () => {
     const emulator = await start();
     const client = controlClient(emulator.controlUrl);
     const video = videoOf(524288 + 1);
@@ -51,7 +51,7 @@ describe('control endpoint', () => {
     });
   });
 
-  it('opens gates: a request has no effect before', async () => {
+  it('opens gates: a request has no effect before that', async () => {
     const emulator = await start();
     const client = controlClient(emulator.controlUrl);
     const call = callerOf(emulator);
@@ -76,7 +76,7 @@ describe('control endpoint', () => {
     expect([await code(), await code()]).toEqual([-10005, 4400]);
   });
 
-  it('refuses what it does not understand, with a reason', async () => {
+  it('refuses invalid requests with a reason', async () => {
     const { controlUrl } = await start();
     const client = controlClient(controlUrl);
     const bad = { effect: { kind: 'code', code: 'x', canRetry: 1 } } as unknown as Fault;
@@ -98,9 +98,9 @@ describe('control endpoint', () => {
     { origin: 'null' },
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
-    // By a name that was made to point here.
+    // A host name that resolves to this address.
     { 'sec-fetch-site': 'same-origin', origin: 'http://elsewhere.example:9321' },
-  ])('lets no page in a browser change anything: %j', async (headers) => {
+  ])('refuses changes by web pages: %j', async (headers) => {
     const { controlUrl } = await start();
     const { port } = new URL(controlUrl);
     const changes = [

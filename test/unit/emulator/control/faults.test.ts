@@ -19,8 +19,8 @@ import {
 
 const target = (action: string, offset?: string, fileSha?: string) => ({ action, offset, fileSha });
 
-describe('picking faults', () => {
-  it('hits what matches, until its count is used up', () => {
+describe('matching', () => {
+  it('hits matching requests until its count is used up', () => {
     const faults = new Faults();
     const fileSha = 'a'.repeat(40);
     faults.inject({ action: 'UploadPart', offset: 524288, fileSha, count: 2, effect: { kind: 'html' } });
@@ -32,7 +32,7 @@ describe('picking faults', () => {
     expect(faults.used).toEqual({ html: 2 });
   });
 
-  it('is used up after one request unless told otherwise', () => {
+  it('is used up after one request by default', () => {
     const faults = new Faults();
     faults.inject({ effect: { kind: 'empty' } });
     expect([1, 2].map(() => faults.take(target('InitUpload')).outcome?.kind)).toEqual(['empty', undefined]);
@@ -54,7 +54,7 @@ describe('picking faults', () => {
     expect(hits(pattern({ share: 1 }))).toBe(1000);
   });
 
-  it('adds up latencies and keeps the second outcome for the next request', () => {
+  it('adds latencies, and keeps the second outcome for the next request', () => {
     const faults = new Faults();
     const effects: FaultEffect[] = [
       { kind: 'latency', ms: 5 },
@@ -73,7 +73,7 @@ describe('picking faults', () => {
     expect(faults.take(target('UploadPart'))).toMatchObject({ latencyMs: 0, outcome: { kind: 'empty' } });
   });
 
-  it('lets the first matching requests pass when told to', () => {
+  it('skips the first matching requests with after', () => {
     const faults = new Faults();
     faults.inject({ action: 'UploadPart', after: 2, effect: { kind: 'gate', name: 'third' }, share: 1 });
     const gates = (action: string) => faults.take(target(action)).gates;
@@ -93,7 +93,7 @@ describe('picking faults', () => {
   });
 });
 
-/** A part whose UploadPart meets the fault; `received` tells from outside whether it took effect. */
+/** A part whose UploadPart is hit by the fault; `received` shows whether it had an effect. */
 async function meet(effect: FaultEffect, options: Partial<EmulatorOptions> = {}) {
   const emulator = await start(options);
   const call = callerOf(emulator);
@@ -107,7 +107,7 @@ async function meet(effect: FaultEffect, options: Partial<EmulatorOptions> = {})
 }
 
 describe('fault effects', () => {
-  it('code: that code, and no effect', async () => {
+  it('code: replies with the code, without effect', async () => {
     const { answer, received, results } = await meet({
       kind: 'code',
       code: -10004,
@@ -121,7 +121,7 @@ describe('fault effects', () => {
     expect(results()).toEqual({ '-10004': 1 });
   });
 
-  it.each([500, 502])('http %i: HTML, and no effect', async (status) => {
+  it.each([500, 502])('http %i: HTML, without effect', async (status) => {
     const { answer, received, results } = await meet({ kind: 'http', status });
     expect(await answer).toMatchObject({ status, type: expect.stringContaining('text/html') });
     expect(await received()).toBe(false);
@@ -140,13 +140,13 @@ describe('fault effects', () => {
     expect(headers['content-length']).toBe(String(text.length));
   });
 
-  it.each([4200, 4300, 4600, 5300, 6000, 6200])('code %i, as any other, on any request', async (code) => {
+  it.each([4200, 4300, 4600, 5300, 6000, 6200])('code %i works on any request', async (code) => {
     const emulator = await start();
     emulator.control.inject({ effect: { kind: 'code', code, canRetry: 0 } });
     expect((await callerOf(emulator)('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code).toBe(code);
   });
 
-  it('strayPart: of a file that nobody has begun, and of no other', async () => {
+  it('strayPart: hits only parts of files without InitUpload', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const [begun, unknown] = [videoOf(10), videoOf(10)];
@@ -183,7 +183,7 @@ describe('fault effects', () => {
     expect(await received()).toBe(when === 'after');
   });
 
-  it('truncated: half of the JSON, and the effect', async () => {
+  it('truncated: half of the JSON, with effect', async () => {
     const { answer, received } = await meet({ kind: 'truncated' });
     const { text, json } = await answer;
     expect(text).toMatch(/^\{"code":0/);
@@ -211,7 +211,7 @@ describe('fault effects', () => {
     expect(await outcome).toBe('ECONNRESET');
   });
 
-  it('latency: the reply and the effect come later', async () => {
+  it('latency: delays effect and reply', async () => {
     const time = new HeldTime();
     const { answer, received } = await meet({ kind: 'latency', ms: 150 }, time.options);
     await time.asleep(1);
@@ -223,7 +223,7 @@ describe('fault effects', () => {
     expect(await received()).toBe(true);
   });
 
-  it('bandwidth: the body takes its time', async () => {
+  it('bandwidth: slows down the body', async () => {
     let sleptMs = 0;
     const sleep: Sleep = async (ms) => {
       sleptMs += ms;
@@ -245,7 +245,7 @@ describe('fault effects', () => {
     expect((await call('InitUpload', initParams(video))).text).toContain(`"fileId":${fileId},`);
   });
 
-  it('noUrl: left out of both replies that have one', async () => {
+  it('noUrl: missing in both replies that have one', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(10);
@@ -280,7 +280,7 @@ describe('fault effects', () => {
     expect(finish.json).toMatchObject({ code: 0, canRetry: 0, fileId: expect.any(String) });
   });
 
-  it('wrongMd5: listed parts as if the service had other bytes, and only in that reply', async () => {
+  it('wrongMd5: changes listed MD5s only in that reply', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(524288 * 3);
@@ -303,7 +303,7 @@ describe('fault effects', () => {
     expect(emulator.control.stats().faultsUsed).toEqual({ wrongMd5: 2 });
   });
 
-  it('counts a sender that goes away midway, without effect', async () => {
+  it('counts a client that disconnects during the request, without effect', async () => {
     const emulator = await start();
     const call = callerOf(emulator);
     const video = videoOf(100);

@@ -3,14 +3,14 @@ import { Gates } from '../../../../src/emulator/control/gates.ts';
 
 const never = new AbortController().signal;
 
-/** Passes a gate, and notes it. */
+/** Passes a gate, and records it. */
 function walker(gates: Gates, passed: string[], name = 'gate') {
   return (who: string, signal: AbortSignal = never): Promise<void> =>
     gates.pass(name, signal).then(() => void passed.push(who));
 }
 
 describe('a gate', () => {
-  it('lets nobody pass until it is opened, and everybody after that', async () => {
+  it('lets all requests pass once it is open, and none before', async () => {
     const gates = new Gates();
     const passed: string[] = [];
     const walk = walker(gates, passed);
@@ -23,7 +23,7 @@ describe('a gate', () => {
     expect([passed, gates.waiting]).toEqual([['first', 'second', 'late'], { gate: 0 }]);
   });
 
-  it('lets as many pass as it is told to, those that wait first, in their order', async () => {
+  it('lets the given number pass, waiting requests first and in order', async () => {
     const gates = new Gates();
     const passed: string[] = [];
     const walk = walker(gates, passed);
@@ -42,7 +42,7 @@ describe('a gate', () => {
     expect(gates.waiting).toEqual({});
   });
 
-  it('is left by whoever gives up', async () => {
+  it('can be left by an aborted request', async () => {
     const gates = new Gates();
     const passed: string[] = [];
     const walk = walker(gates, passed);
@@ -58,7 +58,7 @@ describe('a gate', () => {
     expect(passed).toEqual(['stays']);
   });
 
-  it('is one of several, each by its name', async () => {
+  it('is independent of gates with other names', async () => {
     const gates = new Gates();
     const passed: string[] = [];
     void walker(gates, passed, 'a')('through a');

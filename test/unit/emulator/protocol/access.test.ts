@@ -20,7 +20,7 @@ const refusal = (code: number, message?: RegExp) =>
   expect.objectContaining({ code, ...(message && { message: expect.stringMatching(message) }) });
 
 describe('access', () => {
-  it('refuses a nonce that comes again with the same timestamp, and only then', () => {
+  it('refuses a repeated nonce only with the same timestamp', () => {
     const { check } = rules(1_700_000_000);
     check(1_700_000_000, 7);
     expect(() => check(1_700_000_000, 7)).toThrow(refusal(4500, /Nonce 7/));
@@ -33,7 +33,7 @@ describe('access', () => {
     expect(() => check(1_700_000_000, '98765432109876543210')).toThrow(refusal(4500));
   });
 
-  it('holds timestamps to two hours on either side', () => {
+  it('accepts timestamps within two hours', () => {
     const { check } = rules(1_700_000_000);
     check(1_700_007_200, 1);
     check(1_699_992_800, 2);
@@ -41,7 +41,7 @@ describe('access', () => {
     expect(() => check(1_699_992_799, 4)).toThrow(refusal(4500));
   });
 
-  it('forgets nonces whose timestamp has left the window', () => {
+  it('drops nonces whose timestamp has left the window', () => {
     const { access, check, advance } = rules(1_700_000_000);
     for (let nonce = 1; nonce <= 50; nonce += 1) check(1_700_000_000, nonce);
     check(1_700_003_000, 1);
@@ -80,13 +80,13 @@ describe('access', () => {
     const wrongKey = await call('FinishUpload', {}, { secretKey: 'wrong' });
     expect(wrongKey.json).toMatchObject({ code: -10002, canRetry: 0 });
     expect(emulator.control.stats().requests.FinishUpload).toEqual({ total: 2, byResult: { '-10002': 2 } });
-    // What comes after an upload has the codes that are common to all APIs.
+    // Other actions than those of uploads use the codes common to all APIs.
     const event = await call('PullEvent', {}, { secretKey: 'wrong' });
     expect(event.json).toMatchObject({ code: 4100, codeDesc: 'AuthFailure' });
     expect(event.json).not.toHaveProperty('canRetry');
   });
 
-  it('refuses them with 4100 when told to', async () => {
+  it('refuses them with 4100 if configured', async () => {
     const call = callerOf(await start({ signatureCode: 4100 }));
     expect((await call('InitUpload', {}, { secretKey: 'wrong' })).json).toMatchObject({
       code: 4100,
@@ -102,7 +102,7 @@ describe('access', () => {
     expect(headers.date).toBe('Wed, 02 Jan 2030 03:04:05 GMT');
   });
 
-  it('refuses the same request sent twice, and one from a clock that is off', async () => {
+  it('refuses a repeated request, and one with a wrong clock', async () => {
     const { options } = new HeldTime();
     const call = callerOf(await start({ clockToleranceSeconds: 100, ...options }));
     const signed = { Timestamp: Math.floor(options.clock() / 1000), Nonce: 42, fileSha: 'a'.repeat(40) };

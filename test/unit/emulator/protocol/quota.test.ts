@@ -4,7 +4,7 @@ import { HeldTime } from '../held-time.ts';
 import { callerOf, start } from '../support.ts';
 
 describe('quota', () => {
-  it('slides: a request is free again exactly one window after it was made', () => {
+  it('slides: a request stops counting exactly one window later', () => {
     let now = 1000;
     const quota = new Quota({ init: 2 }, 100, () => now);
     quota.admit('InitUpload');
@@ -20,7 +20,7 @@ describe('quota', () => {
     expect(quota.refusals).toMatchObject({ InitUpload: 2, UploadPart: 0, FinishUpload: 0 });
   });
 
-  it('tells the most that arrived in any window, also without limits and over many windows', () => {
+  it('counts the peak of any window, also without limits and over many windows', () => {
     let now = 0;
     const quota = new Quota({}, 100, () => now);
     for (let round = 0; round < 20_000; round += 1) {
@@ -36,7 +36,7 @@ describe('quota', () => {
     expect(quota.peaks.UploadPart).toBe(0);
   });
 
-  it('refuses with code 4400 over HTTP and counts it apart', async () => {
+  it('refuses with code 4400 over HTTP and counts refusals separately', async () => {
     const time = new HeldTime();
     const emulator = await start({ quotaPerMinute: { finish: 2 }, ...time.options });
     const call = callerOf(emulator);

@@ -10,7 +10,7 @@ const known = { method: 'GET', host: 'cvm.api.qcloud.com', path: '/v2/index.php'
 const knownSignature = 'NSI3UqqD99b/UJb4tbG/xZpRW64=';
 
 describe('signature', () => {
-  it('gives the documented known answer', () => {
+  it('returns the documented signature', () => {
     const text = signedText(known, parseQuery(knownQuery));
     expect(text).toBe(
       'GETcvm.api.qcloud.com/v2/index.php?Action=DescribeInstances&Nonce=11886&Region=gz' +
@@ -20,7 +20,7 @@ describe('signature', () => {
     expect(signatureOf(text, knownKey)).toBe(knownSignature);
   });
 
-  it('leaves Signature out, sorts capitals first and turns _ in names into .', () => {
+  it('omits Signature, sorts upper case first and replaces _ in names by .', () => {
     const params = parseQuery('dataSize=1&Signature=x&Action=A&b_c=1_2');
     expect(signedText({ method: 'POST', host: 'h', path: '/p' }, params)).toBe(
       'POSTh/p?Action=A&b.c=1_2&dataSize=1',
@@ -52,7 +52,7 @@ describe('signature', () => {
 });
 
 describe('query', () => {
-  it('decodes escapes and keeps what starts none', () => {
+  it('decodes escapes and keeps other %', () => {
     expect(Object.fromEntries(parseQuery('a=%E8%A7%86%20x&b=100%&c=1+2&d=x==&e&&f=%zz'))).toEqual({
       a: '视 x',
       b: '100%',
@@ -63,7 +63,7 @@ describe('query', () => {
     });
   });
 
-  it('refuses a name that comes twice', () => {
+  it('refuses a duplicate name', () => {
     expect(() => parseQuery('a=1&a=2')).toThrow(expect.objectContaining({ code: 4000 }));
   });
 });

@@ -27,7 +27,7 @@ async function sessionOf(dataSize: typeof KIB_512 | typeof MIB, size: number) {
 }
 
 describe('session', () => {
-  it('changes no byte while it is sealed, but still knows the ones it has', async () => {
+  it('rejects other bytes while sealed, but accepts the same ones', async () => {
     const { session, write, first } = await sessionOf(KIB_512, 2 * KIB_512);
     const other = videoOf(KIB_512).bytes;
     expect(await write(first)).toBe(false);
@@ -40,7 +40,7 @@ describe('session', () => {
     expect(session.received).toMatchObject([{ dataMd5: md5(other) }]);
   });
 
-  it('misses a part while other bytes are being written over it', async () => {
+  it('lists a part as missing while it is overwritten', async () => {
     const { session, write, first } = await sessionOf(KIB_512, KIB_512);
     await write(first);
     expect(session.missing).toEqual([]);
@@ -51,7 +51,7 @@ describe('session', () => {
     expect(session.missing).toEqual([]);
   });
 
-  it('takes no part of an earlier part size, also after a restart', async () => {
+  it('accepts no part of an earlier part size, also after a restart', async () => {
     const { session, directory, properties, write, first } = await sessionOf(KIB_512, MIB);
     await write(first);
     const overwriting = write(videoOf(KIB_512).bytes);
