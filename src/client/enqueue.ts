@@ -37,19 +37,26 @@ export async function checkAll(
 }
 
 /**
- * Adds uploads to the queue, in batches.
+ * Adds uploads to the queue, in batches. A conflict of a key is thrown after all other uploads were added.
  * @throws {InvalidUploadError} when a key belongs to an upload of another file
- * @throws {KeyConflictError} with `onConflict: 'error'`; the other uploads of the same batch are enqueued
+ * @throws {KeyConflictError} with `onConflict: 'error'`
  */
 export async function enqueueUploads(
   connection: ProducerConnection,
   uploads: readonly UploadJob[],
 ): Promise<EnqueuedUpload[]> {
   const enqueued: EnqueuedUpload[] = [];
+  let conflict: InvalidUploadError | KeyConflictError | undefined;
   for (let from = 0; from < uploads.length; from += BATCH_SIZE) {
     const batch = uploads.slice(from, from + BATCH_SIZE);
-    enqueued.push(...(await connection.run(() => enqueueBatch(connection, batch))));
+    try {
+      enqueued.push(...(await connection.run(() => enqueueBatch(connection, batch))));
+    } catch (error) {
+      if (!(error instanceof InvalidUploadError || error instanceof KeyConflictError)) throw error;
+      conflict ??= error;
+    }
   }
+  if (conflict !== undefined) throw conflict;
   return enqueued;
 }
 

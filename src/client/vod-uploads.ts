@@ -60,8 +60,8 @@ export class VodUploads {
   /**
    * Enqueues many uploads, in batches of 500. All are checked first; if one is invalid, none is enqueued.
    * @throws {InvalidUploadError} naming each invalid upload by its index
-   * @throws {KeyConflictError} with `onConflict: 'error'`, for the first upload that differs; the rest of its batch is
-   *   enqueued, later batches are not
+   * @throws {KeyConflictError} with `onConflict: 'error'`, for the first upload that differs, after the others were
+   *   enqueued
    */
   async addMany(many: readonly UploadOptions[]): Promise<Upload[]> {
     const roots = await this.#roots;

@@ -27,6 +27,18 @@ describe('a second add with the same key', () => {
     expect(await upload.status()).toMatchObject({ name: 'order', state: 'queued' });
   });
 
+  it('does not keep addMany from adding the others', async () => {
+    const path = await source('one-of-many.mp4', 1000);
+    await world().uploads.add({ source: path, key: 'of-many-0' });
+    // More than one batch.
+    const many = Array.from({ length: 501 }, (_, index): UploadOptions => {
+      return { source: path, key: `of-many-${index}`, name: 'Other', onConflict: 'error' };
+    });
+    await expect(world().uploads.addMany(many)).rejects.toBeInstanceOf(KeyConflictError);
+    const last = await world().uploads.add({ source: path, key: 'of-many-500', name: 'Other' });
+    expect(last).toMatchObject({ created: false, differs: [] });
+  });
+
   it('reports that the file was rewritten, even with the same size', async () => {
     await world().worker().ready();
     const path = await source('rewritten.mp4', 1000);
