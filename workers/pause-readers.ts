@@ -4,7 +4,7 @@ import type { RootWatch } from '../src/source/root-watch.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 
 /**
- * PauseControl the workers that read files while all source roots are gone: they would only fail to find files that other
+ * Pauses the workers that read files while all source roots are gone: they would only fail to find files that other
  * workers can read.
  */
 export async function pauseReadersWithoutRoots(

@@ -119,7 +119,7 @@ function startRetention({ keep }: Config, queues: Queues, log: Logger): Retentio
   });
 }
 
-/** Aborts jobs of stopped uploads. A message lost while Redis is away does little harm: the jobs end by themselves. */
+/** Aborts jobs of stopped uploads. A message lost while Redis is unreachable does little harm: the jobs end by themselves. */
 async function subscribeToAborts(
   { redis, queuePrefix }: Config,
   consumers: readonly StageConsumer[],

@@ -26,7 +26,7 @@ const API_STAGES: readonly Stage[] = ['transcode'];
 /** The stages that need the account's credentials. */
 const VOD_STAGES: readonly Stage[] = [...UPLOAD_STAGES, ...API_STAGES, 'events'];
 
-/** Time limit for removing this process's account at the end, in case Redis is away. */
+/** Time limit for removing this process's account at the end, in case Redis is unreachable. */
 const CLOSE_ACCOUNTS_MS = 1000;
 
 export function callsVod(stages: ReadonlySet<Stage>): boolean {

@@ -21,7 +21,7 @@ export class History {
     this.#uploads = uploads;
   }
 
-  /** Does not wait. Errors are ignored: Redis is away, or the upload was removed. */
+  /** Does not wait. Errors are ignored: Redis is unreachable, or the upload was removed. */
   record(uploadId: string, text: string): void {
     this.#uploads.addJobLog(uploadId, historyRow(text), MAX_ROWS).catch(() => {});
   }

@@ -15,7 +15,7 @@ const PAUSE_MS = { hash: 100, part: 500 } as const;
 /** The list of connected workers is read at most this often. */
 const WORKERS_READ_MS = 5000;
 
-/** PauseControl a worker that reads files while it sees none of them. */
+/** Pauses a worker that reads files while it sees none of them. */
 export class ReaderPause {
   readonly #queues: Queues;
   readonly #stage: (typeof SOURCE_STAGES)[number];

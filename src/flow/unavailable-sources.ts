@@ -76,7 +76,7 @@ export class UnavailableSources {
     this.#pause = new ReaderPause(queues, stage, worker.name);
   }
 
-  /** PauseControl this worker for a short time whenever it sees no sources. */
+  /** Pauses this worker for a short time whenever it sees no sources. */
   pauseWhileUnseen(control: PauseControl): void {
     this.#pause.attach(control);
   }

@@ -28,7 +28,7 @@ export interface JobContext {
 export interface CircuitBreaker {
   /** Whether this process takes no jobs that call the host. */
   readonly isOpen: boolean;
-  /** PauseControl a worker whenever the circuit is open. A worker created while it is open must be created with `autorun: false`. */
+  /** Pauses a worker whenever the circuit is open. While it is open, create a worker with `autorun: false`. */
   pauseWhileOpen(worker: PauseControl): void;
   /** Records a failed call. @returns whether it only interrupted the job, which then keeps its attempt */
   recordFailure(jobId: string, error: VodError): boolean;

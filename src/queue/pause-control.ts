@@ -1,7 +1,7 @@
 import type { Worker } from 'bullmq';
 
 /**
- * PauseControl a worker of this process while at least one owner wants it paused. Active jobs continue, and other processes take
+ * Pauses a worker of this process while at least one owner wants it paused. Active jobs continue, and other processes take
  * the waiting jobs.
  */
 export class PauseControl {

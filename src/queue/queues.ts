@@ -18,7 +18,7 @@ export function openQueues(
       connection,
       prefix,
       ...defined({ telemetry }),
-      // A producer must not hang while Redis is away, and only workers set the length of the event streams.
+      // A producer must not hang while Redis is unreachable, and only workers set the length of the event streams.
       ...(options.producer && { skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true }),
       // Nothing reads the events of part jobs; a short stream keeps them out of Redis memory.
       ...(stage === 'part' && { streams: { events: { maxLen: 0 } } }),

@@ -55,7 +55,7 @@ export class Retention {
 
   /** Never rejects. */
   async #sweep(): Promise<void> {
-    // While Redis is away, one sweep waits for it.
+    // While Redis is unreachable, one sweep waits for it.
     if (this.#sweeping) return;
     this.#sweeping = true;
     for (const [stage, kept] of Object.entries(this.#kept) as [Stage, KeptSeconds][]) {

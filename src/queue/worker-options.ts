@@ -38,7 +38,7 @@ export function workerOptions(settings: WorkerSettings): WorkerOptions {
   };
 }
 
-/** While Redis is away each worker has this error every second. At level debug, because the connection's listener logs it. */
+/** While Redis is unreachable each worker has this error every second, and the connection's listener logs it: level debug. */
 export function logWorkerError(log: Logger, stage: Stage, error: Error): void {
   log[isConnectionError(error) ? 'debug' : 'warn']({ stage, err: error.message }, 'worker error');
 }

@@ -128,7 +128,7 @@ export class Breaker implements CircuitBreaker {
   }
 
   /**
-   * VOD answered a request; a refusal of only that request counts. Never rejects: when Redis is away, the next answer
+   * VOD answered a request; a refusal of only that request counts. Never rejects: when Redis is unreachable, the next answer
    * is recorded instead.
    */
   async recordAnswer(): Promise<void> {
@@ -164,7 +164,7 @@ export class Breaker implements CircuitBreaker {
     });
   }
 
-  /** PauseControl the workers until a probe, or a request that was already in flight, is answered. */
+  /** Pauses the workers until a probe, or a request that was already in flight, is answered. */
   async #probeUntilClosed(): Promise<void> {
     const { signal } = this.#stopping;
     for (const worker of this.#workers) worker.pause(this);
