@@ -98,7 +98,7 @@ describe.skipIf(!hasChromium)('Bull Board, in a browser', () => {
     await page.locator('.lucide-ellipsis-vertical').last().click();
     await page.getByRole('menuitem', { name: 'Empty' }).click();
     await page.getByRole('button', { name: 'Confirm' }).click();
-    await page.getByText('It would take jobs away that uploads wait for.').waitFor();
+    await page.getByText('It would remove jobs that uploads wait for.').waitFor();
     expect(await world().uploads.list()).toHaveLength(1);
   });
 

@@ -39,12 +39,16 @@ describe('the built package', () => {
       .replace('/srv/videos/launch.mp4', path);
     await writeFile(
       join(app, 'app.mts'),
-      `${code}\nconsole.log(JSON.stringify({ fileId, url, outcome }));\nawait uploads.close();\n`,
+      `${code}
+const { state } = await upload.status();
+console.log(JSON.stringify({ fileId, url, state }));
+await uploads.close();
+`,
     );
     const application = new LoggedProcess([join(app, 'app.mts')], {});
     expect((await application.exited).code).toBe(0);
     const printed = JSON.parse(application.output) as Record<string, string>;
-    expect(printed).toMatchObject({ outcome: 'completed', fileId: expect.stringMatching(/^\d{19}$/) });
+    expect(printed).toMatchObject({ state: 'completed', fileId: expect.stringMatching(/^\d{19}$/) });
     const bytes = Buffer.from(await (await fetch(printed.url ?? '')).arrayBuffer());
     expect(bytes.equals(await readFile(path))).toBe(true);
     expect(await worker.end('SIGTERM')).toEqual({ code: 0, signal: null });
