@@ -1,30 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../../src/emulator/server.ts';
-import type { Upload, UploadOptions } from '../../src/index.ts';
-import { STAGES } from '../../src/queue/names.ts';
+import type { Upload } from '../../src/index.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import { withQueue } from '../support/seed.ts';
-import { useWorld } from '../support/use-world.ts';
+import { ALL, HOURS, useTranscodings, waitFor } from '../support/use-transcodings.ts';
 
-/** A transcoding takes no time by default. */
-const { world, source, inject, stats } = useWorld({ transcodeMs: 0 });
-
-const ALL = ['--stages', STAGES.join(',')];
-
-async function add(name: string, options: Partial<UploadOptions> = {}): Promise<Upload> {
-  return await world().uploads.add({ source: await source(name, 1000), transcode: 'after', ...options });
-}
-
-const waitFor = { waitFor: 'transcoded' } as const;
-
-/** Makes the next transcoding take longer than the test. */
-const HOURS: Fault = { action: 'TranscodeComplete', effect: { kind: 'latency', ms: 7_200_000 } };
-
-/** Emits a TranscodeComplete without a vodTaskId. */
-function emitTranscoded(video: string): void {
-  const { fileId } = stats().files.find(({ name }) => name === video) ?? {};
-  world().emulator.control.emit({ eventType: 'TranscodeComplete', data: { fileId, status: 0 } });
-}
+const { world, source, inject, stats, add, emitTranscoded, converts } = useTranscodings();
 
 /** Makes the next attempt wait for the transcoding without a timeout. */
 async function giveTime({ id }: Upload): Promise<void> {
@@ -35,8 +15,6 @@ async function giveTime({ id }: Upload): Promise<void> {
     await redis.hset(job, 'data', JSON.stringify(patient));
   });
 }
-
-const converts = () => stats().requests.ConvertVodFile;
 
 describe('transcoding after the upload', () => {
   it('completes the upload at the TranscodeComplete event', async () => {
