@@ -6,6 +6,7 @@ import {
   type SlotBounds,
   type SlotState,
   type Window,
+  withBounds,
 } from '../src/upload/slot-control.ts';
 
 /** How a part left its slot. `overloaded`: its request timed out, or the account's quota is used up. */
@@ -25,7 +26,6 @@ const MIN_BUSY_SHARE = 0.7;
  * does not wait for disk, MD5 and Redis.
  */
 export class PartSlots {
-  readonly #fixed: boolean;
   readonly #log: Logger;
   readonly #slots: Slots;
   readonly #clock: () => number;
@@ -46,7 +46,6 @@ export class PartSlots {
   /** @param clock monotonic, in ms */
   constructor(bounds: SlotBounds, log: Logger, clock = () => performance.now()) {
     this.#state = initialSlots(bounds);
-    this.#fixed = bounds.min === bounds.max;
     this.#log = log;
     this.#clock = clock;
     this.#slots = createSlots(this.slots);
@@ -67,6 +66,13 @@ export class PartSlots {
   start(apply: (slots: PartSlots) => void): void {
     this.#apply = apply;
     apply(this);
+  }
+
+  /** Parts in flight that no longer fit continue; their slots are not given again. */
+  setBounds(bounds: SlotBounds): void {
+    const now = this.#clock();
+    this.#countBusy(now);
+    this.#setState(now, withBounds(this.#state, bounds));
   }
 
   /**
@@ -92,7 +98,7 @@ export class PartSlots {
     const now = this.#clock();
     this.#countBusy(now);
     this.#inFlight--;
-    if (this.#fixed) return;
+    if (this.#isFixed) return;
     // With fewer slots than at its entry, the overload has been dealt with already.
     if (end === 'overloaded' && this.slots >= slotsAtEntry) {
       this.#change(now, 'overloaded');
@@ -116,9 +122,18 @@ export class PartSlots {
     else this.#change(now, { rate: this.#bytes / windowMs });
   }
 
+  get #isFixed(): boolean {
+    const { min, max } = this.#state.bounds;
+    return min === max;
+  }
+
   #change(now: number, window: Window): void {
+    this.#setState(now, nextSlots(this.#state, window));
+  }
+
+  #setState(now: number, state: SlotState): void {
     const before = this.slots;
-    this.#state = nextSlots(this.#state, window);
+    this.#state = state;
     const { slots } = this;
     this.#startWindow(now);
     if (slots === before) return;

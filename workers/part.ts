@@ -62,8 +62,8 @@ export function partProcessor(
       metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;
     } finally {
-      // A failed read may still write into the buffer.
-      if (isRead) buffers.push(buffer);
+      // A failed read may still write into the buffer. With fewer slots than before, fewer buffers are needed.
+      if (isRead && buffers.length < deps.slots.jobs) buffers.push(buffer);
     }
   };
 }

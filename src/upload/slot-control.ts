@@ -58,6 +58,12 @@ export function initialSlots(bounds: SlotBounds): SlotState {
   return { bounds, slots, best: { slots, rate: undefined }, ...NEW_SEARCH };
 }
 
+/** With other bounds: the slots change only as far as the bounds require, and the search starts again from there. */
+export function withBounds(state: SlotState, bounds: SlotBounds): SlotState {
+  const slots = clamp(state.slots, bounds);
+  return { ...NEW_SEARCH, bounds, slots, best: { slots, rate: undefined } };
+}
+
 /**
  * Searches for the number of slots beyond which throughput no longer grows. Doubles at first, then tries small steps up
  * and down in turns; the longer nothing changes, the longer it waits between trials.

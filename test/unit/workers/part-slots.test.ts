@@ -68,3 +68,30 @@ test('are the same for ever when both bounds are, and few of them read nothing a
   expect(slots.jobs).toBe(3);
   expect(setUp({ min: 16, max: 16 }).slots.jobs).toBe(19);
 });
+
+test('obey other bounds at once, and search between them', async () => {
+  const { slots, numbers, send } = setUp({ min: 8, max: 8 });
+  await send(20);
+  slots.setBounds({ min: 16, max: 64 });
+  expect(numbers).toEqual([8, 16]);
+  await send(20);
+  expect(numbers).toEqual([8, 16, 32, 64]);
+  slots.setBounds({ min: 2, max: 4 });
+  expect(numbers).toEqual([8, 16, 32, 64, 4]);
+  expect(slots.jobs).toBe(5);
+});
+
+test('with a lower bound let no part enter before as many as it allows are left', async () => {
+  const { slots } = setUp({ min: 4, max: 4 });
+  const leaves = await Promise.all([1, 2, 3, 4].map(() => slots.enter(signal)));
+  slots.setBounds({ min: 2, max: 2 });
+  let entered = 0;
+  const waiting = [1, 2].map(() => slots.enter(signal).then(() => entered++));
+  for (const leave of leaves.slice(0, 2)) leave(sent);
+  await new Promise(setImmediate);
+  expect(entered).toBe(0);
+  leaves[2]?.(sent);
+  await waiting[0];
+  await new Promise(setImmediate);
+  expect(entered).toBe(1);
+});
