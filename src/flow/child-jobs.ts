@@ -15,8 +15,14 @@ import type { ActiveUpload } from './active-upload.ts';
 import type { Children } from './children.ts';
 import { batches, partJobs } from './part-jobs.ts';
 
-/** Parts are added and removed in batches of this size, so that no command blocks Redis for long. */
-const ADD_BATCH = 500;
+/**
+ * Parts are added in batches of this size. Workers on the same connection take and complete no part while a batch is being
+ * added, so a large batch delays the first parts of the upload and those of all others.
+ */
+const ADD_BATCH = 16;
+
+/** Children are listed and removed in batches of this size, so that no command blocks Redis for long. */
+const LIST_BATCH = 500;
 const REMOVE_BATCH = 100;
 
 /** Child entries are deleted from Redis if a finished upload has more than this; fewer are not worth a round trip. */
@@ -55,7 +61,7 @@ export class ChildJobs {
 
   /**
    * Adds the parts that are to be sent or compared.
-   * @param isCancelled called after each batch; stops adding if it returns true
+   * @param isCancelled called with each batch; no further batch is added if it returns true
    */
   async addParts(
     { hashed, init }: { readonly hashed: Hashed; readonly init: SendValue },
@@ -70,8 +76,9 @@ export class ChildJobs {
         data: { ...fields, ...data } satisfies PartData,
         opts: this.#childOptions(index, { priority: partPriority(priority, index) }),
       }));
-      for (const job of await this.#queues.part.addBulk(jobs)) this.#checkAdded(job);
-      if (await isCancelled()) return;
+      const [added, cancelled] = await Promise.all([this.#queues.part.addBulk(jobs), isCancelled()]);
+      for (const job of added) this.#checkAdded(job);
+      if (cancelled) return;
     }
   }
 
@@ -104,7 +111,7 @@ export class ChildJobs {
     let cursor = 0;
     do {
       const { unprocessed = [], nextUnprocessedCursor = 0 } = await this.#upload.job.getDependencies({
-        unprocessed: { cursor, count: ADD_BATCH },
+        unprocessed: { cursor, count: LIST_BATCH },
       });
       for (const keys of batches(unprocessed, REMOVE_BATCH)) {
         await Promise.all(keys.map((key) => this.#remove(key)));

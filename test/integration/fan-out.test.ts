@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { ActiveUpload } from '../../src/flow/active-upload.ts';
+import { ChildJobs } from '../../src/flow/child-jobs.ts';
+import type { SendValue } from '../../src/queue/jobs/init.ts';
+import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
+import { connect, startConsumer } from '../support/consumer.ts';
+import { useWorld } from '../support/use-world.ts';
+
+const MIB = 1_048_576;
+const PARTS = 100;
+
+const { world } = useWorld();
+
+it('a part is taken by a worker on the same connection while further parts are being added', async () => {
+  const { redis, queues } = connect(world());
+  const started = Promise.withResolvers<void>();
+  await startConsumer(world(), { redis, queues }, async () => started.resolve());
+  const job = await queues.upload.add('film.mp4', {
+    ...{ schema: SCHEMA_VERSION, source: '/srv/film.mp4', priority: 5, nonce: 'n' },
+    video: { name: 'film', type: 'mp4', partSize: MIB },
+  });
+  const jobs = new ChildJobs({ queues, redis, childAttempts: 1 }, new ActiveUpload(job, () => {}));
+  const hashed = { fileSha: 'a'.repeat(40), version: { size: PARTS * MIB, mtimeNs: '1', inode: '2' } };
+  const init: SendValue = { kind: 'send', partSize: MIB, missing: [[0, PARTS - 1]] };
+  let batches = 0;
+  await jobs.addParts({ hashed, init }, new Set(), async () => {
+    if (++batches === 2) await started.promise;
+    return batches === 2;
+  });
+  const { unprocessed, processed } = await job.getDependenciesCount();
+  expect((unprocessed ?? 0) + (processed ?? 0)).toBeLessThan(PARTS);
+});
