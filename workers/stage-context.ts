@@ -1,6 +1,7 @@
 import type { Config } from '../src/config/config.ts';
 import { VodEventLog } from '../src/events/vod-event-log.ts';
 import { AbortFlags } from '../src/flow/abort-flags.ts';
+import { PartRefill } from '../src/flow/fan-out.ts';
 import { FileIndex } from '../src/flow/file-index.ts';
 import { History } from '../src/flow/history.ts';
 import { ProgressWriter } from '../src/flow/progress-writer.ts';
@@ -87,7 +88,7 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
     call: createVodCall(breaker, quotaWindowMs),
     apiCall: createVodCall(apiBreaker, quotaWindowMs),
     abortFlags: new AbortFlags(queues.upload, redis, config.queuePrefix),
-    progress: new ProgressWriter(queues.upload, redis),
+    progress: new ProgressWriter(queues.upload, redis, new PartRefill(queues, redis)),
     files: fileIndex(config, redis),
     events: new VodEventLog(queues.upload, redis),
     openFiles: new OpenFileCache(disk, roots.roots),

@@ -2,18 +2,19 @@ import type { Job, JobsOptions } from 'bullmq';
 import { defined } from '../base/defined.ts';
 import type { FinishData } from '../queue/jobs/finish.ts';
 import type { HashData, Hashed } from '../queue/jobs/hash.ts';
-import type { InitData, SendValue } from '../queue/jobs/init.ts';
+import type { InitData } from '../queue/jobs/init.ts';
 import { KEPT_JOBS } from '../queue/jobs/options.ts';
 import type { PartData } from '../queue/jobs/part.ts';
 import { hashPriority, partPriority } from '../queue/jobs/priority.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import type { TranscodeData } from '../queue/jobs/transcode.ts';
-import { type ChildStep, childId, QUEUES, type Run, STAGES } from '../queue/names.ts';
+import { type ChildStep, childId, partIndexReader, QUEUES, type Run, STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/client.ts';
 import type { ActiveUpload } from './active-upload.ts';
 import type { Children } from './children.ts';
-import { batches, partJobs } from './part-jobs.ts';
+import { UNQUEUED_FIELD } from './fan-out.ts';
+import { batches, type PartJob } from './part-jobs.ts';
 
 /**
  * Parts are added in batches of this size. Workers on the same connection take and complete no part while a batch is being
@@ -59,18 +60,15 @@ export class ChildJobs {
     await this.#add('init', data, {});
   }
 
-  /**
-   * Adds the parts that are to be sent or compared.
-   * @param isCancelled called with each batch; no further batch is added if it returns true
-   */
+  /** @param isCancelled called with each batch; no further batch is added if it returns true */
   async addParts(
-    { hashed, init }: { readonly hashed: Hashed; readonly init: SendValue },
-    done: ReadonlySet<number>,
+    hashed: Hashed,
+    parts: readonly PartJob[],
     isCancelled: () => Promise<boolean>,
   ): Promise<void> {
     const { source, priority } = this.#upload.data;
     const fields = { ...this.#childFields(), source, hashed };
-    for (const batch of batches(partJobs(init, hashed.version.size, done), ADD_BATCH)) {
+    for (const batch of batches(parts, ADD_BATCH)) {
       const jobs = batch.map(({ index, data }) => ({
         name: `part ${index}`,
         data: { ...fields, ...data } satisfies PartData,
@@ -80,6 +78,27 @@ export class ChildJobs {
       for (const job of added) this.#checkAdded(job);
       if (cancelled) return;
     }
+  }
+
+  /** The number of children that have not finished. */
+  async countUnfinished(): Promise<number> {
+    return await this.#redis.scard(this.#dependenciesKey());
+  }
+
+  /** Indices of the parts of this run whose jobs have not finished. */
+  async unfinishedParts(): Promise<number[]> {
+    const indexOf = partIndexReader(this.#upload.id, this.#upload.run);
+    const keys = await this.#redis.smembers(this.#dependenciesKey());
+    return keys.flatMap((key) => indexOf(key) ?? []);
+  }
+
+  /** Stores how many planned parts have no job yet. */
+  async setUnqueued(count: number): Promise<void> {
+    await this.#redis.hset(this.#queues.upload.toKey(this.#upload.id), UNQUEUED_FIELD, count);
+  }
+
+  #dependenciesKey(): string {
+    return `${this.#queues.upload.toKey(this.#upload.id)}:dependencies`;
   }
 
   async addFinish(fileSha: string): Promise<void> {

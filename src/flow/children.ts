@@ -1,8 +1,7 @@
-import type { Job } from 'bullmq';
 import { parseFailure } from '../queue/failure.ts';
 import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
 import { parseTranscodeValue, type TranscodeValue } from '../queue/jobs/transcode.ts';
-import { type ChildStep, childId, type Run, runName } from '../queue/names.ts';
+import { type ChildStep, childId, partIndexReader, type Run, runName } from '../queue/names.ts';
 
 /** The finished children of an upload, of all its runs. */
 export class Children {
@@ -21,14 +20,6 @@ export class Children {
     this.#uploadId = uploadId;
     this.#results = byChildId(results);
     this.#failures = byChildId(failures);
-  }
-
-  static async read(job: Job): Promise<Children> {
-    const [results, failures] = await Promise.all([
-      job.getChildrenValues(),
-      job.getIgnoredChildrenFailures(),
-    ]);
-    return new Children(job.id ?? '', results ?? {}, failures ?? {});
   }
 
   get completedCount(): number {
@@ -56,21 +47,22 @@ export class Children {
     return reasons.find((reason) => parseFailure(reason).code !== 'CANCELLED') ?? reasons[0];
   }
 
-  /** Indices of the parts of a run that were sent. */
+  /** Indices of the parts of a run that were sent, without those that the result of its init job records. */
   sentParts(run: Run): number[] {
     return this.#parts(run, (value) => value !== PART_SKIPPED && value !== PART_SAME);
   }
 
-  /** Indices of the parts of a run that VOD has: sent, or found there with the same MD5. */
+  /** Indices of the parts of a run that VOD has, sent or found there with the same MD5, without recorded ones. */
   doneParts(run: Run): number[] {
     return this.#parts(run, (value) => value !== PART_SKIPPED);
   }
 
   #parts(run: Run, matches: (value: unknown) => boolean): number[] {
-    const prefix = `${this.#uploadId}-${runName(run)}-p`;
+    const indexOf = partIndexReader(this.#uploadId, run);
     const indices: number[] = [];
     for (const [id, value] of this.#results) {
-      if (id.startsWith(prefix) && matches(value)) indices.push(Number(id.slice(prefix.length)));
+      const index = matches(value) ? indexOf(id) : undefined;
+      if (index !== undefined) indices.push(index);
     }
     return indices;
   }

@@ -7,9 +7,10 @@ import { type InitValue, parseInitValue } from '../queue/jobs/init.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import type { Run } from '../queue/names.ts';
 import { partCount } from '../upload/plan.ts';
+import { countIndices, difference, rangesOf } from '../upload/ranges.ts';
 import type { Children } from './children.ts';
 import type { Facts } from './next-step.ts';
-import { countPlanned } from './planned-parts.ts';
+import { plannedRanges } from './planned-parts.ts';
 import { transcodeEnd } from './transcode-end.ts';
 
 /** What was read from Redis about an upload. */
@@ -35,8 +36,7 @@ export function factsOf(observed: Observed): Facts {
   const init = parsed(parseInitValue, 'init');
   return {
     cancelled,
-    partsDone: children.doneParts(run).length,
-    partsPlanned: partsPlanned(hashed, init),
+    ...countParts(hashed, init, children.doneParts(run)),
     round: run.round,
     ...refusals(run, children),
     ...defined({
@@ -50,9 +50,16 @@ export function factsOf(observed: Observed): Facts {
   };
 }
 
-function partsPlanned(hashed: Hashed | undefined, init: InitValue | undefined): number {
-  if (hashed === undefined || init?.kind !== 'send') return 0;
-  return countPlanned(init, partCount(hashed.version.size, init.partSize));
+/** A part that is done but not planned must not count: FinishUpload would be called while another part is missing. */
+function countParts(
+  hashed: Hashed | undefined,
+  init: InitValue | undefined,
+  done: readonly number[],
+): Pick<Facts, 'partsDone' | 'partsPlanned'> {
+  if (hashed === undefined || init?.kind !== 'send') return { partsDone: 0, partsPlanned: 0 };
+  const planned = plannedRanges(init, partCount(hashed.version.size, init.partSize));
+  const partsPlanned = countIndices(planned);
+  return { partsPlanned, partsDone: partsPlanned - countIndices(difference(planned, rangesOf(done))) };
 }
 
 function refusals({ attempt, round }: Run, children: Children): Pick<Facts, 'refusals' | 'refusedBefore'> {

@@ -26,9 +26,9 @@ export interface Facts {
   readonly failure?: Failure;
   readonly hashed?: Hashed;
   readonly init?: InitValue;
-  /** Parts of this run that VOD has: sent, or found there with the same MD5. */
+  /** Planned parts that VOD has: sent, or found there with the same MD5. */
   readonly partsDone: number;
-  /** Parts that `init` asks to send or to compare. */
+  /** Parts that `init` asks to send or to compare, without those that it records as done. */
   readonly partsPlanned: number;
   readonly finish?: FinishValue;
   /** Round of the attempt, see {@link Run}. */

@@ -4,19 +4,29 @@ import { partAt, partCount } from '../upload/plan.ts';
 import { plannedParts } from './planned-parts.ts';
 
 /** A part to send or to compare, and the fields of its job that describe it. */
-interface PartJob {
+export interface PartJob {
   readonly index: number;
   readonly data: Pick<PartData, 'partSize' | 'offset' | 'dataSize' | 'listedMd5'>;
 }
 
-/** The parts that `init` asks for, without those that are done. A generator, because there may be 500,000. */
-export function* partJobs(init: SendValue, fileSize: number, done: ReadonlySet<number>): Generator<PartJob> {
+/**
+ * The first `limit` parts that `init` asks for, except some.
+ * @param isExcluded whether a part is done, or its job exists
+ */
+export function partJobs(
+  init: SendValue,
+  fileSize: number,
+  { isExcluded, limit }: { readonly isExcluded: (index: number) => boolean; readonly limit: number },
+): PartJob[] {
   const { partSize } = init;
+  const jobs: PartJob[] = [];
   for (const { index, ...listed } of plannedParts(init, partCount(fileSize, partSize))) {
-    if (done.has(index)) continue;
+    if (jobs.length >= limit) break;
+    if (isExcluded(index)) continue;
     const { offset, dataSize } = partAt(fileSize, partSize, index);
-    yield { index, data: { partSize, offset, dataSize, ...listed } };
+    jobs.push({ index, data: { partSize, offset, dataSize, ...listed } });
   }
+  return jobs;
 }
 
 /** Groups the items into arrays of up to `size`. */

@@ -1,6 +1,6 @@
 import { UploaderError } from '../base/errors.ts';
 import type { SendValue } from '../queue/jobs/init.ts';
-import { countIndices, indicesOf } from '../upload/plan.ts';
+import { countIndices, difference, type IndexRange, indicesOf, rangesOf, union } from '../upload/ranges.ts';
 
 /*
  * The MD5s that VOD lists of its parts are in the result of an init job if the parts are to be compared with the file. They
@@ -15,40 +15,72 @@ export function encodeMd5s(md5s: readonly string[]): string {
 }
 
 /**
- * How many parts are to be sent or compared.
+ * The parts that are to be sent or compared, without those that `init` records as done.
  * @param count number of parts of the file
  * @throws {UploaderError} `INVALID_JOB` if the numbers do not add up to `count`
  */
-export function countPlanned({ missing, listedMd5s }: SendValue, count: number): number {
+export function plannedRanges(init: SendValue, count: number): IndexRange[] {
+  const { missing, listedMd5s, sent = [], same = [] } = init;
+  const done = union(sent, same);
+  if (listedMd5s === undefined) return difference(missing, done);
   const toSend = countIndices(missing);
-  if (listedMd5s === undefined) return toSend;
-  const listed = countMd5s(Buffer.from(listedMd5s, 'base64'));
-  if (toSend + listed === count) return count;
+  const listed = countMd5s(listedMd5s);
+  if (toSend + listed === count) return difference([[0, count - 1]], done);
   const message = `result of an init job has ${toSend} parts to send and ${listed} MD5s for a file of ${count} parts`;
   throw new UploaderError('INVALID_JOB', message);
 }
 
-/**
- * The parts to send and to compare, in ascending order. `listedMd5`: of a part to compare, in lower-case hex.
- * @param count number of parts of the file
- */
+/** The parts of {@link plannedRanges}, ascending. `listedMd5`: of a part to compare, in lower-case hex. */
 export function* plannedParts(
-  { missing, listedMd5s }: SendValue,
+  init: SendValue,
   count: number,
 ): Generator<{ readonly index: number; readonly listedMd5?: string }> {
-  if (listedMd5s === undefined) {
-    for (const index of indicesOf(missing)) yield { index };
+  const planned = plannedRanges(init, count);
+  if (init.listedMd5s === undefined) {
+    for (const index of indicesOf(planned)) yield { index };
     return;
   }
-  const md5s = Buffer.from(listedMd5s, 'base64');
-  const toSend = new Set(indicesOf(missing));
-  let listed = 0;
-  for (let index = 0; index < count; index++) {
-    if (toSend.has(index)) yield { index };
-    else yield { index, listedMd5: md5s.toString('hex', listed * MD5_BYTES, ++listed * MD5_BYTES) };
+  const md5s = Buffer.from(init.listedMd5s, 'base64');
+  let nextRange = 0;
+  /** The number of parts to send before `index`. They have no MD5. */
+  let toSend = 0;
+  for (const index of indicesOf(planned)) {
+    let [first, last] = init.missing[nextRange] ?? [count, count];
+    while (last < index) {
+      toSend += last - first + 1;
+      [first, last] = init.missing[++nextRange] ?? [count, count];
+    }
+    if (index >= first) {
+      yield { index };
+      continue;
+    }
+    const at = (index - toSend) * MD5_BYTES;
+    yield { index, listedMd5: md5s.toString('hex', at, at + MD5_BYTES) };
   }
 }
 
-function countMd5s(md5s: Buffer): number {
-  return Math.floor(md5s.length / MD5_BYTES);
+/**
+ * Records parts of this round as done, so that their own results are not needed any more. If no part is compared, they are
+ * no longer `missing`: a worker that does not know `sent` and `same` does not send them again.
+ */
+export function recordDone(
+  init: SendValue,
+  done: { readonly sent: readonly number[]; readonly same: readonly number[] },
+): SendValue {
+  const sent = union(init.sent ?? [], rangesOf(done.sent));
+  const same = difference(union(init.same ?? [], rangesOf(done.same)), sent);
+  const missing = init.listedMd5s === undefined ? difference(init.missing, sent) : init.missing;
+  return {
+    ...init,
+    missing: asArrays(missing),
+    sent: asArrays(sent),
+    ...(same.length > 0 && { same: asArrays(same) }),
+  };
+}
+
+const asArrays = (ranges: readonly IndexRange[]): [number, number][] =>
+  ranges.map(([first, last]) => [first, last]);
+
+function countMd5s(base64: string): number {
+  return Math.floor(Buffer.byteLength(base64, 'base64') / MD5_BYTES);
 }

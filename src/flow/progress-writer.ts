@@ -3,6 +3,7 @@ import type { PartData } from '../queue/jobs/part.ts';
 import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { SpeedMeter, type StageReport } from '../upload/stage-progress.ts';
+import { type PartRefill, UNQUEUED_FIELD } from './fan-out.ts';
 
 /** A process writes the progress of an upload at most this often. */
 const INTERVAL_MS = 1000;
@@ -16,14 +17,16 @@ type ChildOf = Pick<PartData, 'uploadId' | 'run'>;
 export class ProgressWriter {
   readonly #uploads: Queue;
   readonly #redis: RedisClient;
+  readonly #refill: PartRefill;
   readonly #lastMs = new Map<string, number>();
   readonly #speedMeters = new Map<string, SpeedMeter>();
   /** Uploads whose progress will be written once more, by a timer. */
   readonly #scheduled = new Set<string>();
 
-  constructor(uploads: Queue, redis: RedisClient) {
+  constructor(uploads: Queue, redis: RedisClient, refill: PartRefill) {
     this.#uploads = uploads;
     this.#redis = redis;
+    this.#refill = refill;
   }
 
   hashing({ uploadId, run }: ChildOf, bytesHashed: number, totalBytes: number): void {
@@ -33,8 +36,8 @@ export class ProgressWriter {
 
   /**
    * Call it when a part has completed. If it is called too often for a write, one more write follows. The bytes left are
-   * computed from the number of pending children, which is O(1) in Redis. That number is complete only once the upload
-   * has added all children and waits for them.
+   * computed from the number of unfinished children and that of parts without a job, which is O(1) in Redis. Both are
+   * right only while the upload waits for its children. If few of them are left, the upload adds the next ones.
    */
   partCompleted(part: ChildOf, partSize: number, totalBytes: number): void {
     const { uploadId, run } = part;
@@ -52,18 +55,21 @@ export class ProgressWriter {
       .pipeline()
       .zscore(this.#uploads.toKey('waiting-children'), uploadId)
       .scard(`${this.#uploads.toKey(uploadId)}:dependencies`)
-      .hget(this.#uploads.toKey(uploadId), 'progress')
+      .hmget(this.#uploads.toKey(uploadId), 'progress', UNQUEUED_FIELD)
       .exec();
     read.then(
       (replies) => {
-        const [waiting, pending, written] = (replies ?? []).map(([, value]) => value);
+        const [waiting, pending, fields] = (replies ?? []).map(([, value]) => value);
+        const [written, unqueued] = (fields ?? []) as (string | null)[];
         if (waiting === null || typeof pending !== 'number' || !isUploading(written)) {
           this.#lastMs.delete(uploadId);
           return;
         }
-        const bytesSent = Math.max(0, totalBytes - pending * partSize);
+        const left = pending + Number(unqueued ?? 0);
+        const bytesSent = Math.max(0, totalBytes - left * partSize);
         const report = { stage: 'uploading', bytesHashed: totalBytes, bytesSent, totalBytes } as const;
         this.#write(uploadId, run.attempt, report);
+        this.#refill.wakeIfLow(uploadId, pending, Number(unqueued ?? 0)).catch(() => {});
       },
       () => {},
     );

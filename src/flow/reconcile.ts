@@ -12,15 +12,17 @@ import type { Queues } from '../queue/queues.ts';
 import { admitsFanOut } from '../quota/limits.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
-import { bytesOf, countIndices, partCount } from '../upload/plan.ts';
 import type { AbortFlags } from './abort-flags.ts';
 import { ActiveUpload, type UploadChange } from './active-upload.ts';
 import { ChildJobs } from './child-jobs.ts';
-import { Children } from './children.ts';
+import type { Children } from './children.ts';
 import { factsOf } from './facts.ts';
+import { countWaitingParts, FAN_OUT, type FanOutBounds } from './fan-out.ts';
 import type { FileIndex } from './file-index.ts';
 import { nextStep, type Step } from './next-step.ts';
-import { countPlanned } from './planned-parts.ts';
+import { partJobs } from './part-jobs.ts';
+import { partsLeft } from './parts-left.ts';
+import { ChildrenReader } from './read-children.ts';
 import type { SenderLocks } from './sender-locks.ts';
 import { uploadResult } from './upload-result.ts';
 import { wakeAfterTranscoding } from './wake-after-transcoding.ts';
@@ -49,6 +51,8 @@ export interface ReconcilerOptions {
   /** Called once per stage change and for other notable events. */
   readonly onChange: (change: UploadChange) => void;
   readonly clock?: () => number;
+  /** Default: {@link FAN_OUT}. */
+  readonly fanOut?: FanOutBounds;
 }
 
 /**
@@ -77,12 +81,16 @@ class Reconciliation {
   readonly #deps: ReconcilerOptions;
   readonly #upload: ActiveUpload;
   readonly #jobs: ChildJobs;
+  readonly #fanOut: FanOutBounds;
+  readonly #children: ChildrenReader;
   readonly #token: string;
 
   constructor(deps: ReconcilerOptions, job: Job, token: string) {
     this.#deps = deps;
     this.#upload = new ActiveUpload(job, deps.onChange);
     this.#jobs = new ChildJobs(deps, this.#upload);
+    this.#fanOut = deps.fanOut ?? FAN_OUT;
+    this.#children = new ChildrenReader(deps.queues, deps.redis, this.#fanOut);
     this.#token = token;
   }
 
@@ -102,10 +110,10 @@ class Reconciliation {
   }
 
   async #doNextStep(): Promise<StoredResult | undefined> {
-    const { id, job, run, data, waitsForTranscoding } = this.#upload;
+    const { id, run, data, waitsForTranscoding } = this.#upload;
     // In parallel, so that the commands share a round trip to Redis.
     const [children, cancelled, events] = await Promise.all([
-      Children.read(job),
+      this.#children.read(id, run),
       this.#deps.abortFlags.isCancelled(id, run.attempt),
       waitsForTranscoding ? this.#deps.events.read(id) : [],
     ]);
@@ -153,23 +161,38 @@ class Reconciliation {
     await this.#jobs.addInit(hashed, compare);
   }
 
-  /** Adds the part jobs, or delays the upload while the part queue is full. */
+  /** Adds the next part jobs, or delays the upload while the part queue is full. */
   async #sendParts({ hashed, init }: StepOf<'parts'>, children: Children): Promise<undefined> {
+    const done = children.doneParts(this.#upload.run);
+    const { fileParts, count, bytesSent, text } = partsLeft(hashed, init, done);
+    // Only a large upload adds its parts in portions. Any other may add all again, which has no effect.
+    const isLarge = fileParts > this.#fanOut.maxPending;
+    const room = await this.#roomForParts(count, isLarge);
+    if (room === undefined) return await this.#delay(RECHECK_MS);
+    await this.#upload.enterStage('uploading', bytesSent, text);
+    if (room === 0) return;
     const { id, run } = this.#upload;
-    const { partSize, missing } = init;
-    const { size } = hashed.version;
-    const count = partCount(size, partSize);
-    const planned = countPlanned(init, count);
-    const waiting = await this.#deps.queues.part.getJobCountByTypes('wait', 'prioritized', 'delayed');
-    if (!admitsFanOut(waiting, planned)) return await this.#delay(RECHECK_MS);
-    const toSend = countIndices(missing);
-    const missingBytes = bytesOf(missing, size, partSize);
-    const compared = planned > toSend ? `; comparing ${planned - toSend} that VOD has with the file` : '';
-    const text = `sending ${toSend} of ${count} parts, ${formatBytes(missingBytes)}${compared}`;
-    await this.#upload.enterStage('uploading', size - missingBytes, text);
-    const done = new Set(children.doneParts(run));
+    const queued = isLarge ? await this.#jobs.unfinishedParts() : [];
+    const excluded = new Set([...done, ...queued]);
+    const isExcluded = (index: number): boolean => excluded.has(index);
+    const parts = partJobs(init, hashed.version.size, { isExcluded, limit: room });
+    // Before the parts are added: a process that sends one of them must not see the number of an earlier attempt.
+    if (isLarge) await this.#jobs.setUnqueued(Math.max(0, count - queued.length - parts.length));
     const isCancelled = () => this.#deps.abortFlags.isCancelled(id, run.attempt);
-    await this.#jobs.addParts({ hashed, init }, done, isCancelled);
+    await this.#jobs.addParts(hashed, parts, isCancelled);
+  }
+
+  /**
+   * How many parts to add now: 0 if enough of this upload's parts are unfinished.
+   * @returns undefined while the part queue is full and has no part of this upload
+   */
+  async #roomForParts(left: number, isLarge: boolean): Promise<number | undefined> {
+    const { maxPending, refillBelow } = this.#fanOut;
+    const unfinished = isLarge ? await this.#jobs.countUnfinished() : 0;
+    if (unfinished > 0 && unfinished >= refillBelow) return 0;
+    const isAdmitted = admitsFanOut(await countWaitingParts(this.#deps.queues), left);
+    if (!isAdmitted) return unfinished > 0 ? 0 : undefined;
+    return isLarge ? maxPending - unfinished : left;
   }
 
   async #finish({ hashed }: StepOf<'finish'>): Promise<undefined> {

@@ -3,7 +3,8 @@ import { parseInitValue } from '../queue/jobs/init.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import type { StoredResult } from '../queue/jobs/upload-result.ts';
 import type { Run } from '../queue/names.ts';
-import { countIndices, partAt, partCount } from '../upload/plan.ts';
+import { bytesOf, partCount } from '../upload/plan.ts';
+import { countIndices, rangesOf, union } from '../upload/ranges.ts';
 import type { Children } from './children.ts';
 
 /** The result of an upload whose file VOD has. Its counts are sums over all rounds of this attempt. */
@@ -42,11 +43,11 @@ function countParts(
     const init = parseInitValue(children.result(run, 'init'));
     if (init.kind === 'exists') continue;
     parts = partCount(fileSize, init.partSize);
-    missingAtFirst ??= countIndices(init.missing);
-    for (const index of children.sentParts(run)) {
-      partsSent++;
-      bytesSent += partAt(fileSize, init.partSize, index).dataSize;
-    }
+    const recorded = init.sent ?? [];
+    missingAtFirst ??= countIndices(union(init.missing, recorded));
+    const sent = union(recorded, rangesOf(children.sentParts(run)));
+    partsSent += countIndices(sent);
+    bytesSent += bytesOf(sent, fileSize, init.partSize);
   }
   return { partsSent, partsSkipped: parts - (missingAtFirst ?? 0), bytesSent };
 }

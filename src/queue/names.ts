@@ -75,6 +75,16 @@ export function childId(uploadId: string, run: Run, step: ChildStep): string {
   return `${uploadId}-${name}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 
+/** Returns a function that gives the index of a part job of this run from its id or key; undefined for other jobs. */
+export function partIndexReader(uploadId: string, run: Run): (idOrKey: string) => number | undefined {
+  const prefix = `${uploadId}-${runName(run)}-p`;
+  return (idOrKey) => {
+    const from = idOrKey.lastIndexOf(':') + 1;
+    const index = idOrKey.startsWith(prefix, from) ? idOrKey.slice(from + prefix.length) : '';
+    return /^\d{1,9}$/.test(index) ? Number(index) : undefined;
+  };
+}
+
 /** Redis channel for ids of uploads whose active jobs must be aborted, on every replica. */
 export function abortChannel(prefix: string): string {
   return `${prefix}:vod-abort`;

@@ -13,6 +13,12 @@ redis.call('ZADD', KEYS[3], 0, '0')
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', 10000, '*', 'event', 'waiting', 'jobId', ARGV[1], 'prev', 'waiting-children')
 return 1`;
 
+/** Makes an upload active soon that waits for its children. @returns false if it does not wait for them */
+export async function wakeWaitingParent(queue: Queue, redis: RedisClient, id: string): Promise<boolean> {
+  const keys = ['waiting-children', 'wait', 'marker', 'events'].map((type) => queue.toKey(type));
+  return (await redis.eval(WAKE, keys.length, ...keys, id)) === 1;
+}
+
 /**
  * Makes an upload active soon, whatever it waits for.
  * @returns false if it is active already, possibly without having seen the caller's change
@@ -20,10 +26,8 @@ return 1`;
 export async function wakeUpload(queue: Queue, redis: RedisClient, job: Job): Promise<boolean> {
   const id = job.id ?? '';
   switch (await job.getState()) {
-    case 'waiting-children': {
-      const keys = ['waiting-children', 'wait', 'marker', 'events'].map((type) => queue.toKey(type));
-      return (await redis.eval(WAKE, keys.length, ...keys, id)) === 1;
-    }
+    case 'waiting-children':
+      return await wakeWaitingParent(queue, redis, id);
     case 'delayed':
       await job.changePriority({ priority: 0 });
       await job.promote();

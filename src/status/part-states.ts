@@ -1,4 +1,4 @@
-import type { IndexRange } from '../upload/plan.ts';
+import type { IndexRange } from '../upload/ranges.ts';
 
 /**
  * The state of a part in the upload's current run:
@@ -24,6 +24,8 @@ export const PART_STATES: readonly PartState[] = [
 export interface PartIndices {
   readonly count: number;
   readonly missing: readonly IndexRange[];
+  /** Parts that were sent, as the result of the init job records them. */
+  readonly recorded: readonly IndexRange[];
   readonly sent: readonly number[];
   readonly sending: readonly number[];
   readonly retrying: readonly number[];
@@ -41,6 +43,7 @@ export function partStates(indices: PartIndices): PartState[] {
   mark(indices.sending, 'sending');
   mark(indices.failed, 'failed');
   mark(indices.sent, 'sent');
+  for (const [first, last] of indices.recorded) states.fill('sent', first, last + 1);
   return states;
 }
 

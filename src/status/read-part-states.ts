@@ -3,7 +3,7 @@ import { parseInitValue } from '../queue/jobs/init.ts';
 import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import type { UploadResult } from '../queue/jobs/upload-result.ts';
-import { childId, type Run, runName } from '../queue/names.ts';
+import { childId, partIndexReader } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
@@ -35,11 +35,14 @@ export async function readPartStates(
   if (init?.kind !== 'send' || data.hashed === undefined) return fromResult(status.result ?? data.result);
   const { size } = data.hashed.version;
   if (tooManyParts(size, init.partSize) !== undefined) return undefined;
-  const indices = indexReader(id, run);
+  const indexOf = partIndexReader(id, run);
+  const indices = (idsOrKeys: readonly string[]): number[] =>
+    idsOrKeys.flatMap((text) => indexOf(text) ?? []);
   const { processed, failed } = jobs;
   return partStates({
     count: partCount(size, init.partSize),
     missing: init.missing,
+    recorded: init.sent ?? [],
     sent: indices(Object.keys(processed).filter((key) => !UNSENT.includes(processed[key] ?? ''))),
     sending: indices(jobs.active),
     retrying: indices(jobs.delayed),
@@ -81,15 +84,4 @@ function fromResult(result: UploadResult | UploadData['result']): PartState[] | 
     ...Array<PartState>(result.partsSkipped).fill('skipped'),
     ...Array<PartState>(result.partsSent).fill('sent'),
   ];
-}
-
-/** Returns a function that extracts part indices from ids or keys of this run's part jobs, and ignores other jobs. */
-function indexReader(uploadId: string, run: Run): (idsOrKeys: readonly string[]) => number[] {
-  const prefix = `${uploadId}-${runName(run)}-p`;
-  return (idsOrKeys) =>
-    idsOrKeys.flatMap((text) => {
-      const from = text.lastIndexOf(':') + 1;
-      const index = text.startsWith(prefix, from) ? text.slice(from + prefix.length) : '';
-      return /^\d{1,9}$/.test(index) ? [Number(index)] : [];
-    });
 }

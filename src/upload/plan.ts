@@ -1,6 +1,7 @@
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/wire/protocol.ts';
+import type { IndexRange } from './ranges.ts';
 
 /**
  * part: a byte range of a file, sent by one UploadPart.
@@ -16,9 +17,6 @@ export interface Part {
   /** Bytes of this part: the part size, or what is left of the file for the last part. */
   readonly dataSize: number;
 }
-
-/** The part indices from `first` to `last`, inclusive. */
-export type IndexRange = readonly [first: number, last: number];
 
 /**
  * Maximum number of parts of one file. Each part needs about 1 KB of Redis until it is sent, and the account's quota allows
@@ -135,18 +133,6 @@ export function listedParts(args: {
     const [dataMd5] = md5s;
     return md5s.size === 1 && dataMd5 !== undefined ? [{ index, dataMd5 }] : [];
   });
-}
-
-/** The number of indices in the ranges. */
-export function countIndices(ranges: readonly IndexRange[]): number {
-  return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-}
-
-/** All indices of the ranges, in order. */
-export function* indicesOf(ranges: readonly IndexRange[]): Generator<number, void, undefined> {
-  for (const [first, last] of ranges) {
-    for (let index = first; index <= last; index++) yield index;
-  }
 }
 
 /** The bytes of all parts in the ranges. @throws {RangeError} when a range exceeds the plan. */

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { ActiveUpload } from '../../src/flow/active-upload.ts';
 import { ChildJobs } from '../../src/flow/child-jobs.ts';
+import { partJobs } from '../../src/flow/part-jobs.ts';
 import type { SendValue } from '../../src/queue/jobs/init.ts';
 import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
@@ -23,7 +24,8 @@ it('a part is taken by a worker on the same connection while further parts are b
   const hashed = { fileSha: 'a'.repeat(40), version: { size: PARTS * MIB, mtimeNs: '1', inode: '2' } };
   const init: SendValue = { kind: 'send', partSize: MIB, missing: [[0, PARTS - 1]] };
   let batches = 0;
-  await jobs.addParts({ hashed, init }, new Set(), async () => {
+  const parts = partJobs(init, PARTS * MIB, { isExcluded: () => false, limit: PARTS });
+  await jobs.addParts(hashed, parts, async () => {
     if (++batches === 2) await started.promise;
     return batches === 2;
   });

@@ -39,6 +39,12 @@ const sendValue = z.object({
     .base64()
     .max(MAX_PARTS * 24)
     .exactOptional(),
+  /**
+   * Parts that are done in this round and whose own results the upload has deleted: `sent`, and those that VOD has with
+   * the `same` MD5. Workers of older versions ignore these fields, and count fewer parts as sent.
+   */
+  sent: indexRanges.exactOptional(),
+  same: indexRanges.exactOptional(),
 });
 /** The answer of InitUpload that asks for parts. */
 export type SendValue = z.infer<typeof sendValue>;

@@ -5,6 +5,7 @@ import { countPartStates, type PartIndices, partStates } from '../../../src/stat
 const indicesOf = (some: Partial<PartIndices>): PartIndices => ({
   count: 8,
   missing: [],
+  recorded: [],
   sent: [],
   sending: [],
   retrying: [],
@@ -29,9 +30,16 @@ describe('partStates', () => {
     expect(state).toBe('sent');
   });
 
+  it('has parts that the result of the init job records as sent', () => {
+    const states = partStates(indicesOf({ missing: [[4, 7]], recorded: [[2, 3]], sent: [4] }));
+    expect(states.slice(0, 6)).toEqual(['skipped', 'skipped', 'sent', 'sent', 'sent', 'waiting']);
+  });
+
   it('ignores indices beyond the file', () => {
     const huge = Number.MAX_SAFE_INTEGER;
-    const states = partStates(indicesOf({ missing: [[6, huge]], sent: [8, huge], sending: [99] }));
+    const states = partStates(
+      indicesOf({ missing: [[6, huge]], recorded: [[9, huge]], sent: [8, huge], sending: [99] }),
+    );
     expect(states).toHaveLength(8);
     expect(countPartStates(states)).toMatchObject({ skipped: 6, waiting: 2, sent: 0, sending: 0 });
   });
@@ -44,7 +52,7 @@ describe('partStates', () => {
         fc.array(fc.tuple(fc.nat(250), fc.nat(250))),
         ...([indices, indices, indices, indices] as const),
         (count, missing, sent, sending, retrying, failed) => {
-          const states = partStates({ count, missing, sent, sending, retrying, failed });
+          const states = partStates({ count, missing, recorded: [], sent, sending, retrying, failed });
           const counted = Object.values(countPartStates(states)).reduce((sum, many) => sum + many, 0);
           expect([states.length, counted]).toEqual([count, count]);
         },

@@ -3,9 +3,6 @@ import { describe, expect, test } from 'vitest';
 import {
   bindingPartSize,
   bytesOf,
-  countIndices,
-  type IndexRange,
-  indicesOf,
   listedParts,
   MAX_FILE_BYTES,
   MAX_PARTS,
@@ -14,6 +11,7 @@ import {
   partCount,
   tooManyParts,
 } from '../../../src/upload/plan.ts';
+import { countIndices, type IndexRange, indicesOf } from '../../../src/upload/ranges.ts';
 import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/wire/protocol.ts';
 
 const HALF = 524288;
