@@ -21,6 +21,8 @@ export interface StreamRead {
   /** Whether the stream still has the entry at the cursor. If not, entries after it may have been trimmed too. */
   readonly unbroken: boolean;
   readonly entries: readonly StreamEntry[];
+  /** Whether the stream may have more entries after these. */
+  readonly hasMore: boolean;
 }
 
 /** The cursor is always the id of an entry that existed, so that a missing entry reveals a gap. */
@@ -31,11 +33,12 @@ cursor = redis.call('XADD', KEYS[1], '*', 'event', 'subscribed')
 redis.call('SET', KEYS[2], cursor)
 return cursor`;
 
+/** Returns the cursor, '' if it is gone, or nil without the lease; and the entries from the cursor on. */
 const READ = `
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return false end
 local cursor = redis.call('GET', KEYS[2])
-if not cursor then return false end
-local found = redis.call('XRANGE', KEYS[1], cursor, cursor, 'COUNT', 1)
-return {cursor, #found, redis.call('XRANGE', KEYS[1], '(' .. cursor, '+', 'COUNT', ARGV[1])}`;
+if not cursor then return {''} end
+return {cursor, redis.call('XRANGE', KEYS[1], cursor, '+', 'COUNT', ARGV[2])}`;
 
 const COMMIT = `
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return false end
@@ -68,16 +71,26 @@ export class BullmqEventReader {
     return (await this.#redis.eval(REGISTER, 2, this.#streamKey, this.#cursorKey)) as string;
   }
 
-  /** Reads the next entries after the cursor. Does not move the cursor. */
-  async read(): Promise<StreamRead> {
-    const reply = await this.#redis.eval(READ, 2, this.#streamKey, this.#cursorKey, BATCH_SIZE);
+  /**
+   * Reads the next entries after the cursor. Does not move the cursor.
+   * @returns undefined when this process no longer holds the lease
+   */
+  async read(lease: Lease): Promise<StreamRead | undefined> {
+    const keys = [this.#streamKey, this.#cursorKey, lease.key];
+    // With the entry at the cursor.
+    const count = BATCH_SIZE + 1;
+    const reply = await this.#redis.eval(READ, keys.length, ...keys, lease.token, count);
+    if (reply === null) return undefined;
+    const [cursor, found = []] = reply as [string, [string, string[]][]?];
     // The cursor is gone: Redis was flushed.
-    if (reply === null) return { cursor: await this.register(), unbroken: true, entries: [] };
-    const [cursor, foundAtCursor, found] = reply as [string, number, [string, string[]][]];
-    const entries = found.map(([id, values]) => ({ id, fields: toRecord(values) }));
+    if (cursor === '') return { cursor: await this.register(), unbroken: true, entries: [], hasMore: false };
+    const unbroken = found[0]?.[0] === cursor;
+    const next = (unbroken ? found.slice(1) : found).slice(0, BATCH_SIZE);
+    const entries = next.map(([id, values]) => ({ id, fields: toRecord(values) }));
+    const hasMore = entries.length === BATCH_SIZE;
     // BullMQ writes two entries per failure at once, and the second contains the attempt: keep them in one batch.
-    if (entries.length === BATCH_SIZE && entries.at(-1)?.fields.event === 'failed') entries.pop();
-    return { cursor, unbroken: foundAtCursor === 1, entries };
+    if (hasMore && entries.at(-1)?.fields.event === 'failed') entries.pop();
+    return { cursor, unbroken, entries, hasMore };
   }
 
   /**

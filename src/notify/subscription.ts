@@ -24,7 +24,7 @@ import { toEndEvent, toProgressEvent } from './subscriber-events.ts';
 /** How often a process without the lease tries to take it, and the base of its backoff after errors. */
 const STANDBY_MS = 1000;
 const MAX_ERROR_BACKOFF_MS = 10_000;
-/** Delay between a new event and the next read: events come in bursts, and one read then returns all of them. */
+/** Default delay between a new event and the next read: events come in bursts, and one read then returns all of them. */
 const BATCH_DELAY_MS = 20;
 
 /** Notifies one consumer of the events of all uploads until it is closed. */
@@ -38,6 +38,7 @@ export class Subscription {
   readonly #blocking: RedisClient;
   readonly #closed = new AbortController();
   readonly #ended: Promise<void>;
+  readonly #batchDelayMs: number;
   /** Ids of the ends delivered by {@link #catchUp}: the stream may contain them too. */
   #caughtUp = new Set<string>();
   /** The newest entry when this process took the lease. Progress up to there is outdated. */
@@ -46,13 +47,19 @@ export class Subscription {
   /**
    * @param uploads the queue of upload jobs
    * @param options.redis for commands; blocking reads use a separate connection
+   * @param options.batchDelayMs how long events are collected before they are read together
    */
   constructor(
     subscriber: Subscriber,
     uploads: Queue,
-    options: { readonly redis: RedisClient; readonly target: RedisTarget; readonly prefix: string },
+    options: {
+      readonly redis: RedisClient;
+      readonly target: RedisTarget;
+      readonly prefix: string;
+      readonly batchDelayMs?: number;
+    },
   ) {
-    const { redis, target, prefix } = options;
+    const { redis, target, prefix, batchDelayMs = BATCH_DELAY_MS } = options;
     const { consumer } = subscriber;
     this.#uploads = uploads;
     this.#redis = redis;
@@ -60,6 +67,7 @@ export class Subscription {
     this.#reader = new BullmqEventReader(redis, uploads, { prefix, consumer });
     this.#lease = new Lease(redis, leaseKey(prefix, consumer));
     this.#calls = new SubscriberCalls(subscriber, this.#closed.signal);
+    this.#batchDelayMs = batchDelayMs;
     this.#blocking = workerConnection(target, () => {});
     this.#ended = this.#run();
   }
@@ -113,14 +121,14 @@ export class Subscription {
   async #follow(): Promise<void> {
     this.#followingSince = await this.#reader.newestId();
     while (!this.#isClosed) {
-      const read = await this.#reader.read();
-      if (!read.unbroken && !(await this.#catchUp(read))) return;
-      if (read.entries.length > 0 && !(await this.#process(read.entries))) return;
-      if (read.unbroken && read.entries.length === 0) {
-        await this.#reader.waitForNew(this.#blocking, read.cursor);
-        await pause(BATCH_DELAY_MS, this.#closed.signal);
-        if (!(await this.#lease.acquire())) return;
-      }
+      const read = await this.#reader.read(this.#lease);
+      if (read === undefined) return;
+      const { cursor, unbroken, entries, hasMore } = read;
+      if (!unbroken && !(await this.#catchUp(read))) return;
+      if (entries.length > 0 && !(await this.#process(entries))) return;
+      if (!unbroken || hasMore) continue;
+      await this.#reader.waitForNew(this.#blocking, entries.at(-1)?.id ?? cursor);
+      await pause(this.#batchDelayMs, this.#closed.signal);
     }
   }
 
@@ -145,6 +153,7 @@ export class Subscription {
     const withProgress = this.#calls.wantsProgress;
     const jobs = await readJobFields(this.#redis, this.#uploads, entries, { withProgress });
     const newest = newestEntryIds(entries);
+    let committedId: string | undefined;
     for (const [index, entry] of entries.entries()) {
       const { event, jobId = '', data = '' } = entry.fields;
       const fields = jobs.get(jobId) ?? [];
@@ -158,7 +167,9 @@ export class Subscription {
       if (end === undefined || this.#caughtUp.has(end.id)) continue;
       if (!(await this.#calls.deliver(end))) return false;
       if (!(await this.#reader.commit(this.#lease, entry.id))) return false;
+      committedId = entry.id;
     }
-    return await this.#reader.commit(this.#lease, entries.at(-1)?.id);
+    const lastId = entries.at(-1)?.id;
+    return lastId === committedId || (await this.#reader.commit(this.#lease, lastId));
   }
 }

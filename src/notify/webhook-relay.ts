@@ -19,6 +19,9 @@ import { Subscription } from './subscription.ts';
 /** `@` is not allowed in the consumer names of applications. */
 const CONSUMER = '@webhooks';
 
+/** A webhook need not be faster, and most events are of other things than ends. */
+const BATCH_DELAY_MS = 100;
+
 type UploadView = ReturnType<typeof parseUploadView>;
 
 /** Identifies a receiver in Redis and in logs without its URL, which may be a secret. */
@@ -74,7 +77,10 @@ export class WebhookRelay {
       onFailed: (event: UploadEndEvent) => this.#addJobs(event),
       onError: (error: unknown) => this.#logError(error),
     };
-    this.#subscription = new Subscription(subscriber, queues.upload, { redis, target, prefix });
+    this.#subscription = new Subscription(subscriber, queues.upload, {
+      ...{ redis, target, prefix },
+      batchDelayMs: BATCH_DELAY_MS,
+    });
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type UploadProgressEvent,
   VodUploads,
 } from '../../src/index.ts';
-import { commandRun } from '../support/monitor.ts';
+import { commandRun, commandsRun } from '../support/monitor.ts';
 import { LoggedProcess } from '../support/process.ts';
 import { seedQueued, withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -111,6 +111,31 @@ test('an application that was stopped receives missed ends in order and once', a
   expect(again).toMatchObject({ attempt: 2, result: { outcome: 'completed' } });
   expect(ended).toMatchObject({ state: 'cancelled', error: { code: 'CANCELLED' } });
   for (const { errors } of [first, second, other]) expect(errors).toEqual([]);
+});
+
+test('a subscription reads again only when the stream has new events', async () => {
+  const { ends } = application('calm');
+  await known('calm');
+  const commands = await commandsRun(world().redisUrl);
+  await world().worker().ready();
+  const { uploads } = world();
+  for (const name of ['calm-1.mp4', 'calm-2.mp4']) {
+    await (await uploads.add({ source: await source(name, 100) })).result();
+  }
+  await expect.poll(() => ends.length).toBe(2);
+  const stream = `"${world().prefix}:vod-upload:events"`;
+  const kinds = (): string => {
+    const own = commands.filter((line) =>
+      line.includes('"eval"') ? line.includes(':vod-consumer:calm"') : /"xread" "COUNT" "1"/.test(line),
+    );
+    return own
+      .filter((line) => line.includes(stream))
+      .map((line) => (line.includes('"xread"') ? 'wait' : line.includes('XRANGE') ? 'read' : 'commit'))
+      .join(' ');
+  };
+  await expect.poll(kinds).toMatch(/read commit/);
+  // Without new events a read would find nothing.
+  expect(kinds()).not.toMatch(/commit read|read read/);
 });
 
 test('an event is delivered again after its subscriber throws, before the next events', async () => {
