@@ -29,6 +29,8 @@ export interface RigOptions {
   readonly program: string;
   /** Latency of the sink. */
   readonly latencyMs?: number;
+  /** Speed of the line to the sink, in bytes per second; default: none is simulated. */
+  readonly bytesPerSecond?: number;
 }
 
 /** The private environment of a benchmark: Redis with AOF, a sink, sources and workers, on the loopback interface. */
@@ -56,14 +58,18 @@ export class Rig {
     this.uploads = new VodUploads({ connection: redis.url, sourceRoots: [this.sources] });
   }
 
-  static async start({ program, latencyMs = 0 }: RigOptions): Promise<Rig> {
+  static async start({ program, latencyMs = 0, bytesPerSecond }: RigOptions): Promise<Rig> {
     const dir = await runDirectory('vod-bench-');
     await mkdir(join(dir, 'sources'));
     const redis = await startRedisServer({ dir: join(dir, 'redis') });
     const sink = await startChild({
       label: 'sink',
       command: process.execPath,
-      args: [join(import.meta.dirname, 'sink.ts'), String(latencyMs)],
+      args: [
+        join(import.meta.dirname, 'sink.ts'),
+        String(latencyMs),
+        ...(bytesPerSecond === undefined ? [] : [String(bytesPerSecond)]),
+      ],
       ready: /listening on \d+/,
     });
     return new Rig(dir, program, redis, sink);

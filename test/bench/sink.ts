@@ -1,6 +1,7 @@
 /**
  * A minimal VOD in its own process: reads every byte, checks and stores nothing, and answers after a latency in
- * milliseconds (first argument).
+ * milliseconds (first argument), and not before a line of so many bytes per second (second argument) would have brought
+ * all parts so far.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,11 +19,14 @@ export interface SinkStats {
 }
 
 const LATENCY_MS = Number(process.argv[2] ?? 0);
+const BYTES_PER_MS = Number(process.argv[3] ?? Number.POSITIVE_INFINITY) / 1000;
 const OK = '{"code":0,"message":""}';
 const DONE = '{"code":0,"message":"","fileId":"14508071098244929440","url":"http://127.0.0.1/video.mp4"}';
 
 const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, receivedAt: [] });
 let stats = nothing();
+/** When the line has brought all parts that have arrived so far; monotonic, in ms. */
+let lineFreeAt = 0;
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   const action = /[?&]Action=(\w+)/.exec(request.url ?? '')?.[1];
@@ -45,7 +49,11 @@ function receivePart(request: IncomingMessage, response: ServerResponse): void {
   request.on('data', (data: Buffer) => {
     bytes += data.length;
   });
-  request.on('end', () => answer(response, OK, () => count(bytes)));
+  request.on('end', () => {
+    const arrivedAt = performance.now();
+    lineFreeAt = Math.max(lineFreeAt, arrivedAt) + bytes / BYTES_PER_MS;
+    answer(response, OK, { delayMs: lineFreeAt - arrivedAt, onAnswer: () => count(bytes) });
+  });
 }
 
 function count(bytes: number): void {
@@ -54,12 +62,16 @@ function count(bytes: number): void {
   stats.lastAt = Date.now();
 }
 
-function answer(response: ServerResponse, body: string, then?: () => void): void {
+function answer(
+  response: ServerResponse,
+  body: string,
+  { delayMs = 0, onAnswer = () => {} }: { delayMs?: number; onAnswer?: () => void } = {},
+): void {
   const send = (): void => {
-    then?.();
+    onAnswer();
     response.setHeader('content-length', body.length);
     response.end(body);
   };
-  if (LATENCY_MS > 0) setTimeout(send, LATENCY_MS);
+  if (LATENCY_MS + delayMs > 0) setTimeout(send, LATENCY_MS + delayMs);
   else send();
 }
