@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { memoryLimitBytes } from '../process/memory.ts';
 import type { SlotBounds } from '../upload/slot-control.ts';
 import { integer, type Values, wholeNumber } from './variable-types.ts';
 
@@ -21,7 +22,7 @@ export const WORKER_VARIABLES = {
   SOURCE_GRACE_MS: integer(60_000, 0, 3_600_000),
   SOURCE_READ_TIMEOUT_MS: integer(60_000, 1000, 3_600_000),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: slotBounds.default({ min: 1, max: 8 }),
+  PART_CONCURRENCY: slotBounds.optional(),
   MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
   MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
   PART_ATTEMPTS: integer(60, 1, 1000),
@@ -70,6 +71,19 @@ export interface Retention {
 
 const DAY_SECONDS = 86_400;
 
+/** A slot takes about 1.5 MiB: a part of up to 1 MiB, its share of the parts that are read ahead, and its connection. */
+const MEMORY_LIMIT_PER_SLOT_BYTES = 10 * 2 ** 20;
+const DEFAULT_SLOTS: SlotBounds = { min: 4, max: 32 };
+
+/**
+ * The bounds without PART_CONCURRENCY.
+ * @param memoryBytes what the process may use; the slots take about a seventh of it at most
+ */
+export function defaultSlotBounds(memoryBytes: number): SlotBounds {
+  const { min, max } = DEFAULT_SLOTS;
+  return { min, max: Math.max(min, Math.min(max, Math.floor(memoryBytes / MEMORY_LIMIT_PER_SLOT_BYTES))) };
+}
+
 export function workerConfig(values: Values<typeof WORKER_VARIABLES>, problems: string[]): WorkerConfig {
   if (values.BACKOFF_MAX_MS < values.BACKOFF_BASE_MS) {
     problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
@@ -79,7 +93,7 @@ export function workerConfig(values: Values<typeof WORKER_VARIABLES>, problems: 
     sourceGraceMs: values.SOURCE_GRACE_MS,
     sourceReadTimeoutMs: values.SOURCE_READ_TIMEOUT_MS,
     hashConcurrency: values.HASH_CONCURRENCY,
-    partConcurrency: values.PART_CONCURRENCY,
+    partConcurrency: values.PART_CONCURRENCY ?? defaultSlotBounds(memoryLimitBytes()),
     maxBytesPerSecond: defined({
       process: values.MAX_BYTES_PER_SECOND,
       total: values.MAX_BYTES_PER_SECOND_TOTAL,

@@ -12,7 +12,7 @@ test('defaults are as documented', () => {
       signatureMethod: 'HmacSHA1',
       quotaPerMinute: { init: 100, part: 10_000, finish: 100 },
     },
-    partConcurrency: { min: 1, max: 8 },
+    partConcurrency: { min: 4, max: 32 },
   });
   expect(loadConfig({}).metrics.port).toBeUndefined();
   expect(loadConfig({ METRICS_PORT: '' }).metrics.port).toBeUndefined();

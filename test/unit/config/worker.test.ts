@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../../src/config/config.ts';
+import { defaultSlotBounds } from '../../../src/config/worker.ts';
 import { problemsOf } from './problems.ts';
 
 test('PART_CONCURRENCY takes a number or a range', () => {
@@ -9,6 +10,12 @@ test('PART_CONCURRENCY takes a number or a range', () => {
     const problems = problemsOf(() => loadConfig({ PART_CONCURRENCY: wrong }));
     expect(problems, wrong).toEqual([expect.stringMatching(/^PART_CONCURRENCY must be .*4-32/)]);
   }
+});
+
+test('without PART_CONCURRENCY, the upper bound is lower where there is less memory', () => {
+  const maxWith = (mebibytes: number) => defaultSlotBounds(mebibytes * 2 ** 20).max;
+  expect(defaultSlotBounds(2 ** 34)).toEqual({ min: 4, max: 32 });
+  expect([512, 320, 256, 128, 32].map(maxWith)).toEqual([32, 32, 25, 12, 4]);
 });
 
 test('MAX_BYTES_PER_SECOND takes no rate that is too low for a part', () => {
