@@ -1,8 +1,8 @@
 import { createSlots } from '../base/slots.ts';
 import { parseEndpoint } from './http/endpoint.ts';
 import { createHttpClient } from './http/http-client.ts';
-import { createThrottle } from './http/throttle.ts';
-import { cappedTimeouts, DEFAULT_TIMEOUTS, type VodTimeouts } from './http/timeouts.ts';
+import type { Throttle } from './http/throttle.ts';
+import { DEFAULT_TIMEOUTS, type VodTimeouts } from './http/timeouts.ts';
 import { transportError } from './wire/classify.ts';
 import { commonParams, type VodCredentials } from './wire/params.ts';
 import type { SignatureMethod, VodAction } from './wire/protocol.ts';
@@ -39,8 +39,8 @@ export interface VodClientOptions {
   /** Maximum number of concurrent requests and sockets; further calls wait unsigned. Default 64. */
   readonly connections?: number;
   readonly timeouts?: Partial<VodTimeouts>;
-  /** Bandwidth cap for the bodies of all requests together, which are sent in small pieces. Default: none. */
-  readonly maxBytesPerSecond?: number;
+  /** Limits the bandwidth of the bodies of all requests together. Default: no limit. */
+  readonly throttle?: Throttle;
   /** Default 32 MiB. */
   readonly maxReplyBytes?: number;
   /** The variables `http_proxy`, `https_proxy` and `no_proxy`, in lower or upper case. Default: no proxy. */
@@ -82,12 +82,10 @@ export interface Calls {
 export function createCalls(options: VodClientOptions): Calls {
   const endpoint = parseEndpoint(options.endpoint);
   const { region = 'gz', signatureMethod = 'HmacSHA1', clock = Date.now, connections = 64 } = options;
-  const { maxBytesPerSecond: cap } = options;
-  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const http = createHttpClient({
     connections,
-    timeouts: cap === undefined ? timeouts : cappedTimeouts(timeouts, { bytesPerSecond: cap, connections }),
-    throttle: cap === undefined ? undefined : createThrottle(cap),
+    timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts },
+    throttle: options.throttle,
     maxReplyBytes: options.maxReplyBytes ?? 32 * 1024 * 1024,
     proxyEnv: options.proxyEnv,
   });

@@ -23,8 +23,8 @@ function setUp() {
     const [seconds = 0, us = 0] = (await redis.time()).map(Number);
     return seconds * 1000 + us / 1000 + passedMs;
   };
-  const replica = (sleep?: (ms: number) => Promise<void>): SharedRate =>
-    new SharedRate(redis, key, 1 / 3600, sleep);
+  const replica = (sleep?: (ms: number, signal: AbortSignal) => Promise<void>): SharedRate =>
+    new SharedRate(redis, { key, perSecond: 1 / 3600, largest: 9, ...(sleep && { sleep }) });
   return { redis, key, replica, pass, busyUntilMs, nowMs };
 }
 
@@ -69,6 +69,64 @@ describe('a rate shared by workers', () => {
     leaving.abort(new Error('leaving'));
     for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe('rejected');
     expect(await busyUntilMs()).toBe(untilMs);
+  });
+
+  /** A sleep that only a change of the rate ends, and what it was called with. */
+  function untilWoken() {
+    const waits: number[] = [];
+    const asleep = Promise.withResolvers<void>();
+    const sleep = (ms: number, wake: AbortSignal): Promise<void> => {
+      waits.push(ms);
+      asleep.resolve();
+      return new Promise((_, reject) => wake.addEventListener('abort', () => reject(wake.reason)));
+    };
+    return { waits, sleep, asleep: asleep.promise };
+  }
+
+  it('changes for a caller that waits', async () => {
+    const { replica, busyUntilMs, nowMs } = setUp();
+    const { waits, sleep, asleep } = untilWoken();
+    await replica().take(9, signal);
+    const rate = replica(sleep);
+    const taken = rate.take(9, signal);
+    await asleep;
+    // What was taken at the old rate is over after the time of the largest amount at the new one.
+    rate.setRate(1 / 60);
+    await expect.poll(() => waits.length).toBe(2);
+    expect(waits[1]).toBeLessThanOrEqual(9 * 60_000);
+    expect(waits[1]).toBeGreaterThan(0);
+    const changedUntilMs = await busyUntilMs();
+    expect(changedUntilMs - (await nowMs())).toBeLessThanOrEqual(9 * 60_000);
+    rate.setRate(Number.POSITIVE_INFINITY);
+    await taken;
+    expect(await busyUntilMs()).toBe(changedUntilMs);
+    await Promise.all([rate.take(1e12, signal), rate.take(1e12, signal)]);
+    expect(waits).toHaveLength(2);
+  });
+
+  it('limits again after it was unlimited', async () => {
+    const { replica, pass, busyUntilMs, nowMs } = setUp();
+    const rate = replica(pass);
+    rate.setRate(Number.POSITIVE_INFINITY);
+    await rate.take(5, signal);
+    rate.setRate(1 / 3600);
+    const startedMs = await nowMs();
+    await rate.take(2, signal);
+    await rate.take(1, signal);
+    expect((await busyUntilMs()) - startedMs).toBeGreaterThanOrEqual(3 * HOUR_MS);
+  });
+
+  it('lets no caller wait for longer than an amount takes, although the clock of Redis was set back', async () => {
+    const { redis, key, replica, pass } = setUp();
+    const waits: number[] = [];
+    const rate = replica(async (ms) => {
+      waits.push(ms);
+      await pass(ms);
+    });
+    await rate.take(1, signal);
+    await redis.incrby(key, 1000 * 1000 * HOUR_MS);
+    await rate.take(1, signal);
+    expect(waits).toEqual([9 * HOUR_MS]);
   });
 
   it('expires in Redis when the used time is over', async () => {

@@ -36,7 +36,9 @@ export async function startProxy(
   let line: ByteSchedule | undefined;
   const waiting = new Map<NodeJS.Timeout, () => void>();
   const uplink: Line = (bytes, go) => {
-    const delayMs = line?.delayMs(bytes, performance.now()) ?? 0;
+    const now = performance.now();
+    const delayMs = line?.waitMs(now) ?? 0;
+    line?.add(bytes, now);
     if (delayMs === 0) return false;
     const timer = setTimeout(() => {
       waiting.delete(timer);

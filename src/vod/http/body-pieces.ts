@@ -1,5 +1,3 @@
-import type { Throttle } from './throttle.ts';
-
 /** Piece size of a body whose connection is slow, throttled or not known yet, in bytes: progress can be measured. */
 export const PIECE_BYTES = 64 * 1024;
 /** The same on a fast connection. Each piece costs a system call. */
@@ -7,6 +5,8 @@ export const LARGE_PIECE_BYTES = 512 * 1024;
 
 /** Called as a body is sent. */
 interface BodyProgress {
+  /** The next piece waits for the bandwidth limit. */
+  pieceWaits(): void;
   pieceStarted(bytes: number): void;
   pieceSent(): void;
   bodySent(): void;
@@ -15,17 +15,23 @@ interface BodyProgress {
 /**
  * Yields the body in pieces, without a copy. The HTTP client requests a piece when the connection has accepted the one
  * before, which shows how fast the body is sent.
- * @param throttle awaited before each piece
+ * @param pieceBytes the size of the next piece
+ * @param throttle awaited before each piece; undefined: it need not wait
  */
 export async function* bodyPieces(
   body: Uint8Array,
-  pieceBytes: number,
+  pieceBytes: () => number,
   progress: BodyProgress,
-  throttle?: (bytes: number) => ReturnType<Throttle>,
+  throttle?: (bytes: number) => Promise<void> | undefined,
 ): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < body.length; offset += pieceBytes) {
-    const piece = body.subarray(offset, offset + pieceBytes);
-    await throttle?.(piece.length);
+  for (let offset = 0; offset < body.length; ) {
+    const piece = body.subarray(offset, offset + pieceBytes());
+    offset += piece.length;
+    const wait = throttle?.(piece.length);
+    if (wait !== undefined) {
+      progress.pieceWaits();
+      await wait;
+    }
     progress.pieceStarted(piece.length);
     yield piece;
     progress.pieceSent();

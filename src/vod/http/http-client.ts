@@ -42,7 +42,7 @@ export interface HttpClientOptions {
   readonly connections: number;
   readonly timeouts: VodTimeouts;
   readonly maxReplyBytes: number;
-  /** Awaited before each piece of a body. */
+  /** Limits the bandwidth of all bodies together. */
   readonly throttle?: Throttle | undefined;
   readonly proxyEnv?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -70,6 +70,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     stop: AbortController,
   ): Promise<Response<string>> {
     const signal = caller === undefined ? stop.signal : AbortSignal.any([stop.signal, caller]);
+    const usualPieceBytes = stats.isFast ? LARGE_PIECE_BYTES : PIECE_BYTES;
     const pending = client<string>(url, {
       timeout: phaseTimeouts(timeouts, body !== undefined),
       signal,
@@ -77,9 +78,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
         method: 'POST',
         body: bodyPieces(
           body,
-          throttle === undefined && stats.isFast ? LARGE_PIECE_BYTES : PIECE_BYTES,
+          () => (throttle?.isLimited ? PIECE_BYTES : usualPieceBytes),
           deadline,
-          throttle && ((bytes) => throttle(bytes, signal)),
+          (bytes) => (throttle?.isLimited ? throttle.take(bytes, signal) : undefined),
         ),
         headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.byteLength) },
       }),

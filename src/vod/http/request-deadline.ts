@@ -23,8 +23,11 @@ export class RequestDeadline {
   readonly #options: DeadlineOptions;
   /** For the current step. */
   #stepTimer: NodeJS.Timeout | undefined;
-  /** For the whole body. */
+  /** For the whole body; not running while it waits for the bandwidth limit. */
   #bodyTimer: NodeJS.Timeout | undefined;
+  #bodyLeftMs = 0;
+  #bodyResumedAt = 0;
+  #isWaiting = false;
   #connectedAt: number | undefined;
   /** Size of the piece that the connection has not accepted yet; 0 if there is none. */
   #pieceBytes = 0;
@@ -35,8 +38,12 @@ export class RequestDeadline {
   constructor(options: DeadlineOptions) {
     this.#options = options;
     const { timeouts, bodyBytes } = options;
-    if (bodyBytes === undefined) this.#startStep('the whole request', requestMs(timeouts));
-    else this.#startStep('connecting', connectionMs(timeouts));
+    if (bodyBytes === undefined) {
+      this.#startStep('the whole request', requestMs(timeouts));
+      return;
+    }
+    this.#bodyLeftMs = bodyMs(timeouts, bodyBytes);
+    this.#startStep('connecting', connectionMs(timeouts));
   }
 
   /** Whether there was a connection, so that the service may have got the request. */
@@ -52,23 +59,28 @@ export class RequestDeadline {
   connected(): void {
     if (this.#connectedAt !== undefined) return;
     this.#connectedAt = performance.now();
-    const { timeouts, bodyBytes } = this.#options;
-    if (this.#ended || bodyBytes === undefined) return;
+    if (this.#ended || this.#options.bodyBytes === undefined) return;
+    clearTimeout(this.#stepTimer);
     this.#progressAt = this.#connectedAt;
-    this.#bodyTimer = setTimeout(
-      () => {
-        this.#bodyTooSlow = true;
-        this.#expire(SENDING);
-      },
-      bodyMs(timeouts, bodyBytes),
-    );
+    if (!this.#isWaiting) this.#resumeBody();
     this.#startPiece();
+  }
+
+  /** The time until {@link pieceStarted} counts against no time-out. */
+  pieceWaits(): void {
+    this.#isWaiting = true;
+    if (this.#bodyTimer === undefined) return;
+    clearTimeout(this.#bodyTimer);
+    this.#bodyTimer = undefined;
+    this.#bodyLeftMs -= performance.now() - this.#bodyResumedAt;
   }
 
   /** There may be no connection yet: the piece then waits for it. */
   pieceStarted(bytes: number): void {
     this.#pieceBytes = bytes;
     this.#progressAt = performance.now();
+    if (this.#isWaiting && this.#connectedAt !== undefined) this.#resumeBody();
+    this.#isWaiting = false;
     this.#startPiece();
   }
 
@@ -107,6 +119,15 @@ export class RequestDeadline {
     this.#ended = true;
     clearTimeout(this.#stepTimer);
     clearTimeout(this.#bodyTimer);
+  }
+
+  #resumeBody(): void {
+    if (this.#ended) return;
+    this.#bodyResumedAt = performance.now();
+    this.#bodyTimer = setTimeout(() => {
+      this.#bodyTooSlow = true;
+      this.#expire(SENDING);
+    }, this.#bodyLeftMs);
   }
 
   #startPiece(): void {

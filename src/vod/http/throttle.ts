@@ -1,25 +1,35 @@
 import { setTimeout } from 'node:timers/promises';
-
-/** Resolves when this many bytes may be sent. Rejects when `signal` aborts first. */
-export type Throttle = (bytes: number, signal?: AbortSignal) => Promise<void>;
+import { createSlots } from '../../base/slots.ts';
+import { type Sleep, WakeableSleep } from '../../base/wakeable-sleep.ts';
 
 /** Unused time up to this is credited, which makes up for late timers; any more is lost. */
 const MAX_CREDIT_MS = 50;
 
-/** Spreads bytes over time at a fixed rate, in the order of the calls. Time is passed in. */
+/** Spreads bytes over time at a rate. Time is passed in, in ms. */
 export class ByteSchedule {
-  readonly #bytesPerSecond: number;
+  #bytesPerSecond: number;
   #freeAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** @returns how long to wait before sending these bytes, in ms; they count as sent */
-  delayMs(bytes: number, nowMs: number): number {
+  /** How long to wait before bytes may be sent. */
+  waitMs(nowMs: number): number {
+    return Math.max(0, this.#freeAtMs - nowMs);
+  }
+
+  /** These bytes are sent. */
+  add(bytes: number, nowMs: number): void {
     const atMs = Math.max(this.#freeAtMs, nowMs - MAX_CREDIT_MS);
     this.#freeAtMs = atMs + (bytes * 1000) / this.#bytesPerSecond;
-    return Math.max(0, atMs - nowMs);
+  }
+
+  /** The bytes that were sent too early count at the new rate. */
+  setRate(bytesPerSecond: number, nowMs: number): void {
+    const aheadMs = this.waitMs(nowMs);
+    if (aheadMs > 0) this.#freeAtMs = nowMs + (aheadMs * this.#bytesPerSecond) / bytesPerSecond;
+    this.#bytesPerSecond = bytesPerSecond;
   }
 }
 
@@ -27,21 +37,54 @@ export class ByteSchedule {
 export interface Time {
   /** Monotonic, in ms. */
   now(): number;
-  /** Resolves after `ms`. Rejects when `signal` aborts first. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  readonly sleep: Sleep;
 }
 
 const REAL_TIME: Time = {
   now: () => performance.now(),
-  sleep: (ms, signal) => setTimeout(ms, undefined, signal && { signal }),
+  sleep: (ms, signal) => setTimeout(ms, undefined, { signal }),
 };
 
-/** A throttle for all bodies that share a cap: first come, first served, piece by piece. */
-export function createThrottle(bytesPerSecond: number, { now, sleep }: Time = REAL_TIME): Throttle {
-  const schedule = new ByteSchedule(bytesPerSecond);
-  return async (bytes, signal) => {
-    const ms = schedule.delayMs(bytes, now());
-    // Timers have whole milliseconds; the credit makes up for the rest.
-    if (ms >= 1) await sleep(ms, signal);
-  };
+/** A bandwidth limit of all bodies together: first come, first served, piece by piece. It can change at any moment. */
+export class Throttle {
+  readonly #time: Time;
+  readonly #schedule: ByteSchedule;
+  readonly #timer: WakeableSleep;
+  readonly #turn = createSlots(1);
+  #isLimited: boolean;
+
+  /** @param bytesPerSecond Infinity: no limit */
+  constructor(bytesPerSecond: number, time: Time = REAL_TIME) {
+    this.#time = time;
+    this.#schedule = new ByteSchedule(bytesPerSecond);
+    this.#timer = new WakeableSleep(time.sleep);
+    this.#isLimited = Number.isFinite(bytesPerSecond);
+  }
+
+  get isLimited(): boolean {
+    return this.#isLimited;
+  }
+
+  /** Pieces that wait now are sent at the new rate, too. @param bytesPerSecond Infinity: no limit */
+  setRate(bytesPerSecond: number): void {
+    this.#schedule.setRate(bytesPerSecond, this.#time.now());
+    this.#isLimited = Number.isFinite(bytesPerSecond);
+    this.#timer.wake();
+  }
+
+  /** Resolves when this many bytes may be sent. Rejects when `signal` aborts first; they count as not sent then. */
+  async take(bytes: number, signal?: AbortSignal): Promise<void> {
+    const release = await this.#turn.acquire(signal);
+    try {
+      for (;;) {
+        const ms = this.#schedule.waitMs(this.#time.now());
+        // Timers have whole milliseconds; the credit makes up for the rest.
+        if (ms < 1) break;
+        await this.#timer.sleep(ms, signal);
+      }
+      this.#schedule.add(bytes, this.#time.now());
+    } finally {
+      release();
+    }
+  }
 }

@@ -75,16 +75,7 @@ export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number 
 /** A body whose pieces progress may be slower than `minBytesPerSecond` by this factor. */
 const SLOWER_FACTOR = 4;
 
-/** For a whole body, whatever its progress, so that every request ends. */
+/** For a whole body, whatever its progress, so that every request ends; without the time it waits for a bandwidth limit. */
 export function bodyMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
   return stallMs + Math.ceil((SLOWER_FACTOR * bytes * 1000) / minBytesPerSecond);
-}
-
-/** Time-outs under a bandwidth cap, of which each connection may get no more than an even share. */
-export function cappedTimeouts(
-  timeouts: VodTimeouts,
-  cap: { readonly bytesPerSecond: number; readonly connections: number },
-): VodTimeouts {
-  const share = cap.bytesPerSecond / cap.connections;
-  return { ...timeouts, minBytesPerSecond: Math.min(timeouts.minBytesPerSecond, share) };
 }

@@ -73,6 +73,33 @@ describe('a request with a body', () => {
     expect(never).toEqual(['connecting']);
   });
 
+  it('counts no time that it waits for a bandwidth limit', () => {
+    const { deadline, timeouts } = deadlineOf(new TransferStats());
+    // Longer than connecting may take.
+    deadline.pieceWaits();
+    pass(1);
+    deadline.connected();
+    pass(10_000);
+    send(deadline, 64 * KIB, 10);
+    for (let piece = 0; piece < 15; piece++) {
+      deadline.pieceWaits();
+      pass(10_000);
+      send(deadline, 64 * KIB, 10);
+    }
+    expect(timeouts).toEqual([]);
+    // The rest of 1,054 s.
+    for (let piece = 0; piece < 89; piece++) {
+      deadline.pieceWaits();
+      pass(1);
+      send(deadline, KIB, 10);
+    }
+    expect(timeouts).toEqual([]);
+    deadline.pieceStarted(KIB);
+    pass(5);
+    expect(timeouts).toEqual(['sending the request']);
+    expect(deadline.congested).toBe(true);
+  });
+
   it('waits for the reply as long as recent bodies suggest', () => {
     const waitFor = (stats: TransferStats): number => {
       const { deadline, timeouts } = deadlineOf(stats);

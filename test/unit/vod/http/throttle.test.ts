@@ -1,12 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bodyPieces, PIECE_BYTES } from '../../../../src/vod/http/body-pieces.ts';
-import { ByteSchedule, createThrottle, type Time } from '../../../../src/vod/http/throttle.ts';
-import { bodyMs, cappedTimeouts, DEFAULT_TIMEOUTS } from '../../../../src/vod/http/timeouts.ts';
+import { ByteSchedule, Throttle, type Time } from '../../../../src/vod/http/throttle.ts';
 
 const MIB = 2 ** 20;
 
-const NO_PROGRESS = { pieceStarted: () => {}, pieceSent: () => {}, bodySent: () => {} };
+const NO_PROGRESS = { pieceWaits: () => {}, pieceStarted: () => {}, pieceSent: () => {}, bodySent: () => {} };
+
+const wait = (schedule: ByteSchedule, bytes: number, nowMs: number): number => {
+  const atMs = nowMs + schedule.waitMs(nowMs);
+  schedule.add(bytes, atMs);
+  return atMs;
+};
 
 describe('a schedule of bytes', () => {
   it('never allows more than the cap, a credit of 50 ms and one piece', () => {
@@ -22,8 +27,8 @@ describe('a schedule of bytes', () => {
         const schedule = new ByteSchedule(rate);
         let nowMs = 0;
         const sent = list.map(({ bytes, laterMs }) => {
-          nowMs += laterMs;
-          return { bytes, atMs: nowMs + schedule.delayMs(bytes, nowMs) };
+          nowMs = wait(schedule, bytes, nowMs + laterMs);
+          return { bytes, atMs: nowMs };
         });
         for (const [from, { atMs: startMs }] of sent.entries()) {
           let sum = 0;
@@ -39,8 +44,26 @@ describe('a schedule of bytes', () => {
   it('reaches the cap while there is something to send', () => {
     const schedule = new ByteSchedule(MIB);
     let lastMs = 0;
-    for (let piece = 0; piece < 160; piece++) lastMs = schedule.delayMs(PIECE_BYTES, 0);
+    for (let piece = 0; piece < 160; piece++) lastMs = wait(schedule, PIECE_BYTES, lastMs);
     expect(lastMs).toBeCloseTo(159 * 62.5 - 50);
+  });
+
+  it('has the new rate at once when that changes', () => {
+    const schedule = new ByteSchedule(1000);
+    schedule.add(1050, 0);
+    expect(schedule.waitMs(0)).toBe(1000);
+    schedule.setRate(4000, 500);
+    expect(schedule.waitMs(500)).toBe(125);
+    schedule.setRate(500, 500);
+    expect(schedule.waitMs(500)).toBe(1000);
+    schedule.setRate(Number.POSITIVE_INFINITY, 500);
+    expect(schedule.waitMs(500)).toBe(0);
+    schedule.add(1e9, 500);
+    expect(schedule.waitMs(500)).toBe(0);
+    schedule.setRate(1000, 600);
+    expect(schedule.waitMs(600)).toBe(0);
+    schedule.add(1050, 600);
+    expect(schedule.waitMs(600)).toBe(1000);
   });
 });
 
@@ -51,7 +74,15 @@ describe('bodies that share a cap', () => {
     const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
     return {
       now: () => nowMs,
-      sleep: (ms) => new Promise((wake) => void sleepers.push({ atMs: nowMs + Math.floor(ms), wake })),
+      sleep: (ms, signal) =>
+        new Promise((wake, reject) => {
+          const sleeper = { atMs: nowMs + Math.floor(ms), wake };
+          sleepers.push(sleeper);
+          signal.addEventListener('abort', () => {
+            sleepers.splice(sleepers.indexOf(sleeper), 1);
+            reject(signal.reason);
+          });
+        }),
       async run() {
         for (;;) {
           // First lets all callers continue that do not sleep.
@@ -66,12 +97,16 @@ describe('bodies that share a cap', () => {
     };
   }
 
+  const pieceBytes = () => PIECE_BYTES;
+
   it('have exactly the capped speed together, also within a body', async () => {
     const time = simulatedTime();
-    const throttle = createThrottle(MIB, time);
+    const throttle = new Throttle(MIB, time);
     const sent: { readonly atMs: number; readonly bytes: number }[] = [];
     const bodies = Array.from({ length: 8 }, async () => {
-      for await (const { length } of bodyPieces(new Uint8Array(MIB), PIECE_BYTES, NO_PROGRESS, throttle))
+      for await (const { length } of bodyPieces(new Uint8Array(MIB), pieceBytes, NO_PROGRESS, (bytes) =>
+        throttle.take(bytes),
+      ))
         sent.push({ atMs: time.now(), bytes: length });
     });
     await time.run();
@@ -87,17 +122,39 @@ describe('bodies that share a cap', () => {
     expect(sent).toHaveLength(128);
     expect(sent.at(-1)?.atMs).toBeLessThanOrEqual(8000);
   });
-});
 
-describe('time-outs under a cap', () => {
-  it('allow for a part on each connection at once', () => {
-    const timeouts = cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 64 * 1024, connections: 32 });
-    expect(bodyMs(timeouts, MIB)).toBeGreaterThan(32 * 16_000);
+  it('continue at another speed when the cap changes, also those that wait', async () => {
+    const time = simulatedTime();
+    const throttle = new Throttle(1000, time);
+    const sent: number[] = [];
+    const take = () => throttle.take(1000).then(() => void sent.push(time.now()));
+    const bodies = Array.from({ length: 8 }, take);
+    await new Promise(setImmediate);
+    expect(sent).toEqual([0]);
+    // The first piece is paid for at the new speed: 95 ms. The credit of 50 ms is used up.
+    throttle.setRate(10_000);
+    await time.run();
+    await Promise.all(bodies);
+    expect(sent).toEqual([0, 95, 195, 295, 395, 495, 595, 695]);
+
+    const waiting = [take(), take(), take()];
+    throttle.setRate(Number.POSITIVE_INFINITY);
+    expect(throttle.isLimited).toBe(false);
+    await Promise.all(waiting);
+    expect(sent.slice(8)).toEqual([695, 695, 695]);
   });
 
-  it('are the defaults when the cap is high', () => {
-    expect(cappedTimeouts(DEFAULT_TIMEOUTS, { bytesPerSecond: 1e9, connections: 32 })).toEqual(
-      DEFAULT_TIMEOUTS,
-    );
+  it('can stop to wait, and cost the others nothing', async () => {
+    const time = simulatedTime();
+    const throttle = new Throttle(1000, time);
+    await throttle.take(1050);
+    const [first, second] = [new AbortController(), new AbortController()];
+    const aborted = [throttle.take(9999, first.signal), throttle.take(9999, second.signal)];
+    const last = throttle.take(1).then(() => time.now());
+    await new Promise(setImmediate);
+    for (const one of [first, second]) one.abort(new Error('cancelled'));
+    for (const one of aborted) await expect(one).rejects.toThrow('cancelled');
+    await time.run();
+    expect(await last).toBe(1000);
   });
 });
