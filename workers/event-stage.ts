@@ -53,6 +53,7 @@ function eventRates(
 ): { pull: SharedRate; confirm: SharedRate } | undefined {
   if (quotaPerMinute.event === 0) return undefined;
   const perSecond = steadyRate(quotaPerMinute.event, quotaWindowMs);
-  const rate = (action: string) => new SharedRate(redis, `${queuePrefix}:vod-rate:${action}`, perSecond);
+  const rate = (action: string) =>
+    new SharedRate(redis, { key: `${queuePrefix}:vod-rate:${action}`, perSecond, largest: 1 });
   return { pull: rate('PullEvent'), confirm: rate('ConfirmEvent') };
 }

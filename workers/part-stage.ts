@@ -1,8 +1,10 @@
 import type { Job, Worker } from 'bullmq';
 import type { ProgressWriter } from '../src/flow/progress-writer.ts';
 import { UnavailableSources } from '../src/flow/unavailable-sources.ts';
+import { UNLIMITED } from '../src/limits/limits.ts';
 import { parsePartData } from '../src/queue/jobs/part.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
+import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
 import type { StageContext } from './stage-context.ts';
@@ -11,9 +13,11 @@ import type { StageContext } from './stage-context.ts';
 export function startParts(context: StageContext): void {
   const { config, redis, breaker, metrics, openFiles: files, vod, call, abortFlags, log } = context;
   const { partConcurrency, maxBytesPerSecond, queuePrefix } = config;
-  const { total } = maxBytesPerSecond;
-  const bandwidth =
-    total === undefined ? undefined : new SharedRate(redis, `${queuePrefix}:bandwidth`, total);
+  const bandwidth = new SharedRate(redis, {
+    key: `${queuePrefix}:bandwidth`,
+    perSecond: maxBytesPerSecond.total,
+    largest: PART_SIZES[1],
+  });
   const slots = new PartSlots(partConcurrency, log);
   const worker = context.consumers.start('part', {
     concurrency: slots.jobs,
@@ -23,12 +27,33 @@ export function startParts(context: StageContext): void {
     unseen: createUnseen(context, 'part'),
   });
   metrics.partSlots.set(0);
-  metrics.partSlotsMax.set(worker === undefined ? 0 : partConcurrency.max);
+  metrics.partSlotsMax.set(0);
   if (worker === undefined) return;
   reportProgress(worker, context.progress);
   slots.start(({ slots, jobs }) => {
     worker.concurrency = jobs;
     metrics.partSlots.set(slots);
+  });
+  followLimits(context, { bandwidth, slots });
+}
+
+function followLimits(
+  { limits, throttle, metrics }: StageContext,
+  { bandwidth, slots }: { readonly bandwidth: SharedRate; readonly slots: PartSlots },
+): void {
+  const show = (scope: 'total' | 'process', rate: number): void =>
+    metrics.maxBytesPerSecond.set({ scope }, rate === UNLIMITED ? 0 : rate);
+  limits.follow('max-bytes-per-second', (rate) => {
+    bandwidth.setRate(rate);
+    show('total', rate);
+  });
+  limits.follow('max-process-bytes-per-second', (rate) => {
+    throttle.setRate(rate);
+    show('process', rate);
+  });
+  limits.follow('part-slots', (bounds) => {
+    slots.setBounds(bounds);
+    metrics.partSlotsMax.set(bounds.max);
   });
 }
 

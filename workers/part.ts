@@ -18,8 +18,8 @@ const MAX_STRAINED_STARTS = 20;
 interface PartDependencies {
   readonly files: OpenFileCache;
   readonly slots: PartSlots;
-  /** The bandwidth limit of all replicas together; absent = unlimited. */
-  readonly bandwidth: SharedRate | undefined;
+  /** The bandwidth limit of all replicas together. */
+  readonly bandwidth: SharedRate;
   readonly vod: VodClient;
   readonly call: VodCall;
   readonly abortFlags: AbortFlags;
@@ -53,7 +53,7 @@ export function partProcessor(
         return PART_SAME;
       }
       // Before it occupies a slot: more slots would not help against a bandwidth limit.
-      await deps.bandwidth?.take(data.dataSize, signal);
+      await deps.bandwidth.take(data.dataSize, signal);
       await send(deps, data, { body, dataMd5 }, attempt);
       metrics.parts.inc({ outcome: 'ok' });
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);

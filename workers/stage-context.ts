@@ -5,6 +5,7 @@ import { PartRefill } from '../src/flow/fan-out.ts';
 import { FileIndex } from '../src/flow/file-index.ts';
 import { History } from '../src/flow/history.ts';
 import { ProgressWriter } from '../src/flow/progress-writer.ts';
+import type { LiveLimits } from '../src/limits/live-limits.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import type { Logger } from '../src/process/log.ts';
 import { backoffDelayMs } from '../src/queue/backoff.ts';
@@ -23,6 +24,7 @@ import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
+import type { Throttle } from '../src/vod/http/throttle.ts';
 import { type Backoff, Consumers } from './consumers.ts';
 import { AttemptObserver } from './observe-attempts.ts';
 import { isUnexpectedStatus } from './transcode.ts';
@@ -47,6 +49,9 @@ export interface StageDependencies {
   readonly breaker: Breaker;
   /** Of the host that `api` calls. */
   readonly apiBreaker: Breaker;
+  /** Limits the bandwidth of this process. */
+  readonly throttle: Throttle;
+  readonly limits: LiveLimits;
   readonly hasher: Hasher;
   readonly disk: Disk;
   /** Watches the directories of SOURCE_ROOTS. */

@@ -1,11 +1,13 @@
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import { VERSION } from '../src/base/version.ts';
 import type { Config } from '../src/config/config.ts';
+import { limitVariables } from '../src/config/worker.ts';
+import { LiveLimits } from '../src/limits/live-limits.ts';
+import { limitsChannel, StoredLimits } from '../src/limits/stored-limits.ts';
 import { createWebhookSender, type WebhookSender } from '../src/notify/webhook/send.ts';
 import { parseSecret } from '../src/notify/webhook/signature.ts';
 import { registerWebhooks } from '../src/notify/webhook-relay.ts';
 import type { Logger } from '../src/process/log.ts';
-import type { StageConsumer } from '../src/queue/consumer.ts';
 import { abortChannel, type Stage } from '../src/queue/names.ts';
 import { closeQueues, openQueues, type Queues } from '../src/queue/queues.ts';
 import { Retention } from '../src/queue/retention.ts';
@@ -18,6 +20,7 @@ import { Disk } from '../src/source/disk.ts';
 import { RootWatch } from '../src/source/root-watch.ts';
 import { createWorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createHasher } from '../src/upload/hash.ts';
+import { Throttle } from '../src/vod/http/throttle.ts';
 import { connect } from './connect.ts';
 import { pauseReadersWithoutRoots } from './pause-readers.ts';
 import { checkRequirements } from './requirements.ts';
@@ -64,15 +67,26 @@ export async function startWorker(
   });
 
   const queues = openQueues(redis, queuePrefix, { telemetry: config.tracing && telemetry });
-  hosts = await openVodHosts({ config, stages, credentials, redis, queues, metrics, log });
+  const throttle = new Throttle(config.maxBytesPerSecond.process);
+  hosts = await openVodHosts({ config, stages, credentials, redis, queues, throttle, metrics, log });
+  const limits = new LiveLimits({
+    ...{ stored: new StoredLimits(redis, queuePrefix), log },
+    variables: limitVariables(config),
+  });
+  if (stages.has('part')) await limits.start();
   const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs });
   const webhooks = webhookSender(config);
   await registerWebhooks(queues, redis, queuePrefix);
-  const resources = { config, redis, queues, webhooks, hasher, disk, roots, metrics, log };
+  const resources = { config, redis, queues, webhooks, throttle, limits, hasher, disk, roots, metrics, log };
   const { workers, readers, consumers, puller, relay } = startStages(stages, { ...resources, ...hosts });
   await pauseReadersWithoutRoots(roots, { readers, metrics, log });
   const retention = stages.has('upload') ? startRetention(config, queues, log) : undefined;
-  const aborts = await subscribeToAborts(config, consumers);
+  const subscriber = await subscribe(config, {
+    [abortChannel(queuePrefix)]: (uploadId) => {
+      for (const consumer of consumers) consumer.abortUpload(uploadId);
+    },
+    ...(stages.has('part') && { [limitsChannel(queuePrefix)]: () => void limits.refresh() }),
+  });
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   phase = 'working';
   logReady(config, { stages, directories, statusUrl: status.url, log });
@@ -89,12 +103,13 @@ export async function startWorker(
         log,
       });
       roots.stop();
+      limits.stop();
       await Promise.all([relayClosed, hasher.close(), disk.close()]);
       webhooks.close();
       retention?.stop();
       await hosts?.close();
       await closeQueues(queues);
-      aborts.disconnect();
+      subscriber.disconnect();
       redis.disconnect();
       await status.close();
       return drained;
@@ -119,17 +134,18 @@ function startRetention({ keep }: Config, queues: Queues, log: Logger): Retentio
   });
 }
 
-/** Aborts jobs of stopped uploads. A message lost while Redis is unreachable does little harm: the jobs end by themselves. */
-async function subscribeToAborts(
-  { redis, queuePrefix }: Config,
-  consumers: readonly StageConsumer[],
+/**
+ * Subscribes to channels in Redis. A message lost while Redis is unreachable does little harm: jobs of stopped uploads end
+ * by themselves, and the limits are read again.
+ */
+async function subscribe(
+  { redis }: Config,
+  onMessage: Readonly<Record<string, (message: string) => void>>,
 ): Promise<RedisClient> {
   // Connection errors are reported by the other connection.
   const subscriber = workerConnection(redis, () => {});
-  subscriber.on('message', (_channel: string, uploadId: string) => {
-    for (const consumer of consumers) consumer.abortUpload(uploadId);
-  });
-  await subscriber.subscribe(abortChannel(queuePrefix));
+  subscriber.on('message', (channel: string, message: string) => onMessage[channel]?.(message));
+  await subscriber.subscribe(...Object.keys(onMessage));
   return subscriber;
 }
 

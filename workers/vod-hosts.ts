@@ -1,6 +1,6 @@
-import { defined } from '../src/base/defined.ts';
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Config } from '../src/config/config.ts';
+import { MAX_PART_SLOTS } from '../src/limits/limits.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { Stage } from '../src/queue/names.ts';
 import type { Queues } from '../src/queue/queues.ts';
@@ -11,6 +11,7 @@ import type { RedisClient } from '../src/redis/client.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
+import type { Throttle } from '../src/vod/http/throttle.ts';
 import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
 import { SYSTEMIC_CAUSES } from '../src/vod/wire/vod-error.ts';
@@ -53,6 +54,8 @@ export interface VodHostsDependencies {
   readonly credentials: () => VodCredentials | Promise<VodCredentials>;
   readonly redis: RedisClient;
   readonly queues: Queues;
+  /** Limits the bandwidth of parts. */
+  readonly throttle: Throttle;
   readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }
@@ -84,18 +87,17 @@ export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts
   };
 }
 
-function createClients({ config, credentials, metrics }: VodHostsDependencies) {
+function createClients({ config, credentials, throttle, metrics }: VodHostsDependencies) {
   const { endpoint, eventEndpoint, region, signatureMethod } = config.vod;
-  const { proxyEnv, partConcurrency, maxBytesPerSecond } = config;
   const account: Omit<VodClientOptions, 'endpoint'> = {
-    ...{ credentials, region, signatureMethod, proxyEnv },
+    ...{ credentials, region, signatureMethod, proxyEnv: config.proxyEnv },
     onRequest: requestObserver(metrics),
   };
   const client = createVodClient({
     ...account,
-    endpoint,
-    connections: partConcurrency.max + 2 * CONTROL_CONCURRENCY,
-    ...defined({ maxBytesPerSecond: maxBytesPerSecond.process }),
+    ...{ endpoint, throttle },
+    // Enough for every number of slots that can be set later; only as many are opened as there are requests.
+    connections: MAX_PART_SLOTS + 2 * CONTROL_CONCURRENCY,
   });
   return { client, apiClient: createApiClient({ ...account, endpoint: eventEndpoint }) };
 }

@@ -1,30 +1,30 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { BYTE_RATE, type LimitValues, SLOT_BOUNDS, UNLIMITED } from '../limits/limits.ts';
+import type { ValueType } from '../limits/parse-timetable.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
 import type { SlotBounds } from '../upload/slot-control.ts';
-import { integer, type Values, wholeNumber } from './variable-types.ts';
+import { integer, type Values } from './variable-types.ts';
 
-/** At a lower rate a part takes longer than most servers wait for one. */
-const bytesPerSecond = wholeNumber(64 * 1024, 1e12);
+/** The same texts as in `vod-upload limits set`. */
+const parsedBy = <Value>({ parse, rule }: ValueType<Value>) =>
+  z.string().transform((text, { issues }) => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    issues.push({ code: 'custom', message: `must be ${rule}`, input: text });
+    return z.NEVER;
+  });
 
-/** `8`, or `4-32`. */
-const slotBounds = z
-  .string()
-  .transform((value) => /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(value)?.slice(1) ?? [])
-  .transform(([min, max = min]) => ({ min: Number(min), max: Number(max) }))
-  .refine(
-    ({ min, max }) => min >= 1 && min <= max && max <= 512,
-    'must be a whole number from 1 to 512, or two of them as in 4-32, the lower first',
-  );
+const bytesPerSecond = parsedBy(BYTE_RATE).default(UNLIMITED);
 
 export const WORKER_VARIABLES = {
   SOURCE_ROOTS: z.string().optional(),
   SOURCE_GRACE_MS: integer(60_000, 0, 3_600_000),
   SOURCE_READ_TIMEOUT_MS: integer(60_000, 1000, 3_600_000),
   HASH_CONCURRENCY: integer(2, 1, 64),
-  PART_CONCURRENCY: slotBounds.optional(),
-  MAX_BYTES_PER_SECOND: bytesPerSecond.optional(),
-  MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond.optional(),
+  PART_CONCURRENCY: parsedBy(SLOT_BOUNDS).optional(),
+  MAX_BYTES_PER_SECOND: bytesPerSecond,
+  MAX_BYTES_PER_SECOND_TOTAL: bytesPerSecond,
   PART_ATTEMPTS: integer(60, 1, 1000),
   BACKOFF_BASE_MS: integer(1000, 1, 3_600_000),
   BACKOFF_MAX_MS: integer(120_000, 1, 86_400_000),
@@ -49,8 +49,8 @@ export interface WorkerConfig {
   readonly hashConcurrency: number;
   /** Bounds of the number of parts sent at a time; between them throughput decides. */
   readonly partConcurrency: SlotBounds;
-  /** Limits on the bytes of parts: of this process, and of all replicas together; absent = no limit. */
-  readonly maxBytesPerSecond: { readonly process?: number; readonly total?: number };
+  /** Limits on the bytes of parts: of this process, and of all replicas together; Infinity = no limit. */
+  readonly maxBytesPerSecond: { readonly process: number; readonly total: number };
   /** Attempts of a job that makes one API call before its upload fails. */
   readonly partAttempts: number;
   readonly backoffBaseMs: number;
@@ -67,6 +67,15 @@ export interface WorkerConfig {
 export interface Retention {
   readonly ageSeconds: number;
   readonly count: number;
+}
+
+/** The values of the limits while they are not set in Redis. */
+export function limitVariables({ maxBytesPerSecond, partConcurrency }: WorkerConfig): LimitValues {
+  return {
+    'max-bytes-per-second': maxBytesPerSecond.total,
+    'max-process-bytes-per-second': maxBytesPerSecond.process,
+    'part-slots': partConcurrency,
+  };
 }
 
 const DAY_SECONDS = 86_400;
@@ -94,10 +103,7 @@ export function workerConfig(values: Values<typeof WORKER_VARIABLES>, problems: 
     sourceReadTimeoutMs: values.SOURCE_READ_TIMEOUT_MS,
     hashConcurrency: values.HASH_CONCURRENCY,
     partConcurrency: values.PART_CONCURRENCY ?? defaultSlotBounds(memoryLimitBytes()),
-    maxBytesPerSecond: defined({
-      process: values.MAX_BYTES_PER_SECOND,
-      total: values.MAX_BYTES_PER_SECOND_TOTAL,
-    }),
+    maxBytesPerSecond: { process: values.MAX_BYTES_PER_SECOND, total: values.MAX_BYTES_PER_SECOND_TOTAL },
     partAttempts: values.PART_ATTEMPTS,
     backoffBaseMs: values.BACKOFF_BASE_MS,
     backoffMaxMs: values.BACKOFF_MAX_MS,

@@ -105,7 +105,12 @@ function partSlotMetrics({ gauge, histogram }: MetricFactory) {
     partSlots: gauge('vod_part_slots', 'How many parts this worker sends at a time at most, as of now.'),
     partSlotsMax: gauge(
       'vod_part_slots_max',
-      'The maximum of vod_part_slots: the upper bound of PART_CONCURRENCY.',
+      'The maximum of vod_part_slots: the upper bound of the limit part-slots, or of PART_CONCURRENCY.',
+    ),
+    maxBytesPerSecond: gauge(
+      'vod_max_bytes_per_second',
+      'The bandwidth limit in force for parts, by scope: total (all workers together), process; 0 = no limit.',
+      'scope',
     ),
   };
 }

@@ -1,6 +1,9 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { loadConfig, requireCredentials } from '../../src/config/config.ts';
+import { limitVariables } from '../../src/config/worker.ts';
+import { LiveLimits } from '../../src/limits/live-limits.ts';
+import { StoredLimits } from '../../src/limits/stored-limits.ts';
 import { createWebhookSender } from '../../src/notify/webhook/send.ts';
 import { STAGES, type Stage } from '../../src/queue/names.ts';
 import { closeQueues, openQueues } from '../../src/queue/queues.ts';
@@ -13,6 +16,7 @@ import { createWorkerMetrics, type WorkerMetrics } from '../../src/telemetry/wor
 import { createHasher } from '../../src/upload/hash.ts';
 import { createApiClient } from '../../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../../src/vod/client.ts';
+import { Throttle } from '../../src/vod/http/throttle.ts';
 import { startStages } from '../../workers/stages.ts';
 import type { LogLine } from './process.ts';
 import type { World } from './world.ts';
@@ -64,6 +68,11 @@ export async function runStages(
   const { workers } = startStages(stages, {
     ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },
     vod: options.wrapClient?.(client) ?? client,
+    throttle: new Throttle(config.maxBytesPerSecond.process),
+    limits: new LiveLimits({
+      ...{ stored: new StoredLimits(redis, world.prefix), log },
+      variables: limitVariables(config),
+    }),
     roots: new RootWatch(disk, [world.sources]),
   });
   onTestFinished(async () => {

@@ -18,12 +18,14 @@ test('without PART_CONCURRENCY, the upper bound is lower where there is less mem
   expect([512, 320, 256, 128, 32].map(maxWith)).toEqual([32, 32, 25, 12, 4]);
 });
 
-test('MAX_BYTES_PER_SECOND takes no rate that is too low for a part', () => {
-  expect(loadConfig({}).maxBytesPerSecond).toEqual({});
-  const env = { MAX_BYTES_PER_SECOND: '65536', MAX_BYTES_PER_SECOND_TOTAL: '1000000' };
-  expect(loadConfig(env).maxBytesPerSecond).toEqual({ process: 65_536, total: 1_000_000 });
+test('MAX_BYTES_PER_SECOND takes bytes or units, and no rate that is too low for a part', () => {
+  const none = Number.POSITIVE_INFINITY;
+  expect(loadConfig({}).maxBytesPerSecond).toEqual({ process: none, total: none });
+  const env = { MAX_BYTES_PER_SECOND: '65536', MAX_BYTES_PER_SECOND_TOTAL: '20M' };
+  expect(loadConfig(env).maxBytesPerSecond).toEqual({ process: 65_536, total: 20_971_520 });
+  expect(loadConfig({ MAX_BYTES_PER_SECOND: 'unlimited' }).maxBytesPerSecond.process).toBe(none);
   expect(problemsOf(() => loadConfig({ MAX_BYTES_PER_SECOND: '65535' }))).toEqual([
-    'MAX_BYTES_PER_SECOND must be a whole number from 65536 to 1000000000000',
+    'MAX_BYTES_PER_SECOND must be bytes per second such as 20M or 512K, at least 64K, or unlimited',
   ]);
 });
 
