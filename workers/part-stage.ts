@@ -38,7 +38,7 @@ export function startParts(context: StageContext): void {
 }
 
 function followLimits(
-  { limits, throttle, metrics }: StageContext,
+  { config: { maxPartSlots }, limits, throttle, metrics, log }: StageContext,
   { bandwidth, slots }: { readonly bandwidth: SharedRate; readonly slots: PartSlots },
 ): void {
   const show = (scope: 'total' | 'process', rate: number): void =>
@@ -51,7 +51,14 @@ function followLimits(
     throttle.setRate(rate);
     show('process', rate);
   });
-  limits.follow('part-slots', (bounds) => {
+  limits.follow('part-slots', ({ min, max }) => {
+    const bounds = { min: Math.min(min, maxPartSlots), max: Math.min(max, maxPartSlots) };
+    if (max > maxPartSlots) {
+      log.warn(
+        { max, usedMax: bounds.max },
+        'too little memory for the part slots that are set; fewer are used',
+      );
+    }
     slots.setBounds(bounds);
     metrics.partSlotsMax.set(bounds.max);
   });

@@ -49,6 +49,8 @@ export interface WorkerConfig {
   readonly hashConcurrency: number;
   /** Bounds of the number of parts sent at a time; between them throughput decides. */
   readonly partConcurrency: SlotBounds;
+  /** The most slots that this process has memory for; a limit in Redis gives it no more. */
+  readonly maxPartSlots: number;
   /** Limits on the bytes of parts: of this process, and of all replicas together; Infinity = no limit. */
   readonly maxBytesPerSecond: { readonly process: number; readonly total: number };
   /** Attempts of a job that makes one API call before its upload fails. */
@@ -90,19 +92,26 @@ const DEFAULT_SLOTS: SlotBounds = { min: 4, max: 32 };
  */
 export function defaultSlotBounds(memoryBytes: number): SlotBounds {
   const { min, max } = DEFAULT_SLOTS;
-  return { min, max: Math.max(min, Math.min(max, Math.floor(memoryBytes / MEMORY_LIMIT_PER_SLOT_BYTES))) };
+  return { min, max: Math.max(min, Math.min(max, slotsInMemory(memoryBytes))) };
+}
+
+function slotsInMemory(memoryBytes: number): number {
+  return Math.floor(memoryBytes / MEMORY_LIMIT_PER_SLOT_BYTES);
 }
 
 export function workerConfig(values: Values<typeof WORKER_VARIABLES>, problems: string[]): WorkerConfig {
   if (values.BACKOFF_MAX_MS < values.BACKOFF_BASE_MS) {
     problems.push('BACKOFF_MAX_MS must not be less than BACKOFF_BASE_MS');
   }
+  const memoryBytes = memoryLimitBytes();
+  const partConcurrency = values.PART_CONCURRENCY ?? defaultSlotBounds(memoryBytes);
   return {
     ...defined({ sourceRoots: values.SOURCE_ROOTS?.split(':') }),
     sourceGraceMs: values.SOURCE_GRACE_MS,
     sourceReadTimeoutMs: values.SOURCE_READ_TIMEOUT_MS,
     hashConcurrency: values.HASH_CONCURRENCY,
-    partConcurrency: values.PART_CONCURRENCY ?? defaultSlotBounds(memoryLimitBytes()),
+    partConcurrency,
+    maxPartSlots: Math.max(partConcurrency.max, slotsInMemory(memoryBytes)),
     maxBytesPerSecond: { process: values.MAX_BYTES_PER_SECOND, total: values.MAX_BYTES_PER_SECOND_TOTAL },
     partAttempts: values.PART_ATTEMPTS,
     backoffBaseMs: values.BACKOFF_BASE_MS,
