@@ -30,7 +30,7 @@ interface PartDependencies {
 export function partProcessor(
   deps: PartDependencies,
 ): (data: PartData, attempt: JobContext) => Promise<PartValue> {
-  const { files, metrics } = deps;
+  const { files, slots, metrics } = deps;
   // One buffer per active job: allocated when first needed, and reused for later parts.
   const buffers: Uint8Array<SharedArrayBuffer>[] = [];
 
@@ -46,7 +46,7 @@ export function partProcessor(
       const body = buffer.subarray(0, data.dataSize);
       const { source, hashed, offset } = data;
       const read = (file: FileSource): Promise<string> => file.read(body, offset, { digest: 'md5', signal });
-      const dataMd5 = await files.use(source, hashed.version, read, signal);
+      const dataMd5 = await slots.reading(() => files.use(source, hashed.version, read, signal));
       isRead = true;
       if (dataMd5 === data.listedMd5) {
         metrics.parts.inc({ outcome: 'skipped' });
@@ -63,7 +63,7 @@ export function partProcessor(
       throw error;
     } finally {
       // A failed read may still write into the buffer. With fewer slots than before, fewer buffers are needed.
-      if (isRead && buffers.length < deps.slots.jobs) buffers.push(buffer);
+      if (isRead && buffers.length < slots.jobs) buffers.push(buffer);
     }
   };
 }

@@ -1,6 +1,8 @@
 /**
  * slots: the number of parts that a process sends at a time.
- * window: a period in which all slots were busy and their number did not change.
+ * round: as many parts as there are slots.
+ * window: a period of some rounds in which the slots were busy and their number did not change.
+ * brief window: the first one after a change, of a single round.
  * trial: a window with a different number of slots, compared with the best known number.
  */
 
@@ -14,7 +16,7 @@ export interface SlotBounds {
  * The end of a window: its throughput, in any unit that stays the same; or `overloaded`, when requests timed out or the
  * account's quota was used up.
  */
-export type Window = { readonly rate: number } | 'overloaded';
+export type Window = { readonly rate: number; readonly brief: boolean } | 'overloaded';
 
 /** What is known after a number of windows. */
 export interface SlotState {
@@ -42,6 +44,8 @@ const LATER_FACTOR = 1.25;
 const MIN_GAIN = 0.1;
 /** Fewer slots must keep at least this share of the throughput. */
 const MIN_KEPT = 0.98;
+/** A brief window decides a trial if the throughput follows the slots by at least this share. */
+const CLEAR_SHARE = 0.5;
 /** Share of the slots that is left after an overload. */
 const OVERLOAD_FACTOR = 0.7;
 /** A throughput that changes by this factor without a trial means a different network: the search starts again. */
@@ -67,19 +71,37 @@ export function withBounds(state: SlotState, bounds: SlotBounds): SlotState {
 /**
  * Searches for the number of slots beyond which throughput no longer grows. Doubles at first, then tries small steps up
  * and down in turns; the longer nothing changes, the longer it waits between trials.
+ *
+ * A brief window starts the first trial, and ends a trial whose result is clear, so that the search takes few round
+ * trips where each is long. In all other cases it changes nothing: the window after it decides. New connections make it
+ * slower than later windows, and a queue in the network that still fills makes it faster.
  */
 export function nextSlots(state: SlotState, window: Window): SlotState {
   if (window === 'overloaded') return shrink(state);
-  const { slots, best } = state;
-  const { rate } = window;
+  const { slots, best, pauseLeft } = state;
+  const { rate, brief } = window;
   if (best.rate !== undefined && slots !== best.slots) {
-    const minFactor = slots > best.slots ? 1 + MIN_GAIN * (slots / best.slots - 1) : MIN_KEPT;
-    if (rate < best.rate * minFactor) return endFailedTrial(state);
+    const verdict = judge(slots / best.slots, rate / best.rate, brief);
+    if (verdict === 'unclear') return state;
+    if (verdict === 'worse') return endFailedTrial(state);
     return startTrial({ ...state, best: { slots, rate }, pause: MIN_PAUSE });
   }
+  // If all parts fail, nothing is known about the number of slots.
+  if (rate === 0 || (brief && (best.rate !== undefined || pauseLeft > 0))) return state;
   const measured = { ...state, ...(isOtherNetwork(best.rate, rate) && NEW_SEARCH), best: { slots, rate } };
   if (measured.pauseLeft === 0) return startTrial(measured);
   return { ...measured, pauseLeft: measured.pauseLeft - 1 };
+}
+
+/** The result of a trial with `factor` times the slots, in which the throughput was `rateFactor` times the best. */
+function judge(factor: number, rateFactor: number, brief: boolean): 'better' | 'worse' | 'unclear' {
+  const hasMore = factor > 1;
+  if (brief) {
+    const isClear = hasMore === rateFactor >= 1 + CLEAR_SHARE * (factor - 1);
+    if (!isClear) return 'unclear';
+    return hasMore ? 'better' : 'worse';
+  }
+  return rateFactor < (hasMore ? 1 + MIN_GAIN * (factor - 1) : MIN_KEPT) ? 'worse' : 'better';
 }
 
 function shrink(state: SlotState): SlotState {

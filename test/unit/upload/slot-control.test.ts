@@ -6,6 +6,7 @@ import {
   type SlotBounds,
   type SlotState,
 } from '../../../src/upload/slot-control.ts';
+import { randomOf } from './random.ts';
 
 interface Link {
   readonly latencyMs: number;
@@ -17,15 +18,6 @@ interface Link {
 const rateOf = ({ latencyMs, capacity }: Link, slots: number): number =>
   Math.min((slots * 1000) / (latencyMs + 1000 / capacity), capacity);
 
-/** Random numbers from 0 to 1, the same ones for each seed. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /**
  * Measures a number of windows on a link, each with an error of up to `jitter`.
  * @returns the state afterwards, and the slots of each window
@@ -36,9 +28,12 @@ function drive(
   { windows, jitter = 0, random = () => 0.5 }: { windows: number; jitter?: number; random?: () => number },
 ): { state: SlotState; slots: number[] } {
   let state = start;
+  let last = start.best.rate === undefined ? 0 : start.slots;
   const slots = Array.from({ length: windows }, () => {
     const before = state.slots;
-    state = nextSlots(state, { rate: rateOf(link, before) * (1 + jitter * (2 * random() - 1)) });
+    const rate = rateOf(link, before) * (1 + jitter * (2 * random() - 1));
+    state = nextSlots(state, { rate, brief: before !== last });
+    last = before;
     return before;
   });
   return { state, slots };
@@ -58,13 +53,17 @@ describe('the number of part slots', () => {
     .tuple(fc.integer({ min: 1, max: 512 }), fc.integer({ min: 1, max: 512 }))
     .map(([a, b]) => ({ min: Math.min(a, b), max: Math.max(a, b) }));
 
+  const anyWindow = fc.oneof(
+    fc.record({ rate: fc.double({ min: 0, max: 1e12, noNaN: true }), brief: fc.boolean() }),
+    fc.constant('overloaded' as const),
+  );
+  const anyState = fc
+    .tuple(bounds, fc.array(anyWindow, { maxLength: 50 }))
+    .map(([within, windows]) => windows.reduce(nextSlots, initialSlots(within)));
+
   it('stays a whole number within its bounds, whatever is measured', () => {
-    const window = fc.oneof(
-      fc.double({ min: 0, max: 1e12, noNaN: true }).map((rate) => ({ rate })),
-      fc.constant('overloaded' as const),
-    );
     fc.assert(
-      fc.property(bounds, fc.array(window, { maxLength: 200 }), (within, windows) => {
+      fc.property(bounds, fc.array(anyWindow, { maxLength: 200 }), (within, windows) => {
         let state = initialSlots(within);
         for (const window of windows) {
           state = nextSlots(state, window);
@@ -75,6 +74,48 @@ describe('the number of part slots', () => {
       }),
     );
   });
+
+  it('shrinks at each overload unless it is at the lower bound, whatever was measured before', () => {
+    fc.assert(
+      fc.property(anyState, (state) => {
+        const { slots } = nextSlots(state, 'overloaded');
+        if (state.slots === state.bounds.min) expect(slots).toBe(state.slots);
+        else expect(slots).toBeLessThan(state.slots);
+      }),
+    );
+  });
+
+  it('never grows while all parts fail', () => {
+    fc.assert(
+      fc.property(anyState, fc.array(fc.boolean(), { maxLength: 50 }), (state, briefs) => {
+        const { slots } = briefs.reduce((before, brief) => nextSlots(before, { rate: 0, brief }), state);
+        expect(slots).toBeLessThanOrEqual(Math.max(state.slots, state.best.slots));
+      }),
+    );
+  });
+
+  it('grows in no trial whose throughput does not grow', () => {
+    fc.assert(
+      fc.property(anyState, fc.double({ min: 0, max: 1 }), fc.boolean(), (state, share, brief) => {
+        const { slots, best } = state;
+        fc.pre(best.rate !== undefined && slots > best.slots);
+        const after = nextSlots(state, { rate: share * (best.rate ?? 0), brief });
+        expect(after.best).toEqual(best);
+        expect(after.slots).toBe(brief ? slots : best.slots);
+      }),
+    );
+  });
+
+  it.each([5, 20, 50, 100, 200])(
+    'reaches 0.95 of the best fixed number within 16 windows at %d ms',
+    (latencyMs) => {
+      for (const capacity of [50, 150, 400, 2000]) {
+        const link = { latencyMs, capacity };
+        const { state } = drive(START, link, { windows: 16 });
+        expect(shareOfBest(link, [state.best.slots]), `${capacity}/s`).toBeGreaterThan(0.95);
+      }
+    },
+  );
 
   it.each([5, 20, 50, 100, 200])(
     'reaches 0.9 of the best fixed number at %d ms, soon and permanently',
@@ -128,10 +169,31 @@ describe('the number of part slots', () => {
     expect(drive(overloaded, link, { windows: 40 }).state.slots).toBeGreaterThan(32);
   });
 
+  it('ends a trial after a brief window only if its result is clear', () => {
+    const best = { slots: 8, rate: 100 };
+    const trial = { ...START, best, slots: 16 };
+    expect(nextSlots(trial, { rate: 149, brief: true })).toBe(trial);
+    expect(nextSlots(trial, { rate: 50, brief: true })).toBe(trial);
+    expect(nextSlots(trial, { rate: 150, brief: true })).toMatchObject({
+      slots: 32,
+      best: { slots: 16, rate: 150 },
+    });
+    const fewer = { ...START, best, slots: 6, growing: false, factor: 1.25 };
+    expect(nextSlots(fewer, { rate: 88, brief: true })).toBe(fewer);
+    expect(nextSlots(fewer, { rate: 87, brief: true })).toMatchObject({ slots: 8, best });
+  });
+
+  it('measures no brief window after a failed trial or an overload', () => {
+    const failed = { ...START, best: { slots: 8, rate: 100 }, pauseLeft: 2 };
+    expect(nextSlots(failed, { rate: 500, brief: true })).toBe(failed);
+    const overloaded = nextSlots(START, 'overloaded');
+    expect(nextSlots(overloaded, { rate: 500, brief: true })).toBe(overloaded);
+  });
+
   it('returns to the best number and reverses the direction after a failed trial', () => {
     const best = { slots: 20, rate: 100 };
     const trial = { ...START, best, slots: 25, growing: true, factor: 1.25, pause: 4, pauseLeft: 0 };
-    expect(nextSlots(trial, { rate: 101 })).toEqual({
+    expect(nextSlots(trial, { rate: 101, brief: false })).toEqual({
       ...trial,
       slots: 20,
       growing: false,
@@ -143,7 +205,7 @@ describe('the number of part slots', () => {
   it('keeps fewer slots when they are as fast', () => {
     const best = { slots: 20, rate: 100 };
     const trial = { ...START, best, slots: 16, growing: false, factor: 1.25, pause: 4 };
-    expect(nextSlots(trial, { rate: 99 })).toMatchObject({
+    expect(nextSlots(trial, { rate: 99, brief: false })).toMatchObject({
       slots: 12,
       best: { slots: 16, rate: 99 },
       pause: 2,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { createLogger } from '../../../src/process/log.ts';
-import { type PartEnd, PartSlots } from '../../../workers/part-slots.ts';
+import type { PartEnd } from '../../../src/upload/slot-meter.ts';
+import { PartSlots } from '../../../workers/part-slots.ts';
 
 const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
 const { signal } = new AbortController();
@@ -31,8 +32,10 @@ function setUp(bounds: { min: number; max: number }) {
 test('become more while answers take long, up to the bound', async () => {
   const { slots, numbers, send } = setUp({ min: 2, max: 16 });
   expect(slots.slots).toBe(8);
-  // A window, what was at work meanwhile, and a window that was twice as fast.
-  await send(20);
+  await send(1);
+  expect(numbers).toEqual([8, 16]);
+  // Twice as fast, but there are no more.
+  await send(1);
   expect(numbers).toEqual([8, 16]);
 });
 
@@ -46,9 +49,23 @@ test('stay as they are while too few parts wait to fill them', async () => {
 
 test('stay as they are as long as too little time has passed to tell', async () => {
   const { numbers, send } = setUp({ min: 2, max: 64 });
-  await send(4, { ms: 74 });
+  await send(3, { ms: 33 });
   expect(numbers).toEqual([8]);
-  await send(1, { ms: 4 });
+  await send(1, { ms: 1 });
+  expect(numbers).toEqual([8, 16]);
+});
+
+test('become more while few are in use because the parts for the others are being read', async () => {
+  const { slots, numbers, send } = setUp({ min: 2, max: 64 });
+  const ends: (() => void)[] = [];
+  const reads = [1, 2, 3, 4].map(() =>
+    slots.reading(() => new Promise<void>((resolve) => ends.push(resolve))),
+  );
+  await send(4, { atATime: 2 });
+  expect(numbers).toEqual([8, 16]);
+  for (const end of ends) end();
+  await Promise.all(reads);
+  await send(1000, { atATime: 2 });
   expect(numbers).toEqual([8, 16]);
 });
 
@@ -74,7 +91,7 @@ test('obey other bounds at once, and search between them', async () => {
   await send(20);
   slots.setBounds({ min: 16, max: 64 });
   expect(numbers).toEqual([8, 16]);
-  await send(20);
+  await send(2);
   expect(numbers).toEqual([8, 16, 32, 64]);
   slots.setBounds({ min: 2, max: 4 });
   expect(numbers).toEqual([8, 16, 32, 64, 4]);
