@@ -1,6 +1,7 @@
 import type { Job, Worker } from 'bullmq';
 import { formatBytes, formatDuration } from '../src/base/format.ts';
 import type { UploadChange } from '../src/flow/active-upload.ts';
+import type { Logger } from '../src/process/log.ts';
 import { parseFailure } from '../src/queue/failure.ts';
 import type { UploadData } from '../src/queue/jobs/upload.ts';
 import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
@@ -8,16 +9,12 @@ import { runName } from '../src/queue/names.ts';
 import { type ObserverDependencies, observeWorker } from './observe-worker.ts';
 
 /** Reports that an upload has entered a stage. */
-export function reportStage(
-  { uploadId, run, stage, hashed, text }: UploadChange,
-  { log, history }: ObserverDependencies,
-): void {
+export function reportStage({ uploadId, run, stage, hashed, text }: UploadChange, log: Logger): void {
   const file = hashed && { fileSha: hashed.fileSha, bytes: hashed.version.size };
   log.info(
     { uploadId, run: runName(run), attempt: run.attempt, stage, ...file, what: text },
     'upload stage changed',
   );
-  history.record(uploadId, text);
 }
 
 /** Reports the end of each upload. */

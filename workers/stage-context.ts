@@ -82,7 +82,7 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
   const { quotaWindowMs } = config.vod;
   const traced = config.tracing !== undefined;
   const worker = workerIdentity();
-  const history = new History(queues.upload);
+  const history = new History(queues.upload, redis);
   const observer = new AttemptObserver({ log, metrics, history });
   const settings = consumerSettings(deps, worker, observer);
   const backoff = createBackoff(config);

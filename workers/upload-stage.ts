@@ -19,7 +19,7 @@ export function startUploads(context: StageContext): Worker {
     ...{ queues, redis, abortFlags, files, events, backoff, leave: settings.leave },
     senderLocks: new SenderLocks(queues.upload, redis, config.queuePrefix),
     childAttempts: config.partAttempts,
-    onChange: (change) => reportStage(change, context),
+    onChange: (change) => reportStage(change, log),
   });
   const process = async (job: Job, token = ''): Promise<UploadResult> => {
     if (traced) await keepTrace(job, queues.upload, redis);

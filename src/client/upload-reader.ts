@@ -31,7 +31,8 @@ export class UploadReader {
         const message = `there is no upload ${id}; finished uploads are kept for a limited time`;
         throw new UploaderError('NOT_FOUND', message);
       }
-      const hold = parseHold(await redis.get(holdKey(prefix)));
+      const hasEnded = state === 'completed' || state === 'failed';
+      const hold = hasEnded ? undefined : parseHold(await redis.get(holdKey(prefix)));
       return { job, status: statusOf(job, state, hold) };
     });
   }
@@ -53,13 +54,14 @@ export class UploadReader {
   }
 
   /**
-   * Yields the upload's status whenever it may have changed, up to and including its end. Waits while Redis is
+   * Yields the upload's status whenever it may have changed, or with `end` only at its end; returns after that. Waits while Redis is
    * unavailable: the upload is unaffected or continues afterwards.
    */
   async *follow(id: string, watchFor: WatchFor): AsyncGenerator<UploadStatus, void, undefined> {
     for await (const _ of this.#watcher.changes(id, watchFor)) {
       let status: UploadStatus;
       try {
+        if (watchFor === 'end' && (await this.#isUnfinished(id))) continue;
         status = await this.status(id);
       } catch (error) {
         if (error instanceof RedisUnavailableError) continue;
@@ -68,6 +70,14 @@ export class UploadReader {
       yield status;
       if (isTerminal(status.state)) return;
     }
+  }
+
+  /** Whether the upload exists and has not ended. One command, for callers that wait for many uploads. */
+  async #isUnfinished(id: string): Promise<boolean> {
+    const { queues, redis } = this.#connection;
+    const read = () => redis.hmget(queues.upload.toKey(id), 'timestamp', 'finishedOn');
+    const [timestamp, finishedOn] = await this.#connection.run(read);
+    return timestamp != null && finishedOn == null;
   }
 
   async close(): Promise<void> {

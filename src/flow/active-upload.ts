@@ -1,10 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Job } from 'bullmq';
 import { defined } from '../base/defined.ts';
 import type { Hashed } from '../queue/jobs/hash.ts';
 import { parseProgress, type StoredProgress } from '../queue/jobs/progress.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { parseUploadData, type UploadData } from '../queue/jobs/upload.ts';
+import type { StoredResult } from '../queue/jobs/upload-result.ts';
 import type { Run } from '../queue/names.ts';
+import type { JobChange } from '../queue/write-job.ts';
+import { historyRow } from './history.ts';
 
 type UploadStage = StoredProgress['stage'];
 
@@ -19,26 +23,37 @@ export interface UploadChange {
   readonly text: string;
 }
 
+interface ActiveUploadOptions {
+  /** Writes to the upload's job. @returns whether the job exists */
+  readonly write: (change: JobChange) => Promise<boolean>;
+  readonly onChange: (change: UploadChange) => void;
+}
+
 /** An upload whose job is active in this process: its data, run and stage, which are written to Redis when they change. */
 export class ActiveUpload {
   readonly id: string;
   readonly job: Job;
-  readonly #onChange: (change: UploadChange) => void;
+  readonly #options: ActiveUploadOptions;
   #data: UploadData;
   #run: Run;
-  /** The stage in the job's progress, if this attempt has written it. */
-  #stage: UploadStage | undefined;
+  /** The job's progress, if it is of this attempt. */
+  #progress: StoredProgress | undefined;
+  /** What the next write changes besides its own change. */
+  #unwritten: Pick<JobChange, 'data' | 'priority'> = {};
 
   /** @throws if the job's data is invalid, or a newer version wrote it */
-  constructor(job: Job, onChange: (change: UploadChange) => void) {
+  constructor(job: Job, options: ActiveUploadOptions) {
     this.id = job.id ?? '';
     this.job = job;
-    this.#onChange = onChange;
+    this.#options = options;
     this.#data = parseUploadData(job.data);
     const attempt = job.attemptsMade + 1;
     this.#run = this.#data.run?.attempt === attempt ? this.#data.run : { attempt, round: 0 };
     const progress = parseProgress(job.progress);
-    if (progress?.attempt === attempt) this.#stage = progress.stage;
+    if (progress?.attempt === attempt) this.#progress = progress;
+    // From its first activation on, an upload goes before those that have not started.
+    if (job.priority > 0) this.#unwritten = { priority: 0 };
+    if (this.#data.schema !== SCHEMA_VERSION) this.#change({ schema: SCHEMA_VERSION });
   }
 
   get data(): UploadData {
@@ -60,26 +75,33 @@ export class ActiveUpload {
     return Math.max(0, nowMs - dueMs);
   }
 
+  /** Writes what has not been written yet. */
+  async flush(): Promise<void> {
+    await this.#write({});
+  }
+
   async update(change: Partial<UploadData>): Promise<void> {
-    this.#data = { ...this.#data, ...change };
-    await this.job.updateData(this.#data);
+    this.#change(change);
+    await this.flush();
   }
 
-  /** Makes the data one of this program's schema version. */
-  async upgrade(): Promise<void> {
-    if (this.#data.schema !== SCHEMA_VERSION) await this.update({ schema: SCHEMA_VERSION });
-  }
-
-  /** Stores the SHA-1 and the version of the file, which replaces the size known so far. */
-  async setHashed(hashed: Hashed): Promise<void> {
+  /** Sets the SHA-1 and the version of the file, which replaces the size known so far. The next write stores it. */
+  setHashed(hashed: Hashed): void {
     const { size: _, ...data } = this.#data;
     this.#data = data;
-    await this.update({ hashed });
+    this.#change({ hashed });
   }
 
-  async startNextRound(): Promise<void> {
+  /** Sets the result. The next write stores it. */
+  setResult(result: StoredResult): void {
+    this.#change({ result });
+  }
+
+  /** @param reason why a new round is needed, for people */
+  async startNextRound(reason: string): Promise<void> {
     this.#run = { attempt: this.#run.attempt, round: this.#run.round + 1 };
-    await this.update({ run: this.#run });
+    this.#change({ run: this.#run });
+    await this.note('finishing', reason);
   }
 
   /** Writes the stage to the job's progress. @returns whether the upload was in another stage before */
@@ -88,15 +110,37 @@ export class ActiveUpload {
     const bytesHashed = stage === 'hashing' ? 0 : totalBytes;
     const { attempt } = this.#run;
     const progress: StoredProgress = { stage, bytesHashed, bytesSent, totalBytes, attempt };
-    await this.job.updateProgress(progress);
-    const isNew = this.#stage !== stage;
-    this.#stage = stage;
-    if (isNew) this.notify(stage, text);
+    const isNew = this.#progress?.stage !== stage;
+    const isChanged = !isDeepStrictEqual(this.#progress, progress);
+    this.#progress = progress;
+    await this.#write({ ...(isChanged && { progress }), ...(isNew && { row: historyRow(text) }) });
+    if (isNew) this.#notify(stage, text);
     return isNew;
   }
 
-  notify(stage: UploadStage, text: string): void {
+  /** Adds a row to the upload's history. */
+  async note(stage: UploadStage, text: string): Promise<void> {
+    await this.#write({ row: historyRow(text) });
+    this.#notify(stage, text);
+  }
+
+  #change(change: Partial<UploadData>): void {
+    this.#data = { ...this.#data, ...change };
+    this.#unwritten = { ...this.#unwritten, data: this.#data };
+  }
+
+  async #write(change: JobChange): Promise<void> {
+    const all = { ...this.#unwritten, ...change };
+    this.#unwritten = {};
+    if (Object.keys(all).length === 0) return;
+    // BullMQ's events of the job's end have this object.
+    this.job.data = this.#data;
+    if (!(await this.#options.write(all)))
+      throw new Error(`upload ${this.id} was removed while it was running`);
+  }
+
+  #notify(stage: UploadStage, text: string): void {
     const { hashed } = this.#data;
-    this.#onChange({ uploadId: this.id, run: this.#run, stage, text, ...defined({ hashed }) });
+    this.#options.onChange({ uploadId: this.id, run: this.#run, stage, text, ...defined({ hashed }) });
   }
 }

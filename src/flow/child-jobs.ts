@@ -60,7 +60,7 @@ export class ChildJobs {
     await this.#add('init', data, {});
   }
 
-  /** @param isCancelled called with each batch; no further batch is added if it returns true */
+  /** @param isCancelled called with each batch but the first; no further batch is added if it returns true */
   async addParts(
     hashed: Hashed,
     parts: readonly PartJob[],
@@ -74,7 +74,11 @@ export class ChildJobs {
         data: { ...fields, ...data } satisfies PartData,
         opts: this.#childOptions(index, { priority: partPriority(priority, index) }),
       }));
-      const [added, cancelled] = await Promise.all([this.#queues.part.addBulk(jobs), isCancelled()]);
+      const isFirst = batch[0] === parts[0];
+      const [added, cancelled] = await Promise.all([
+        this.#queues.part.addBulk(jobs),
+        !isFirst && isCancelled(),
+      ]);
       for (const job of added) this.#checkAdded(job);
       if (cancelled) return;
     }

@@ -42,12 +42,13 @@ export class PartRefill {
    */
   async wakeIfLow(uploadId: string, pending: number, unqueued: number): Promise<void> {
     if (unqueued === 0 || pending >= this.#bounds.refillBelow) return;
-    if (!admitsFanOut(await countWaitingParts(this.#queues), unqueued)) return;
+    if (!admitsFanOut(await countWaitingParts(this.#queues, this.#redis), unqueued)) return;
     await wakeWaitingParent(this.#queues.upload, this.#redis, uploadId);
   }
 }
 
-/** Parts of all uploads that are not active. */
-export async function countWaitingParts({ part }: Queues): Promise<number> {
-  return await part.getJobCountByTypes('wait', 'prioritized', 'delayed');
+/** Parts of all uploads that are not active. Without those in `wait`, where only stalled jobs are: parts have a priority. */
+export async function countWaitingParts({ part }: Queues, redis: RedisClient): Promise<number> {
+  const counts = await Promise.all(['prioritized', 'delayed'].map((state) => redis.zcard(part.toKey(state))));
+  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -20,12 +20,12 @@ export class FileIndex {
 
   async add(fileId: string, uploadId: string): Promise<void> {
     const key = this.#key(fileId);
-    await this.#redis
-      .multi()
-      .zadd(key, Date.now(), uploadId)
-      .zremrangebyrank(key, 0, -MAX_UPLOADS - 1)
-      .expire(key, this.#keepSeconds)
-      .exec();
+    // Not a transaction: it can be repeated.
+    await Promise.all([
+      this.#redis.zadd(key, Date.now(), uploadId),
+      this.#redis.zremrangebyrank(key, 0, -MAX_UPLOADS - 1),
+      this.#redis.expire(key, this.#keepSeconds),
+    ]);
   }
 
   /** Some of them may have been removed. */

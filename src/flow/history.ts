@@ -1,7 +1,6 @@
 import type { Queue } from 'bullmq';
-
-/** Only the latest rows of an upload's history are kept. An upload without problems has five. */
-const MAX_ROWS = 500;
+import { writeJob } from '../queue/write-job.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** An event in the life of an upload. */
 export interface HistoryEntry {
@@ -10,20 +9,22 @@ export interface HistoryEntry {
 }
 
 /**
- * A short history of each upload, for people. It is stored as the log of the upload's BullMQ job, so all replicas write
+ * A short history of each upload, for people: five rows if there are no problems, at most 500. It is stored as the log of the upload's BullMQ job, so all replicas write
  * to it, dashboards show it, and it is removed together with the job.
  */
 export class History {
   readonly #uploads: Queue;
+  readonly #redis: RedisClient;
 
   /** @param uploads the queue of upload jobs */
-  constructor(uploads: Queue) {
+  constructor(uploads: Queue, redis: RedisClient) {
     this.#uploads = uploads;
+    this.#redis = redis;
   }
 
   /** Does not wait. Errors are ignored: Redis is unreachable, or the upload was removed. */
   record(uploadId: string, text: string): void {
-    this.#uploads.addJobLog(uploadId, historyRow(text), MAX_ROWS).catch(() => {});
+    writeJob(this.#uploads, this.#redis, uploadId, { row: historyRow(text) }).catch(() => {});
   }
 }
 

@@ -30,7 +30,8 @@ export class ProgressWriter {
   }
 
   hashing({ uploadId, run }: ChildOf, bytesHashed: number, totalBytes: number): void {
-    if (!this.#isDue(uploadId)) return;
+    // The next stage follows at once.
+    if (bytesHashed >= totalBytes || !this.#isDue(uploadId)) return;
     this.#write(uploadId, run.attempt, { stage: 'hashing', bytesHashed, bytesSent: 0, totalBytes });
   }
 
@@ -41,6 +42,8 @@ export class ProgressWriter {
    */
   partCompleted(part: ChildOf, partSize: number, totalBytes: number): void {
     const { uploadId, run } = part;
+    const isOnly = totalBytes <= partSize;
+    if (isOnly) return;
     if (!this.#isDue(uploadId)) {
       if (this.#scheduled.has(uploadId)) return;
       this.#scheduled.add(uploadId);

@@ -5,17 +5,20 @@ import { formatBytes } from '../base/format.ts';
 import type { VodEventLog } from '../events/vod-event-log.ts';
 import { delayJob } from '../queue/delay-job.ts';
 import { failureOf, formatFailure } from '../queue/failure.ts';
+import type { Hashed } from '../queue/jobs/hash.ts';
+import type { SendValue } from '../queue/jobs/init.ts';
 import { NewerJobError } from '../queue/jobs/schema.ts';
 import type { StoredResult } from '../queue/jobs/upload-result.ts';
 import type { LeaveNewerJob } from '../queue/leave-newer-job.ts';
 import type { Queues } from '../queue/queues.ts';
+import { type JobChange, writeJob } from '../queue/write-job.ts';
 import { admitsFanOut } from '../quota/limits.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
 import type { AbortFlags } from './abort-flags.ts';
 import { ActiveUpload, type UploadChange } from './active-upload.ts';
 import { ChildJobs } from './child-jobs.ts';
-import type { Children } from './children.ts';
+import { Children } from './children.ts';
 import { factsOf } from './facts.ts';
 import { countWaitingParts, FAN_OUT, type FanOutBounds } from './fan-out.ts';
 import type { FileIndex } from './file-index.ts';
@@ -84,22 +87,23 @@ class Reconciliation {
   readonly #fanOut: FanOutBounds;
   readonly #children: ChildrenReader;
   readonly #token: string;
+  #mayHaveChildren: boolean;
 
   constructor(deps: ReconcilerOptions, job: Job, token: string) {
     this.#deps = deps;
-    this.#upload = new ActiveUpload(job, deps.onChange);
+    const { queues, redis, onChange } = deps;
+    const write = (change: JobChange) => writeJob(queues.upload, redis, job.id ?? '', change);
+    this.#upload = new ActiveUpload(job, { write, onChange });
     this.#jobs = new ChildJobs(deps, this.#upload);
     this.#fanOut = deps.fanOut ?? FAN_OUT;
     this.#children = new ChildrenReader(deps.queues, deps.redis, this.#fanOut);
     this.#token = token;
+    this.#mayHaveChildren = job.attemptsStarted > 1;
   }
 
   /** @returns when the upload is complete. @throws when it has failed, or waits for something */
   async run(): Promise<StoredResult> {
     const { job } = this.#upload;
-    await this.#upload.upgrade();
-    // From its first activation on, an upload goes before those that have not started.
-    if (job.priority > 0) await job.changePriority({ priority: 0 });
     for (;;) {
       const result = await this.#doNextStep();
       // Also before completing: BullMQ refuses to complete a job with children left, for instance of an earlier attempt.
@@ -111,9 +115,12 @@ class Reconciliation {
 
   async #doNextStep(): Promise<StoredResult | undefined> {
     const { id, run, data, waitsForTranscoding } = this.#upload;
+    // An upload has no children before its first activation.
+    const hasChildren = this.#mayHaveChildren;
+    this.#mayHaveChildren = true;
     // In parallel, so that the commands share a round trip to Redis.
     const [children, cancelled, events] = await Promise.all([
-      this.#children.read(id, run),
+      hasChildren ? this.#children.read(id, run) : new Children(id, {}, {}),
       this.#deps.abortFlags.isCancelled(id, run.attempt),
       waitsForTranscoding ? this.#deps.events.read(id) : [],
     ]);
@@ -144,18 +151,21 @@ class Reconciliation {
 
   async #hash(): Promise<undefined> {
     const { attempt } = this.#upload.run;
-    await this.#upload.enterStage('hashing', 0, attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing');
-    await this.#jobs.addHash();
+    const text = attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing';
+    await Promise.all([this.#upload.enterStage('hashing', 0, text), this.#jobs.addHash()]);
   }
 
   async #init({ hashed, compare }: StepOf<'init'>): Promise<undefined> {
     const upload = this.#upload;
-    if (!isDeepStrictEqual(upload.data.hashed, hashed)) await upload.setHashed(hashed);
+    if (!isDeepStrictEqual(upload.data.hashed, hashed)) upload.setHashed(hashed);
     const sha1 = `SHA-1 ${hashed.fileSha} of ${formatBytes(hashed.version.size)}`;
-    const isNew = await upload.enterStage('initializing', 0, `${sha1}; asking VOD what it has`);
-    const sender = await this.#deps.senderLocks.acquire(hashed.fileSha, upload.id);
+    const [isNew, sender] = await Promise.all([
+      upload.enterStage('initializing', 0, `${sha1}; asking VOD what it has`),
+      this.#deps.senderLocks.acquire(hashed.fileSha, upload.id),
+    ]);
     if (sender !== upload.id) {
-      if (isNew) upload.notify('initializing', `waiting for upload ${sender}, which sends the same content`);
+      if (isNew)
+        await upload.note('initializing', `waiting for upload ${sender}, which sends the same content`);
       return await this.#delay(SENDER_RECHECK_MS);
     }
     await this.#jobs.addInit(hashed, compare);
@@ -169,8 +179,23 @@ class Reconciliation {
     const isLarge = fileParts > this.#fanOut.maxPending;
     const room = await this.#roomForParts(count, isLarge);
     if (room === undefined) return await this.#delay(RECHECK_MS);
-    await this.#upload.enterStage('uploading', bytesSent, text);
-    if (room === 0) return;
+    await Promise.all([
+      this.#upload.enterStage('uploading', bytesSent, text),
+      room > 0 && this.#addParts({ hashed, init, done, count, room, isLarge }),
+    ]);
+  }
+
+  async #addParts(options: {
+    readonly hashed: Hashed;
+    readonly init: SendValue;
+    readonly done: readonly number[];
+    /** Parts to send or to compare. */
+    readonly count: number;
+    /** Parts to add now. */
+    readonly room: number;
+    readonly isLarge: boolean;
+  }): Promise<void> {
+    const { hashed, init, done, count, room, isLarge } = options;
     const { id, run } = this.#upload;
     const queued = isLarge ? await this.#jobs.unfinishedParts() : [];
     const excluded = new Set([...done, ...queued]);
@@ -190,19 +215,20 @@ class Reconciliation {
     const { maxPending, refillBelow } = this.#fanOut;
     const unfinished = isLarge ? await this.#jobs.countUnfinished() : 0;
     if (unfinished > 0 && unfinished >= refillBelow) return 0;
-    const isAdmitted = admitsFanOut(await countWaitingParts(this.#deps.queues), left);
+    const isAdmitted = admitsFanOut(await countWaitingParts(this.#deps.queues, this.#deps.redis), left);
     if (!isAdmitted) return unfinished > 0 ? 0 : undefined;
     return isLarge ? maxPending - unfinished : left;
   }
 
   async #finish({ hashed }: StepOf<'finish'>): Promise<undefined> {
-    await this.#upload.enterStage('finishing', hashed.version.size, 'VOD has all parts; finishing');
-    await this.#jobs.addFinish(hashed.fileSha);
+    await Promise.all([
+      this.#upload.enterStage('finishing', hashed.version.size, 'VOD has all parts; finishing'),
+      this.#jobs.addFinish(hashed.fileSha),
+    ]);
   }
 
   async #replan({ reason, pause }: StepOf<'replan'>): Promise<StoredResult | undefined> {
-    await this.#upload.startNextRound();
-    this.#upload.notify('finishing', `not finished: ${reason}; asking VOD again what it has`);
+    await this.#upload.startNextRound(`not finished: ${reason}; asking VOD again what it has`);
     if (pause) return await this.#delay(this.#deps.backoff(this.#upload.run.round));
     return await this.#doNextStep();
   }
@@ -213,7 +239,7 @@ class Reconciliation {
     const result = uploadResult(step, { data, run, children, durationMs });
     // Before the result is stored, so that a crash in between repeats it.
     await this.#deps.files.add(result.fileId, id);
-    await this.#upload.update({ result });
+    this.#upload.setResult(result);
     await this.#upload.enterStage('finishing', result.fileSize, 'VOD has the whole file');
     return this.#upload.waitsForTranscoding ? undefined : await this.#complete(result, children);
   }
@@ -272,6 +298,7 @@ class Reconciliation {
 
   /** Ends this activation. The next one starts after `ms`, or when the upload is woken. */
   async #delay(ms: number): Promise<never> {
+    await this.#upload.flush();
     return await delayJob(this.#upload.job, ms, this.#token);
   }
 

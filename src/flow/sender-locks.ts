@@ -36,9 +36,7 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then
 end
 if ARGV[2] == 'done' then
   redis.call('SET', KEYS[1], 'done', 'PX', ARGV[3])
-  local waiting = redis.call('SMEMBERS', KEYS[2])
-  redis.call('DEL', KEYS[2])
-  return waiting
+  return redis.call('SPOP', KEYS[2], 1000000)
 end
 redis.call('DEL', KEYS[1])
 return redis.call('SPOP', KEYS[2], 1)`;

@@ -150,9 +150,10 @@ describe('the log of one upload', () => {
 
 describe('a history', () => {
   it('keeps the latest rows, and skips invalid ones', async () => {
-    const { upload } = connect(world()).queues;
+    const { redis, queues } = connect(world());
+    const { upload } = queues;
     await upload.add('x', {}, { jobId: 'long' });
-    const history = new History(upload);
+    const history = new History(upload, redis);
     await upload.addJobLog('long', 'not a row of ours');
     for (let row = 0; row < 600; row++) history.record('long', `row ${row}`);
     history.record('nobody', 'is lost, and that is all');

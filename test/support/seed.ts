@@ -77,7 +77,7 @@ export async function renewSpeed(world: SeededWorld, id: string): Promise<void> 
 export async function seedHistory(world: SeededWorld, id: string, text: string): Promise<void> {
   await withQueue(world, async (redis) => {
     const queue = new Queue(QUEUES.upload, { connection: redis, prefix: world.prefix });
-    new History(queue).record(id, text);
+    new History(queue, redis).record(id, text);
     // `record` returns no promise.
     while ((await readHistory(queue, id)).length === 0);
   });
