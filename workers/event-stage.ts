@@ -1,11 +1,7 @@
 import { Worker } from 'bullmq';
-import type { Config } from '../src/config/config.ts';
 import { wakeAfterTranscoding } from '../src/flow/wake-after-transcoding.ts';
 import { QUEUES } from '../src/queue/names.ts';
 import { logWorkerError, workerOptions } from '../src/queue/worker-options.ts';
-import { steadyRate } from '../src/quota/limits.ts';
-import type { RedisClient } from '../src/redis/client.ts';
-import { SharedRate } from '../src/redis/shared-rate.ts';
 import { keepJobs } from './consumers.ts';
 import { eventProcessor } from './event.ts';
 import { observeEvents, reportInvalidEvents } from './observe-events.ts';
@@ -37,23 +33,11 @@ export function startEvents(context: StageContext): {
 }
 
 function startPuller(context: StageContext): Puller {
-  const { config, redis, queues, api, backoff, log } = context;
+  const { config, queues, quotas, api, backoff, log } = context;
   return new Puller({
-    ...{ api, queue: queues.events, rates: eventRates(config, redis), backoff, log },
+    ...{ api, queue: queues.events, quotas, backoff, log },
     minuteMs: config.vod.quotaWindowMs,
     accountProbeMs: config.probeMs.account,
     onInvalid: (counts) => reportInvalidEvents(counts, context),
   });
-}
-
-/** Rates of PullEvent and of ConfirmEvent, each with its own quota, shared by all replicas. */
-function eventRates(
-  { queuePrefix, vod: { quotaPerMinute, quotaWindowMs } }: Config,
-  redis: RedisClient,
-): { pull: SharedRate; confirm: SharedRate } | undefined {
-  if (quotaPerMinute.event === 0) return undefined;
-  const perSecond = steadyRate(quotaPerMinute.event, quotaWindowMs);
-  const rate = (action: string) =>
-    new SharedRate(redis, { key: `${queuePrefix}:vod-rate:${action}`, perSecond, largest: 1 });
-  return { pull: rate('PullEvent'), confirm: rate('ConfirmEvent') };
 }

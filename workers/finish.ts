@@ -16,7 +16,7 @@ export function finishProcessor(deps: {
 }): (data: FinishData, attempt: JobContext) => Promise<FinishValue> {
   return async ({ fileSha }, { signal }) => {
     try {
-      const { fileId, url } = await deps.call(() => deps.vod.finishUpload(fileSha, signal));
+      const { fileId, url } = await deps.call.run(() => deps.vod.finishUpload(fileSha, signal));
       return { kind: 'finished', fileId, url: storedUrl(url) };
     } catch (error) {
       if (signal.aborted || !(error instanceof VodError)) throw error;

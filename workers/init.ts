@@ -25,7 +25,7 @@ export function initProcessor(deps: {
       dataSize: requested,
       ...flags,
     };
-    const reply = await deps.call(() => deps.vod.initUpload(request, signal));
+    const reply = await deps.call.run(() => deps.vod.initUpload(request, signal));
     if (reply.kind === 'exists') return { ...reply, url: storedUrl(reply.url) };
     const received = reply.kind === 'resumable' ? reply.received : [];
     const reported = reply.kind === 'resumable' ? reply.dataSize : undefined;

@@ -7,17 +7,18 @@ import { SharedRate } from '../src/redis/shared-rate.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 import { partProcessor } from './part.ts';
 import { PartSlots } from './part-slots.ts';
-import type { StageContext } from './stage-context.ts';
+import { type StageContext, vodCall } from './stage-context.ts';
 
 /** Sends parts, adapts the number of slots they are sent in, and reports the progress of their uploads. */
 export function startParts(context: StageContext): void {
-  const { config, redis, breaker, metrics, openFiles: files, vod, call, abortFlags, log } = context;
+  const { config, redis, breaker, metrics, openFiles: files, vod, abortFlags, log } = context;
   const { partConcurrency, maxBytesPerSecond, queuePrefix } = config;
   const bandwidth = new SharedRate(redis, {
     key: `${queuePrefix}:bandwidth`,
     perSecond: maxBytesPerSecond.total,
     largest: PART_SIZES[1],
   });
+  const call = vodCall('part', context);
   const slots = new PartSlots(partConcurrency, log);
   const worker = context.consumers.start('part', {
     concurrency: slots.jobs,

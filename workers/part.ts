@@ -36,6 +36,7 @@ export function partProcessor(
 
   return async (data, attempt) => {
     const { signal, restarted } = attempt;
+    deps.call.throwIfFull();
     if (!(await deps.abortFlags.isActive(data.uploadId, data.run.attempt))) {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
@@ -81,7 +82,7 @@ async function send(
   const observe = (outcome: 'ok' | 'failed' | 'aborted'): void =>
     metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
   try {
-    await call(() => vod.uploadPart({ fileSha, offset, dataMd5, body }, signal));
+    await call.run(() => vod.uploadPart({ fileSha, offset, dataMd5, body }, signal));
     observe('ok');
     leave({ bytes: dataSize });
   } catch (error) {
@@ -98,5 +99,6 @@ async function send(
 
 /** Whether an error means that the line, VOD or the account can't take this much at a time. */
 function isOverload(error: unknown): boolean {
-  return error instanceof QuotaHoldError || (error instanceof VodTransportError && error.code === 'TIMEOUT');
+  if (error instanceof QuotaHoldError) return error.cause !== undefined;
+  return error instanceof VodTransportError && error.code === 'TIMEOUT';
 }

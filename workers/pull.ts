@@ -4,7 +4,7 @@ import { enqueueVodEvents } from '../src/events/vod-event-queue.ts';
 import type { Logger } from '../src/process/log.ts';
 import { failureOf } from '../src/queue/failure.ts';
 import { scaleHoldMs } from '../src/quota/limits.ts';
-import type { SharedRate } from '../src/redis/shared-rate.ts';
+import type { RequestQuotas } from '../src/quota/quotas.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import { confirmGroups } from '../src/vod/wire/params.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
@@ -16,8 +16,8 @@ export interface PullerOptions {
   readonly api: VodApiClient;
   /** The queue of events. */
   readonly queue: Queue;
-  /** The account's quotas; absent = unlimited. */
-  readonly rates: { readonly pull: SharedRate; readonly confirm: SharedRate } | undefined;
+  /** The account's quotas. */
+  readonly quotas: RequestQuotas;
   /** Length of the service's minute. */
   readonly minuteMs: number;
   /** Milliseconds to wait after this many consecutive failures. */
@@ -81,9 +81,9 @@ export class Puller {
   }
 
   async #pull(): Promise<void> {
-    const { api, queue, rates } = this.#options;
+    const { api, queue, quotas } = this.#options;
     const { signal } = this.#aborting;
-    await rates?.pull.take(1, this.#stopping.signal);
+    await quotas.PullEvent?.acquire(this.#stopping.signal);
     const startedAt = performance.now();
     const { events, unreadable } = await api.pullEvents(signal);
     const handles = events.flatMap(({ msgHandle }) => msgHandle ?? []);
@@ -98,7 +98,7 @@ export class Puller {
       this.#options.log.debug({ events: events.length }, 'events pulled');
     }
     for (const group of confirmGroups(handles)) {
-      await rates?.confirm.take(1, signal);
+      await quotas.ConfirmEvent?.acquire(signal);
       await api.confirmEvents(group, signal);
     }
     if (handles.length > 0) return;

@@ -16,6 +16,7 @@ import type { Queues } from '../src/queue/queues.ts';
 import { telemetry } from '../src/queue/tracing.ts';
 import { type WorkerIdentity, workerIdentity } from '../src/queue/worker-identity.ts';
 import type { Breaker } from '../src/quota/breaker.ts';
+import type { RequestQuotas } from '../src/quota/quotas.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import type { Disk } from '../src/source/disk.ts';
 import { OpenFileCache } from '../src/source/open-file-cache.ts';
@@ -25,10 +26,11 @@ import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { VodClient } from '../src/vod/client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
+import type { VodAction } from '../src/vod/wire/protocol.ts';
 import { type Backoff, Consumers } from './consumers.ts';
 import { AttemptObserver } from './observe-attempts.ts';
 import { isUnexpectedStatus } from './transcode.ts';
-import { createVodCall, type VodCall } from './vod-call.ts';
+import { VodCall } from './vod-call.ts';
 
 /** An interrupted job waits about this long; less where outages are probed more often. */
 const INTERRUPTION_MS = 1000;
@@ -56,6 +58,8 @@ export interface StageDependencies {
   readonly disk: Disk;
   /** Watches the directories of SOURCE_ROOTS. */
   readonly roots: RootWatch;
+  /** The account's quotas. */
+  readonly quotas: RequestQuotas;
   readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }
@@ -67,8 +71,6 @@ export interface StageContext extends StageDependencies {
   readonly backoff: Backoff;
   readonly history: History;
   readonly consumers: Consumers;
-  readonly call: VodCall;
-  readonly apiCall: VodCall;
   readonly abortFlags: AbortFlags;
   readonly progress: ProgressWriter;
   readonly files: FileIndex;
@@ -78,8 +80,7 @@ export interface StageContext extends StageDependencies {
 }
 
 export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDependencies): StageContext {
-  const { config, redis, queues, breaker, apiBreaker, disk, roots, metrics, log } = deps;
-  const { quotaWindowMs } = config.vod;
+  const { config, redis, queues, disk, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const worker = workerIdentity();
   const history = new History(queues.upload, redis);
@@ -90,14 +91,30 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
     ...deps,
     ...{ worker, settings, backoff, history, traced },
     consumers: new Consumers({ stages, queues, settings, backoff, observer, traced }),
-    call: createVodCall(breaker, quotaWindowMs),
-    apiCall: createVodCall(apiBreaker, quotaWindowMs),
     abortFlags: new AbortFlags(queues.upload, redis, config.queuePrefix),
     progress: new ProgressWriter(queues.upload, redis, new PartRefill(queues, redis)),
     files: fileIndex(config, redis),
     events: new VodEventLog(queues.upload, redis),
     openFiles: new OpenFileCache(disk, roots.roots),
   };
+}
+
+const ACTIONS = {
+  init: 'InitUpload',
+  part: 'UploadPart',
+  finish: 'FinishUpload',
+  transcode: 'ConvertVodFile',
+} as const satisfies Partial<Record<Stage, VodAction>>;
+
+/** The calls to VOD of the jobs of a stage. */
+export function vodCall(stage: keyof typeof ACTIONS, context: StageContext): VodCall {
+  const { config, queues, quotas, breaker, apiBreaker } = context;
+  return new VodCall({
+    queue: queues[stage],
+    breaker: stage === 'transcode' ? apiBreaker : breaker,
+    quota: quotas[ACTIONS[stage]],
+    minuteMs: config.vod.quotaWindowMs,
+  });
 }
 
 function consumerSettings(

@@ -14,7 +14,7 @@ import { hashProcessor } from './hash.ts';
 import { initProcessor } from './init.ts';
 import { createUnseen, startParts } from './part-stage.ts';
 import type { Puller } from './pull.ts';
-import { createStageContext, type StageContext, type StageDependencies } from './stage-context.ts';
+import { createStageContext, type StageContext, type StageDependencies, vodCall } from './stage-context.ts';
 import { transcodeProcessor } from './transcode.ts';
 import { startUploads } from './upload-stage.ts';
 import { CONTROL_CONCURRENCY } from './vod-hosts.ts';
@@ -65,21 +65,22 @@ function startHashing(context: StageContext): void {
 }
 
 /** InitUpload, FinishUpload and ConvertVodFile. */
-function startCalls({ consumers, vod, call, breaker, api, apiCall, apiBreaker }: StageContext): void {
+function startCalls(context: StageContext): void {
+  const { consumers, vod, breaker, api, apiBreaker } = context;
   const concurrency = CONTROL_CONCURRENCY;
   consumers.start('init', {
     ...{ concurrency, breaker },
     parse: parseInitData,
-    process: initProcessor({ vod, call }),
+    process: initProcessor({ vod, call: vodCall('init', context) }),
   });
   consumers.start('finish', {
     ...{ concurrency, breaker },
     parse: parseFinishData,
-    process: finishProcessor({ vod, call }),
+    process: finishProcessor({ vod, call: vodCall('finish', context) }),
   });
   consumers.start('transcode', {
     ...{ concurrency, breaker: apiBreaker },
     parse: parseTranscodeData,
-    process: transcodeProcessor({ api, call: apiCall }),
+    process: transcodeProcessor({ api, call: vodCall('transcode', context) }),
   });
 }

@@ -21,7 +21,7 @@ export function transcodeProcessor(deps: {
     const at = Date.now();
     if (!asked) await save({ ...data, asked: true });
     try {
-      return { ...(await deps.call(() => deps.api.convertFile(request, signal))), at };
+      return { ...(await deps.call.run(() => deps.api.convertFile(request, signal))), at };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       if (asked && isUnexpectedStatus(error)) return { at };

@@ -7,14 +7,17 @@ import type { Queues } from '../src/queue/queues.ts';
 import { Accounts } from '../src/quota/accounts.ts';
 import { Breaker, type BreakerSettings, type BreakerState } from '../src/quota/breaker.ts';
 import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
+import { closeRequestQuotas, openRequestQuotas, type RequestQuotas } from '../src/quota/quotas.ts';
 import type { RedisClient } from '../src/redis/client.ts';
+import { requireTime } from '../src/redis/optional-commands.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
 import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
 import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
-import { SYSTEMIC_CAUSES } from '../src/vod/wire/vod-error.ts';
+import type { VodAction } from '../src/vod/wire/protocol.ts';
+import { SYSTEMIC_CAUSES, VodError } from '../src/vod/wire/vod-error.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 
 /** InitUpload, FinishUpload and ConvertVodFile jobs of one process at a time; the account's quota is the real limit. */
@@ -27,8 +30,8 @@ const API_STAGES: readonly Stage[] = ['transcode'];
 /** The stages that need the account's credentials. */
 const VOD_STAGES: readonly Stage[] = [...UPLOAD_STAGES, ...API_STAGES, 'events'];
 
-/** Time limit for removing this process's account at the end, in case Redis is unreachable. */
-const CLOSE_ACCOUNTS_MS = 1000;
+/** Time limit for removing what this process has in Redis at the end, in case Redis is unreachable. */
+const CLOSE_MS = 1000;
 
 export function callsVod(stages: ReadonlySet<Stage>): boolean {
   return VOD_STAGES.some((stage) => stages.has(stage));
@@ -41,6 +44,8 @@ export interface VodHosts {
   readonly breaker: Breaker;
   /** Of the host that `api` calls. */
   readonly apiBreaker: Breaker;
+  /** The account's quotas. */
+  readonly quotas: RequestQuotas;
   /** Updates the metrics of holds. Without Redis it is unknown whether the queues are held. */
   showHolds(): void;
   /** Why this process takes no jobs that call one of the hosts, for people. */
@@ -66,7 +71,13 @@ export interface VodHostsDependencies {
  */
 export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
   const { client, apiClient } = createClients(deps);
-  const { breaker, apiBreaker, showHolds } = await startBreakers(deps, { client, apiClient });
+  const quotas = openQuotas(deps);
+  if (callsVod(deps.stages) && Object.keys(quotas).length > 0)
+    await requireTime(deps.redis, deps.config.queuePrefix);
+  const { breaker, apiBreaker, showHolds } = await startBreakers(deps, {
+    checkKey: withPermit('UploadPart', quotas, (signal) => client.checkKey(signal)),
+    checkApiKey: withPermit('ConvertVodFile', quotas, (signal) => apiClient.checkKey(signal)),
+  });
   const accounts = callsVod(deps.stages) ? await registerAccount(deps) : undefined;
   // Both hosts take the same key, so one request is enough.
   await (breaker.canProbe ? breaker : apiBreaker).checkKey();
@@ -75,14 +86,14 @@ export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts
   return {
     vod: traced ? tracedClient(client) : client,
     api: traced ? tracedApiClient(apiClient) : apiClient,
-    ...{ breaker, apiBreaker, showHolds },
+    ...{ breaker, apiBreaker, quotas, showHolds },
     unreadyReason: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
     async close() {
       client.close();
       apiClient.close();
       breaker.stop();
       apiBreaker.stop();
-      if (accounts !== undefined) await fulfilledWithin(accounts.close(), CLOSE_ACCOUNTS_MS);
+      await fulfilledWithin(Promise.all([accounts?.close(), closeRequestQuotas(quotas)]), CLOSE_MS);
     },
   };
 }
@@ -102,6 +113,26 @@ function createClients({ config, credentials, throttle, metrics }: VodHostsDepen
   return { client, apiClient: createApiClient({ ...account, endpoint: eventEndpoint }) };
 }
 
+function openQuotas({ config, redis }: VodHostsDependencies): RequestQuotas {
+  const { queuePrefix: prefix, vod } = config;
+  const { quotaPerMinute: perMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
+  return openRequestQuotas({ redis, prefix, perMinute, minuteMs, guardMs });
+}
+
+type CheckKey = (signal: AbortSignal) => Promise<string>;
+
+/** A check of the key is a request of `action`, and counts as one. */
+function withPermit(action: VodAction, quotas: RequestQuotas, checkKey: CheckKey): CheckKey {
+  return async (signal) => {
+    const permit = await quotas[action]?.take();
+    if (permit?.isGranted === false) {
+      const fields = { action, code: 'QUOTA', kind: 'quota', reason: 'quota' } as const;
+      throw new VodError(`the quota of ${action} is used up`, fields);
+    }
+    return await checkKey(signal);
+  };
+}
+
 function requestObserver(metrics: WorkerMetrics): NonNullable<VodClientOptions['onRequest']> {
   return ({ action, result, code, durationMs, retryable }) => {
     metrics.apiRequests.observe({ action, result }, durationMs / 1000);
@@ -113,10 +144,9 @@ function requestObserver(metrics: WorkerMetrics): NonNullable<VodClientOptions['
 
 async function startBreakers(
   { config, stages, redis, queues, metrics, log }: VodHostsDependencies,
-  { client, apiClient }: ReturnType<typeof createClients>,
+  { checkKey, checkApiKey }: { readonly checkKey: CheckKey; readonly checkApiKey: CheckKey },
 ): Promise<Pick<VodHosts, 'breaker' | 'apiBreaker' | 'showHolds'>> {
-  const { queuePrefix: prefix, probeMs, vod } = config;
-  const { init, part, finish, transcode } = vod.quotaPerMinute;
+  const { queuePrefix: prefix, probeMs } = config;
   let state: BreakerState = {};
   let apiState: BreakerState = {};
   const showHolds = (): void => {
@@ -128,25 +158,24 @@ async function startBreakers(
     for (const reason of SYSTEMIC_CAUSES) metrics.held.set({ reason }, state.hold?.kind === reason ? 1 : 0);
   };
   const start = (
-    callers: readonly Stage[],
-    checkKey: (signal: AbortSignal) => Promise<string>,
-    settings: Pick<BreakerSettings, 'key' | 'quotaPerMinute' | 'onChange'>,
+    checkKey: CheckKey,
+    settings: Pick<BreakerSettings, 'key' | 'stages' | 'onChange'>,
   ): Promise<Breaker> =>
     Breaker.start({
-      ...{ queues, redis, minuteMs: vod.quotaWindowMs, probeMs, log, ...settings },
-      probe: callers.some((stage) => stages.has(stage)) ? checkKey : undefined,
+      ...{ queues, redis, probeMs, log, ...settings },
+      probe: settings.stages.some((stage) => stages.has(stage)) ? checkKey : undefined,
     });
-  const breaker = await start(UPLOAD_STAGES, (signal) => client.checkKey(signal), {
+  const breaker = await start(checkKey, {
     key: holdKey(prefix),
-    quotaPerMinute: { init, part, finish },
+    stages: UPLOAD_STAGES,
     onChange: (changed) => {
       state = changed;
       showHolds();
     },
   });
-  const apiBreaker = await start(API_STAGES, (signal) => apiClient.checkKey(signal), {
+  const apiBreaker = await start(checkApiKey, {
     key: apiHoldKey(prefix),
-    quotaPerMinute: { transcode },
+    stages: API_STAGES,
     onChange: (changed) => {
       apiState = changed;
       showHolds();

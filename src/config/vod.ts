@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import type { QuotasPerMinute } from '../quota/quotas.ts';
 import type { SignatureMethod } from '../vod/wire/protocol.ts';
 import type { Environment } from './environment.ts';
 import { flag, integer, type Values } from './variable-types.ts';
@@ -26,6 +27,7 @@ export const VOD_VARIABLES = {
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_TRANSCODE_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_EVENT_PER_MINUTE: integer(1000, 0, 10_000_000),
+  VOD_QUOTA_GUARD_MS: integer(1000, 0, 60_000),
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 86_400_000),
   EVENT_CALLBACK_PATH: z
     .string()
@@ -51,14 +53,9 @@ export interface VodConfig {
     readonly secretIdFile?: string;
     readonly secretKeyFile?: string;
     /** Requests per minute of the whole account; 0 = no limit of ours. */
-    readonly quotaPerMinute: {
-      readonly init: number;
-      readonly part: number;
-      readonly finish: number;
-      readonly transcode: number;
-      /** Of PullEvent and of ConfirmEvent, each. */
-      readonly event: number;
-    };
+    readonly quotaPerMinute: QuotasPerMinute;
+    /** How long a request may take to arrive at the service: its permit counts this much longer than a minute. */
+    readonly quotaGuardMs: number;
     /** Length of the quota's minute: 60,000, or that of an emulator with shorter or longer minutes. */
     readonly quotaWindowMs: number;
   };
@@ -90,6 +87,7 @@ export function vodConfig(values: Values<typeof VOD_VARIABLES>, variables: Envir
         transcode: values.VOD_QUOTA_TRANSCODE_PER_MINUTE,
         event: values.VOD_QUOTA_EVENT_PER_MINUTE,
       },
+      quotaGuardMs: values.VOD_QUOTA_GUARD_MS,
       quotaWindowMs: values.VOD_QUOTA_WINDOW_MS,
     },
     events: {

@@ -178,7 +178,8 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
       return await delayJob(job, soonMs, token);
     }
     if (error instanceof QuotaHoldError) {
-      postponed('held', error.cause);
+      // A full quota is normal under load: only VOD's refusals are reported.
+      if (error.cause !== undefined) postponed('held', error.cause);
       await queue.rateLimit(error.holdMs);
       throw new RateLimitError();
     }

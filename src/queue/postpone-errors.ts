@@ -2,11 +2,14 @@ import type { VodError } from '../vod/wire/vod-error.ts';
 
 /* Errors that a processor throws to postpone its job. None of them spends an attempt. */
 
-/** The account's quota is used up: the whole queue is held for `holdMs`. */
+/**
+ * The account's quota is used up: the whole queue is held for `holdMs`. With a cause, VOD has refused the request; without
+ * one, it was not sent.
+ */
 export class QuotaHoldError extends Error {
   readonly holdMs: number;
-  constructor(holdMs: number, cause: Error) {
-    super(cause.message, { cause });
+  constructor(holdMs: number, cause?: VodError) {
+    super(cause?.message ?? 'quota used up', { cause });
     this.holdMs = holdMs;
   }
 }

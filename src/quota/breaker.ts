@@ -69,7 +69,7 @@ export class Breaker implements CircuitBreaker {
     this.#poll.unref();
   }
 
-  /** Sets the rate limits of the queues: to their quotas, or to probes when they are held already. */
+  /** Limits the queues to probes when they are held already. */
   static async start(settings: BreakerSettings): Promise<Breaker> {
     const breaker = new Breaker(settings);
     await breaker.#readRedis();
@@ -123,7 +123,7 @@ export class Breaker implements CircuitBreaker {
       this.#circuit.probeFailed(systemicFailure(error));
       this.#probeIfOpen();
       if (this.isOpen) log.error({ code, reason }, 'key refused; this worker takes no jobs and probes');
-      else log.warn({ code, reason }, 'key not checked: vod did not answer');
+      else log.warn({ code, reason }, 'key not checked');
     }
   }
 
@@ -203,7 +203,7 @@ export class Breaker implements CircuitBreaker {
     if (this.#state.localHold !== undefined || this.isHeld) return;
     this.#setState({ localHold: { kind, code, message, since: Date.now() } });
     this.#settings.log.error(
-      { hold: kind, stages: this.#queueHold.stages, code, reason: message },
+      { hold: kind, stages: this.#settings.stages, code, reason: message },
       'vod answers others, and not this worker; it takes no jobs and probes',
     );
   }
@@ -212,7 +212,7 @@ export class Breaker implements CircuitBreaker {
     const hold: Hold = { kind, since: Date.now(), code, message };
     const isFirst = await this.#queueHold.set(hold);
     this.#setState({ hold });
-    const { stages } = this.#queueHold;
+    const { stages } = this.#settings;
     if (isFirst) this.#settings.log.error({ hold: kind, stages, code, reason: message }, HELD[kind]);
     await this.#queueHold.applyLimits(this.#state.hold, retryAfterMs);
   }
@@ -224,7 +224,7 @@ export class Breaker implements CircuitBreaker {
     if (localHold !== undefined) {
       this.#setState({});
       const { kind: hold, since } = localHold;
-      const fields = { hold, stages: this.#queueHold.stages, outMs: Date.now() - since };
+      const fields = { hold, stages: this.#settings.stages, outMs: Date.now() - since };
       this.#settings.log.warn(fields, 'vod answers; this worker takes jobs again');
     }
     if (this.isHeld) await this.#releaseQueues().catch(() => {});
@@ -236,7 +236,7 @@ export class Breaker implements CircuitBreaker {
     if (!(await this.#queueHold.remove())) return;
     await this.#queueHold.applyLimits(this.#state.hold);
     await this.#queueHold.endWindows();
-    const { stages } = this.#queueHold;
+    const { stages } = this.#settings;
     this.#settings.log.warn({ hold, stages, heldMs: Date.now() - since }, 'vod answers; queues are released');
   }
 

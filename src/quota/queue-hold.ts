@@ -3,17 +3,23 @@ import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { type ProbeIntervals, probeIntervalMs } from './circuit.ts';
 import type { Hold } from './hold.ts';
-import { type RateWindow, rateWindow, setLimit } from './limits.ts';
+
+/** At most `max` jobs of a queue start in each window of `windowMs`, over all replicas. */
+interface RateWindow {
+  readonly max: number;
+  readonly windowMs: number;
+}
+
+/** More than any machine can start. Still a limit, because BullMQ's `queue.rateLimit` holds only a queue that has one. */
+const UNLIMITED: RateWindow = { max: 1_000_000_000, windowMs: 1000 };
 
 export interface QueueHoldSettings {
   readonly queues: Queues;
   readonly redis: RedisClient;
   /** Redis key of the hold: one for each VOD host. */
   readonly key: string;
-  /** For each queue that calls the host, its requests per minute while not held; 0 = unlimited. */
-  readonly quotaPerMinute: Readonly<Partial<Record<Stage, number>>>;
-  /** Length of VOD's minute. */
-  readonly minuteMs: number;
+  /** The stages that call the host. */
+  readonly stages: readonly Stage[];
   /** While held, each queue starts one job per interval: a probe. A process whose circuit is open probes as often. */
   readonly probeMs: ProbeIntervals;
 }
@@ -21,12 +27,9 @@ export interface QueueHoldSettings {
 /** The hold of all queues that call one VOD host, for all replicas: a key in Redis, and BullMQ's global rate limits. */
 export class QueueHold {
   readonly #settings: QueueHoldSettings;
-  /** Stages that call the host. */
-  readonly stages: readonly Stage[];
 
   constructor(settings: QueueHoldSettings) {
     this.#settings = settings;
-    this.stages = Object.keys(settings.quotaPerMinute) as Stage[];
   }
 
   /** @returns whether this process was the first to set it */
@@ -42,21 +45,21 @@ export class QueueHold {
   }
 
   /**
-   * Limits the queues to probes while they are held, and to the quotas otherwise.
+   * Limits the queues to probes while they are held, and not otherwise.
    * @param minIntervalMs lower bound of the time between two probes
    */
   async applyLimits(hold: Hold | undefined, minIntervalMs = 0): Promise<void> {
-    const { queues, quotaPerMinute, minuteMs, probeMs } = this.#settings;
-    const limit = (quota = 0): RateWindow =>
+    const { queues, stages, probeMs } = this.#settings;
+    const { max, windowMs } =
       hold === undefined
-        ? rateWindow(quota, minuteMs)
+        ? UNLIMITED
         : { max: 1, windowMs: Math.max(probeIntervalMs(hold.kind, probeMs), minIntervalMs) };
-    await Promise.all(this.stages.map((stage) => setLimit(queues[stage], limit(quotaPerMinute[stage]))));
+    await Promise.all(stages.map((stage) => queues[stage].setGlobalRateLimit(max, windowMs)));
   }
 
   /** Ends the current window of each queue's rate limit, which may be as long as a probe interval. */
   async endWindows(): Promise<void> {
-    const { queues } = this.#settings;
-    await Promise.all(this.stages.map((stage) => queues[stage].removeRateLimitKey()));
+    const { queues, stages } = this.#settings;
+    await Promise.all(stages.map((stage) => queues[stage].removeRateLimitKey()));
   }
 }

@@ -1,3 +1,4 @@
+import { UploaderError } from '../base/errors.ts';
 import type { Logger } from '../process/log.ts';
 import { callOnKeyNode, type RedisClient } from './client.ts';
 
@@ -14,6 +15,16 @@ export async function optionalReply<T>(reply: Promise<T>): Promise<T | undefined
 /** Refused by an ACL, or unknown: managed Redis services leave out some commands. */
 function isCommandRefused(error: unknown): boolean {
   return error instanceof Error && /^(NOPERM|ERR unknown (sub)?command)/i.test(error.message);
+}
+
+/** @throws {UploaderError} `REDIS_PERMISSION` when Redis refuses TIME to this user, or the error of Redis */
+export async function requireTime(redis: RedisClient, queuePrefix: string): Promise<void> {
+  const time = callOnKeyNode(redis, `${queuePrefix}:`, ['time']).then(() => true);
+  if (await optionalReply(time)) return;
+  throw new UploaderError(
+    'REDIS_PERMISSION',
+    "Redis refuses the command TIME to this user. Workers need it to stay within the account's quota: grant +time.",
+  );
 }
 
 /** Commands for pages and metrics beside those on the queues, and what is missing without them. */

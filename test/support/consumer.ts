@@ -31,7 +31,7 @@ export async function startConsumer(
   const log = createLogger({ logLevel: 'silent', logFormat: 'json', logRedact: [] });
   const breaker = await Breaker.start({
     ...{ queues, redis, log, key: holdKey(world.prefix), onChange: () => {} },
-    ...{ quotaPerMinute: { init: 0, part: 0, finish: 0 }, minuteMs: 60_000 },
+    stages: ['init', 'part', 'finish'],
     probeMs: { outage: 1000, account: 1000 },
   });
   const consumer = new Consumer({

@@ -52,8 +52,8 @@ export async function runStages(
   const api = createApiClient(account);
   const guard = (key: string, { checkKey }: Pick<VodClient, 'checkKey'>): Promise<Breaker> =>
     Breaker.start({
-      ...{ queues, redis, key, log, minuteMs: config.vod.quotaWindowMs, probeMs: config.probeMs },
-      quotaPerMinute: { init: 0, part: 0, finish: 0 },
+      ...{ queues, redis, key, log, probeMs: config.probeMs },
+      stages: ['init', 'part', 'finish'],
       probe: checkKey,
       onChange: ({ hold, localHold }) =>
         void holds.push(...[hold, localHold].filter((one) => one !== undefined)),
@@ -66,7 +66,7 @@ export async function runStages(
   const metrics = createWorkerMetrics('test');
   const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
   const { workers } = startStages(stages, {
-    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, hasher, disk, metrics, log },
+    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, quotas: {}, hasher, disk, metrics, log },
     vod: options.wrapClient?.(client) ?? client,
     throttle: new Throttle(config.maxBytesPerSecond.process),
     limits: new LiveLimits({

@@ -1,0 +1,65 @@
+import type { RedisClient } from '../redis/client.ts';
+import type { VodAction } from '../vod/wire/protocol.ts';
+import { QuotaLog } from './quota-log.ts';
+import { RequestQuota } from './request-quota.ts';
+
+/** The account's quotas, in requests per minute; 0 = no limit of ours. */
+export interface QuotasPerMinute {
+  readonly init: number;
+  readonly part: number;
+  readonly finish: number;
+  readonly transcode: number;
+  /** Of PullEvent and of ConfirmEvent, each. */
+  readonly event: number;
+}
+
+const QUOTA_OF = {
+  InitUpload: 'init',
+  UploadPart: 'part',
+  FinishUpload: 'finish',
+  ConvertVodFile: 'transcode',
+  PullEvent: 'event',
+  ConfirmEvent: 'event',
+} as const satisfies Record<VodAction, keyof QuotasPerMinute>;
+
+export const QUOTA_ACTIONS = Object.keys(QUOTA_OF) as readonly VodAction[];
+
+export function quotaOf(action: VodAction, quotas: QuotasPerMinute): number {
+  return quotas[QUOTA_OF[action]];
+}
+
+export interface QuotaSettings {
+  readonly redis: RedisClient;
+  /** Prefix of all keys. */
+  readonly prefix: string;
+  readonly perMinute: QuotasPerMinute;
+  /** Length of the service's minute. */
+  readonly minuteMs: number;
+  readonly guardMs: number;
+}
+
+/** The log of an action's permits in Redis. @returns undefined when the action has no quota */
+export function openQuotaLog(action: VodAction, settings: QuotaSettings): QuotaLog | undefined {
+  const { redis, prefix, perMinute, minuteMs, guardMs } = settings;
+  const quota = quotaOf(action, perMinute);
+  if (quota === 0) return undefined;
+  return new QuotaLog({ redis, key: `${prefix}:vod-quota:${action}`, quota, minuteMs, guardMs });
+}
+
+/** This process's permits, by action. An action without a quota is absent. */
+export type RequestQuotas = Readonly<Partial<Record<VodAction, RequestQuota>>>;
+
+export function openRequestQuotas(settings: QuotaSettings): RequestQuotas {
+  const { guardMs } = settings;
+  const quotas: Partial<Record<VodAction, RequestQuota>> = {};
+  for (const action of QUOTA_ACTIONS) {
+    const log = openQuotaLog(action, settings);
+    if (log !== undefined) quotas[action] = new RequestQuota({ log, guardMs });
+  }
+  return quotas;
+}
+
+/** Gives back the permits that this process did not use. */
+export async function closeRequestQuotas(quotas: RequestQuotas): Promise<void> {
+  await Promise.all(Object.values(quotas).map((quota) => quota.close()));
+}
