@@ -23,10 +23,10 @@ export class VodCall {
     this.#options = options;
   }
 
-  /** Costs no command. @throws {QuotaHoldError} when this process knows that the quota is used up */
+  /** Costs no command. @throws {QuotaHoldError} when this process has just learned that the quota is used up */
   throwIfFull(): void {
     const { waitMs = 0 } = this.#options.quota ?? {};
-    if (waitMs > 0) throw new QuotaHoldError(waitMs);
+    if (waitMs > 0) throw new QuotaHoldError(0);
   }
 
   /** @throws {QuotaHoldError} when the account's quota is used up; or what `call` throws */
@@ -51,6 +51,7 @@ export class VodCall {
   async #takePermit(): Promise<void> {
     const { queue, quota } = this.#options;
     if (quota === undefined) return;
+    this.throwIfFull();
     const { isGranted, waitMs } = await quota.take();
     if (!isGranted) throw new QuotaHoldError(waitMs);
     // With the last permit: held before other jobs start only to be refused. If this fails, the next job is refused.

@@ -180,7 +180,7 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     if (error instanceof QuotaHoldError) {
       // A full quota is normal under load: only VOD's refusals are reported.
       if (error.cause !== undefined) postponed('held', error.cause);
-      await queue.rateLimit(error.holdMs);
+      if (error.holdMs > 0) await queue.rateLimit(error.holdMs);
       throw new RateLimitError();
     }
     // An error after the lock was lost says nothing about the job. If no other worker has taken the job, it is retried.

@@ -3,8 +3,8 @@ import type { VodError } from '../vod/wire/vod-error.ts';
 /* Errors that a processor throws to postpone its job. None of them spends an attempt. */
 
 /**
- * The account's quota is used up: the whole queue is held for `holdMs`. With a cause, VOD has refused the request; without
- * one, it was not sent.
+ * The account's quota is used up: the whole queue is held for `holdMs`; 0 = it was held before this job started. With a
+ * cause, VOD has refused the request; without one, it was not sent.
  */
 export class QuotaHoldError extends Error {
   readonly holdMs: number;

@@ -29,6 +29,9 @@ export interface RequestQuotaOptions {
 /** A batch holds about as many permits as this process has used in this time. */
 const BATCH_MS = 250;
 
+/** For how long a process refuses permits without asking again: others may give permits back. */
+const FULL_IS_CERTAIN_MS = 1000;
+
 interface Waiter {
   readonly resolve: (permit: Permit) => void;
   readonly reject: (error: unknown) => void;
@@ -44,7 +47,9 @@ export class RequestQuota {
   readonly #now: () => number;
   #batch: PermitBatch = { count: 0, bucket: '' };
   #usableUntil = 0;
+  /** When the quota will be free again, and until when that is certain. */
   #fullUntil = 0;
+  #askAgainAt = 0;
   #isTaking = false;
   readonly #waiters: Waiter[] = [];
   #unusedTimer: NodeJS.Timeout | undefined;
@@ -61,8 +66,9 @@ export class RequestQuota {
 
   /** Milliseconds for which no request can start, as far as this process knows; 0 = ask {@link take}. */
   get waitMs(): number {
-    if (this.#batch.count > 0) return 0;
-    return Math.max(0, Math.ceil(this.#fullUntil - this.#now()));
+    const now = this.#now();
+    if (this.#batch.count > 0 || now >= this.#askAgainAt) return 0;
+    return Math.max(0, Math.ceil(this.#fullUntil - now));
   }
 
   /** Takes a permit for one request, to be sent at once. @throws the error of Redis */
@@ -91,7 +97,7 @@ export class RequestQuota {
 
   /** The service refused a request for quota: no process gets a permit for this time. */
   async block(ms: number): Promise<void> {
-    this.#fullUntil = Math.max(this.#fullUntil, this.#now() + ms);
+    this.#full(ms);
     await Promise.all([this.#log.block(ms), this.#giveBackUnused()]);
   }
 
@@ -122,13 +128,19 @@ export class RequestQuota {
     this.#usableUntil = takenAt + this.#useWithinMs;
     this.#taken = count;
     this.#used = 0;
-    if (waitMs > 0) this.#fullUntil = this.#now() + waitMs;
+    if (waitMs > 0) this.#full(waitMs);
     const served = this.#waiters.splice(0, need);
     const granted = served.slice(0, count);
     this.#batch = { bucket, count: count - granted.length };
     if (this.#batch.count > 0) this.#giveBackLater();
     for (const { resolve } of granted) resolve(this.#granted());
     for (const { resolve } of served.slice(count)) resolve({ isGranted: false, waitMs });
+  }
+
+  #full(waitMs: number): void {
+    const now = this.#now();
+    this.#fullUntil = now + waitMs;
+    this.#askAgainAt = now + FULL_IS_CERTAIN_MS;
   }
 
   /** How many permits are likely to be used soon, besides those needed now: at most twice the last batch. */
@@ -146,7 +158,7 @@ export class RequestQuota {
     clearTimeout(this.#unusedTimer);
     const giveBack = async (): Promise<void> => {
       await this.#giveBackUnused();
-      this.#fullUntil = 0;
+      this.#askAgainAt = 0;
     };
     this.#unusedTimer = globalThis
       .setTimeout(() => void giveBack().catch(() => {}), this.#useWithinMs)
