@@ -5,16 +5,19 @@ import type { Logger } from '../process/log.ts';
 import { countConnectedWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
+import { openQuotaLog, QUOTA_ACTIONS, type QuotaSettings, quotaOf } from '../quota/quotas.ts';
 import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
 import { infoFields } from '../redis/info.ts';
 import { optionalReply } from '../redis/optional-commands.ts';
 import { oldestDueMs } from '../status/oldest-due.ts';
 import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
+import type { VodAction } from '../vod/wire/protocol.ts';
 
 export interface QueueSources {
   readonly queues: Queues;
   readonly redis: RedisClient;
-  readonly quotaPerMinute: Config['vod']['quotaPerMinute'];
+  readonly prefix: string;
+  readonly vod: Pick<Config['vod'], 'quotaPerMinute' | 'quotaWindowMs' | 'quotaGuardMs'>;
   readonly log: Logger;
 }
 
@@ -27,15 +30,12 @@ const TIMEOUT_MS = 4000;
  * absent too.
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
-  const { queues, quotaPerMinute, redis, log } = sources;
-  metrics.quota.set({ action: 'InitUpload' }, quotaPerMinute.init);
-  metrics.quota.set({ action: 'UploadPart' }, quotaPerMinute.part);
-  metrics.quota.set({ action: 'FinishUpload' }, quotaPerMinute.finish);
-  metrics.quota.set({ action: 'ConvertVodFile' }, quotaPerMinute.transcode);
-  for (const action of ['PullEvent', 'ConfirmEvent']) metrics.quota.set({ action }, quotaPerMinute.event);
+  const { queues, redis, log } = sources;
+  const quotas = quotaSettings(sources);
+  for (const action of QUOTA_ACTIONS) metrics.quotaLimit.set({ action }, quotaOf(action, quotas.perMinute));
   const forget = (): void => {
-    const { jobs, oldestWaitingAge, paused, rateLimited, workers } = metrics;
-    for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers]) gauge.reset();
+    const { jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed } = metrics;
+    for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed]) gauge.reset();
     metrics.redisMemoryUsed.remove();
     metrics.redisMemoryMax.remove();
   };
@@ -44,11 +44,15 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
         optionalReply(callOnKeyNode(redis, queues.upload.toKey('meta'), ['info'])),
+        Promise.all(
+          QUOTA_ACTIONS.map(async (action) => [action, await lookAtQuota(action, quotas)] as const),
+        ),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
       if (!(await fulfilledWithin(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
-      const [info, ...found] = await asked;
+      const [info, used, ...found] = await asked;
       forget();
+      for (const [action, requests] of used) metrics.quotaUsed.set({ action }, requests);
       for (const { queue, jobs, oldestMs, paused, rateLimited, workers } of found) {
         for (const [state, count] of Object.entries(jobs)) metrics.jobs.set({ queue, state }, count);
         const ageMs = oldestMs === undefined ? 0 : Math.max(0, Date.now() - oldestMs);
@@ -67,6 +71,16 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
       log.warn({ err: (error as Error).message }, 'queue metrics could not be read from redis');
     }
   };
+}
+
+function quotaSettings({ redis, prefix, vod }: QueueSources): QuotaSettings {
+  const { quotaPerMinute: perMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
+  return { redis, prefix, perMinute, minuteMs, guardMs };
+}
+
+/** @returns requests of the last minute; 0 for an action without a quota, whose requests are not counted */
+async function lookAtQuota(action: VodAction, settings: QuotaSettings): Promise<number> {
+  return (await openQuotaLog(action, settings)?.look())?.used ?? 0;
 }
 
 async function look(queue: Queue, redis: RedisClient) {

@@ -50,7 +50,7 @@ export async function startOps(config: Config, { log }: { readonly log: Logger }
   const app = createOpsApp({
     registry: metrics.registry,
     refresh: sharePoll(
-      createQueuePoll(metrics, { queues, redis, quotaPerMinute: config.vod.quotaPerMinute, log }),
+      createQueuePoll(metrics, { queues, redis, prefix: config.queuePrefix, vod: config.vod, log }),
     ),
     unreadyReason: () => {
       if (draining) return 'draining';

@@ -15,13 +15,18 @@ export function createOpsMetrics(revision: string) {
     paused: gauge('vod_queue_paused', '1 while the queue is paused.', 'queue'),
     rateLimited: gauge(
       'vod_queue_rate_limited',
-      '1 while the queue waits for the next window of its quota, or after VOD refused a request for quota.',
+      '1 while the queue waits because its quota is used up, or because VOD refused a request for quota.',
       'queue',
     ),
     workers: gauge('vod_queue_workers', 'Connected workers that take jobs of the queue.', 'queue'),
-    quota: gauge(
-      'vod_quota_per_minute',
+    quotaLimit: gauge(
+      'vod_quota_limit',
       'Requests per minute that all workers together may make, by action; 0 = no limit.',
+      'action',
+    ),
+    quotaUsed: gauge(
+      'vod_quota_used',
+      'Requests that count towards vod_quota_limit now, by action: those of the last minute, and of the guard time.',
       'action',
     ),
     redisMemoryUsed: gauge('vod_redis_memory_used_bytes', 'Memory that Redis uses.'),

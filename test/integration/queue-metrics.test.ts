@@ -51,8 +51,9 @@ describe('queue metrics', () => {
     expect(waiting.value('vod_queue_oldest_waiting_age_seconds', { queue: 'vod-part' })).toBe(0);
     expect(waiting.value('vod_queue_workers')).toBe(0);
     expect(waiting.value('vod_queue_paused')).toBe(0);
-    expect(waiting.value('vod_quota_per_minute', { action: 'InitUpload' })).toBe(100);
-    expect(waiting.value('vod_quota_per_minute', { action: 'UploadPart' })).toBe(10_000);
+    expect(waiting.value('vod_quota_limit', { action: 'InitUpload' })).toBe(100);
+    expect(waiting.value('vod_quota_limit', { action: 'UploadPart' })).toBe(10_000);
+    expect(waiting.value('vod_quota_used')).toBe(0);
     expect(waiting.value('vod_redis_memory_used_bytes')).toBeGreaterThan(100_000);
     expect(waiting.has('vod_redis_memory_max_bytes')).toBe(true);
 
@@ -82,6 +83,13 @@ describe('queue metrics', () => {
     expect(done.value('vod_queue_paused')).toBe(0);
     expect(done.value('vod_queue_oldest_waiting_age_seconds')).toBe(0);
     expect(stats().parts.accepted).toBe(3);
+    // The check of the key is an UploadPart, too.
+    for (const [action, used] of [
+      ['InitUpload', 3],
+      ['UploadPart', 4],
+      ['FinishUpload', 3],
+    ] as const)
+      expect(done.value('vod_quota_used', { action }), action).toBe(used);
     await worker.end();
     await expect.poll(async () => (await scrape()).value('vod_queue_workers')).toBe(0);
   });
@@ -102,6 +110,7 @@ describe('queue metrics', () => {
     // This worker would wait until the end of the hold.
     await worker.end('SIGTERM');
     await queues.init.removeRateLimitKey();
+    await redis.del(`${world().prefix}:vod-quota:InitUpload`);
     await world().worker().ready();
     expect((await upload.result()).outcome).toBe('completed');
     await expect.poll(limited).toEqual([0, 0]);

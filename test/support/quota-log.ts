@@ -15,7 +15,7 @@ for i = 1, #fields, 2 do
 end`;
 
 /** Lets time pass for a log of permits, whose clock is that of Redis. */
-export async function passTime(redis: Redis, key: string, ms: number): Promise<void> {
+async function passTime(redis: Redis, key: string, ms: number): Promise<void> {
   await redis.eval(PASS, 1, key, ms);
 }
 

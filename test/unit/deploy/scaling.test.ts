@@ -72,7 +72,7 @@ function podsFor({ min, max, threshold }: Scaler, value: number): number {
 /** 10,000 parts that wait for a quota of 10,000 a minute, and take so long each. */
 const backlog = (seconds: number): Series => ({
   'vod_queue_jobs{queue="vod-part", state="prioritized"}': '10000x10',
-  'vod_quota_per_minute{action="UploadPart"}': '10000x10',
+  'vod_quota_limit{action="UploadPart"}': '10000x10',
   'vod_part_duration_seconds_sum{outcome="ok"}': `0+${seconds * 6000}x10`,
   'vod_part_duration_seconds_count{outcome="ok"}': '0+6000x10',
   'vod_part_slots{instance="a"}': '16x10',
