@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { runCli } from './cli/run.ts';
 import { setAttemptTimeout } from './process/attempt-timeout.ts';
 import { exitProcess } from './process/exit.ts';
+import { keepHeapSmall } from './process/heap.ts';
 
 setAttemptTimeout();
+keepHeapSmall();
 
 // A closed pipe (`vod-upload list | head`) is no error.
 for (const stream of [process.stdout, process.stderr]) {
@@ -13,6 +14,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+const { runCli } = await import('./cli/run.ts');
 const exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   out: process.stdout,

@@ -1,4 +1,3 @@
-import './heap.ts';
 import type { Config } from '../src/config/config.ts';
 import { exitProcess } from '../src/process/exit.ts';
 import { createLogger, redirectConsole } from '../src/process/log.ts';

@@ -18,6 +18,7 @@ import { maskedLocation } from '../src/redis/location.ts';
 import { Refusals } from '../src/redis/refusals.ts';
 import { Disk } from '../src/source/disk.ts';
 import { RootWatch } from '../src/source/root-watch.ts';
+import { ThreadSet } from '../src/source/thread-set.ts';
 import { createWorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createHasher } from '../src/upload/hash.ts';
 import { Throttle } from '../src/vod/http/throttle.ts';
@@ -54,7 +55,8 @@ export async function startWorker(
   const config = { ...given, redis: { ...given.redis, onRefusal: refusals.record } };
   const { queuePrefix, sourceReadTimeoutMs: timeoutMs } = config;
   const { credentials, directories } = await checkRequirements(config, stages, log);
-  const disk = new Disk({ timeoutMs });
+  const set = new ThreadSet('files');
+  const disk = new Disk({ timeoutMs, set });
   const roots = new RootWatch(disk, directories);
   const metrics = createWorkerMetrics(config.revision);
   let phase: 'starting' | 'working' | 'draining' = 'starting';
@@ -74,7 +76,7 @@ export async function startWorker(
     variables: limitVariables(config),
   });
   if (stages.has('part')) await limits.start();
-  const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs });
+  const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs, set });
   const webhooks = webhookSender(config);
   await registerWebhooks(queues, redis, queuePrefix);
   const resources = { config, redis, queues, webhooks, throttle, limits, hasher, disk, roots, metrics, log };

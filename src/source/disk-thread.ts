@@ -6,7 +6,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_
 import { directoryState } from './directory-state.ts';
 import { sourceErrorOf } from './errors.ts';
 import { openFile, verifyFile } from './open-file.ts';
-import { hashFile, readRange } from './read-file.ts';
+import { digestOf, hashFile, readRange } from './read-file.ts';
 import {
   type Reply,
   type Request,
@@ -29,7 +29,9 @@ function replyTo(request: Request): Reply {
   const startedAt = performance.now();
   try {
     const result = run(request);
-    return { kind: 'done', result, tookMs: performance.now() - startedAt };
+    const diskMs = performance.now() - startedAt;
+    if (request.kind !== 'read') return { kind: 'done', result, diskMs };
+    return { kind: 'done', result: digestOf(request.target, request.digest), diskMs };
   } catch (error) {
     const existed = request.kind !== 'open' || request.expect !== undefined;
     const { code, message } = sourceErrorOf(error, request.path, existed);
@@ -44,7 +46,7 @@ function run(request: Request): unknown {
     case 'verify':
       return verifyFile(request.path, request.fd, request.version);
     case 'read':
-      return readRange(request, request.target, request.offset, request.digest);
+      return readRange(request, request.target, request.offset);
     case 'hash':
       return hash(request);
     case 'directoryState':

@@ -3,8 +3,9 @@ import type { DirectoryState } from './directory-state.ts';
 import type { OpenedFile } from './open-file.ts';
 import type { Digest, FileSource, FileVersion } from './source.ts';
 import { ThreadPool } from './thread-pool.ts';
+import { ThreadSet } from './thread-set.ts';
 
-/** One thread computes digests as fast as parts can be sent, while the other reads. Each needs 12 MB. */
+/** One thread computes digests as fast as parts can be sent, while the other reads. */
 const THREADS = 2;
 /** Additional threads for disks with a high latency. */
 const EXTRA_THREADS = 2;
@@ -22,11 +23,14 @@ export class Disk {
   /**
    * @param options.timeoutMs for each operation; default 60,000
    * @param options.threads number of threads; default 2, and up to 4 when reads are slow
+   * @param options.set the threads to use; default: threads of its own
    */
-  constructor(options: { readonly timeoutMs?: number; readonly threads?: number } = {}) {
-    const { timeoutMs = READ_TIMEOUT_MS, threads } = options;
+  constructor(
+    options: { readonly timeoutMs?: number; readonly threads?: number; readonly set?: ThreadSet } = {},
+  ) {
+    const { timeoutMs = READ_TIMEOUT_MS, threads, set = new ThreadSet('disk') } = options;
     this.#threads = new ThreadPool({
-      name: 'disk',
+      set,
       threads: threads ?? THREADS,
       extraThreads: threads === undefined ? EXTRA_THREADS : 0,
       depth: DEPTH,
@@ -71,7 +75,7 @@ export class Disk {
     return await this.#threads.run({ kind: 'directoryState', path }, { describe: () => 'checking it' });
   }
 
-  /** Ends the threads; pending operations fail with HASHER_CLOSED. */
+  /** Ends the threads of its set; pending operations fail with HASHER_CLOSED. */
   async close(): Promise<void> {
     await this.#threads.close();
   }

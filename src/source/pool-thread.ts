@@ -16,7 +16,8 @@ export interface RequestCallbacks {
   /** It was started, or has progressed. */
   onProgress(): void;
   onBytes(bytes: number): void;
-  resolve(result: unknown): void;
+  /** @param diskMs how long it took, without the computing of digests of reads */
+  resolve(result: unknown, diskMs: number): void;
   /** With {@link NOT_STARTED} when it was withdrawn. */
   reject(reason: unknown): void;
 }
@@ -38,8 +39,6 @@ export class PoolThread {
   #isClosed = false;
   /** Whether its current request is slow, probably because a disk hangs. */
   isSlow = false;
-  /** Moving average of the time of a request, in ms. Starts at 0, as the first requests also load code. */
-  averageMs = 0;
 
   /**
    * @param name for debuggers
@@ -118,9 +117,8 @@ export class PoolThread {
         if (!current.isAbandoned) callbacks.onBytes(reply.bytes);
         return;
       case 'done':
-        this.averageMs = 0.75 * this.averageMs + 0.25 * reply.tookMs;
         this.#next();
-        callbacks.resolve(reply.result);
+        callbacks.resolve(reply.result, reply.diskMs);
         return;
       case 'failed':
         this.#next();

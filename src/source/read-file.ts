@@ -10,19 +10,21 @@ import { checkUnchanged, versionOf } from './version.ts';
 
 /**
  * Fills `target` with the bytes from `offset` on.
- * @returns their digest, in lower-case hex
  * @throws {SourceError} SOURCE_CHANGED when the file no longer has the version that was opened
  */
 export function readRange(
   { path, fd, version }: OpenedFile & { readonly path: string },
   target: Uint8Array,
   offset: number,
-  digest: Digest,
-): string {
+): void {
   const bytes = fill(target, fd, offset);
   checkUnchanged(path, version, versionOf(fstatSync(fd, { bigint: true })), 'file');
   if (bytes < target.length) throw endedEarlyError(path, version.size, offset + bytes);
-  return createHash(digest).update(target).digest('hex');
+}
+
+/** @returns in lower-case hex */
+export function digestOf(bytes: Uint8Array, digest: Digest): string {
+  return createHash(digest).update(bytes).digest('hex');
 }
 
 /** Small enough that the bytes are still in the CPU cache when they are hashed. */

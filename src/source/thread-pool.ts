@@ -1,23 +1,23 @@
-import { fulfilledWithin } from '../base/fulfilled-within.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
-import { PoolThread } from './pool-thread.ts';
+import type { PoolThread, RequestCallbacks } from './pool-thread.ts';
 import type { FileOperation } from './queued-operation.ts';
 import { ThreadError } from './thread-error.ts';
 import type { Kind, Operations, Request } from './thread-protocol.ts';
+import type { ThreadSet } from './thread-set.ts';
 
 /** Slow threads per file system, and in total, that are replaced by others. */
 const SLOW_PER_MOUNT = 8;
 const SLOW_IN_TOTAL = 32;
 
-/** A longer average means that threads mostly wait for their disk. */
+/** With a longer average, requests mostly wait for their disk. */
 const DISK_BOUND_MS = 20;
 
-/** Threads end within milliseconds, unless a disk hangs: then they can't be ended. */
-const CLOSE_MS = 1000;
+/** Requests that the moving average is about. One that had to wait for a CPU should not start a thread. */
+const AVERAGED_REQUESTS = 16;
 
 export interface PoolOptions {
-  /** Name of the threads, for debuggers. */
-  readonly name: string;
+  /** The threads, which other pools may use as well. */
+  readonly set: ThreadSet;
   /** Number of threads, without slow ones. */
   readonly threads: number;
   /** Additional threads while requests mostly wait for disks. */
@@ -37,18 +37,17 @@ export type RunOptions<K extends Kind> = Pick<
   readonly onBytes?: ((bytes: number) => void) | undefined;
 };
 
-/**
- * Threads that carry out file operations. They are started when needed. A thread whose disk hangs is replaced, and ends
- * when it returns.
- */
+/** Carries out file operations in threads. A thread whose disk hangs is replaced, and ends when it returns. */
 export class ThreadPool {
   readonly #options: PoolOptions;
   readonly #queue: DeadlineQueue;
-  readonly #threads = new Set<PoolThread>();
+  /** Moving average of the time that a request took on the disk. */
+  #diskMs = 0;
 
   constructor(options: PoolOptions) {
-    const { threads, depth, smallLane = false, timeoutMs } = options;
+    const { set, threads, extraThreads = 0, depth, smallLane = false, timeoutMs } = options;
     this.#options = options;
+    set.keepIdle(threads + extraThreads + (smallLane ? 1 : 0));
     this.#queue = new DeadlineQueue({
       limit: threads * depth,
       slowPerMount: SLOW_PER_MOUNT,
@@ -77,8 +76,14 @@ export class ThreadPool {
       path: request.path,
       start: (onProgress) =>
         new Promise((resolve, reject) => {
+          const callbacks: RequestCallbacks = {
+            ...{ onProgress, onBytes, reject },
+            resolve: (result, diskMs) => {
+              this.#diskMs += (diskMs - this.#diskMs) / AVERAGED_REQUESTS;
+              resolve(result as Operations[K]['result']);
+            },
+          };
           thread = this.#select(request.path);
-          const callbacks = { onProgress, onBytes, resolve: resolve as (result: unknown) => void, reject };
           abandon = thread.send(request, callbacks);
         }),
       onSlow: () => thread?.markSlow(),
@@ -86,43 +91,19 @@ export class ThreadPool {
     });
   }
 
-  /** Ends the threads; pending requests fail with HASHER_CLOSED. May be called again. */
+  /** Ends the threads, also for other pools; pending requests fail with HASHER_CLOSED. May be called again. */
   async close(): Promise<void> {
     this.#queue.close(() => new ThreadError('HASHER_CLOSED', 'The threads that read files were closed'));
-    await fulfilledWithin(Promise.all(Array.from(this.#threads, (thread) => thread.close())), CLOSE_MS);
+    await this.#options.set.close();
   }
 
-  /** The thread for the next request: an idle one, or a new one, or the one with the fewest requests. */
+  /** The thread for the next request: an idle or new one, or at the limit the one with the fewest requests. */
   #select(path: string): PoolThread {
-    const { threads, extraThreads = 0, depth } = this.#options;
-    const responsive = [...this.#threads].filter(({ isSlow }) => !isSlow);
+    const { set, threads, extraThreads = 0, depth } = this.#options;
+    const responsive = set.busy(this).filter(({ isSlow }) => !isSlow);
+    const maxThreads = this.#diskMs > DISK_BOUND_MS ? threads + extraThreads : threads;
     const [leastBusy] = responsive.sort((a, b) => a.load - b.load);
-    const isDiskBound = responsive.some(({ averageMs }) => averageMs > DISK_BOUND_MS);
-    const maxThreads = isDiskBound ? threads + extraThreads : threads;
     const mayQueue = depth > 1 && responsive.length >= maxThreads;
-    if (leastBusy !== undefined && (leastBusy.load === 0 || mayQueue)) return leastBusy;
-    return this.#startThread(path);
-  }
-
-  #startThread(path: string): PoolThread {
-    try {
-      const thread: PoolThread = new PoolThread(this.#options.name, {
-        idle: () => this.#endIfSurplus(thread),
-        exit: () => this.#threads.delete(thread),
-      });
-      this.#threads.add(thread);
-      return thread;
-    } catch (cause) {
-      throw new ThreadError('HASH_THREAD_DIED', `No thread could be started to read ${path}`, cause);
-    }
-  }
-
-  /** Ends an idle thread that has returned after it was replaced. */
-  #endIfSurplus(thread: PoolThread): void {
-    const { threads, extraThreads = 0, smallLane } = this.#options;
-    const idle = [...this.#threads].filter(({ load }) => load === 0);
-    if (idle.length <= threads + extraThreads + (smallLane ? 1 : 0)) return;
-    this.#threads.delete(thread);
-    void thread.close();
+    return leastBusy !== undefined && mayQueue ? leastBusy : set.take(this, path);
   }
 }

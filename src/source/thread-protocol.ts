@@ -61,6 +61,6 @@ export type Reply =
   /** Once, before the first request. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly bytes: number }
-  /** `tookMs`: since it was started. */
-  | { readonly kind: 'done'; readonly result: unknown; readonly tookMs: number }
+  /** `diskMs`: how long it took, without the computing of digests of reads. */
+  | { readonly kind: 'done'; readonly result: unknown; readonly diskMs: number }
   | { readonly kind: 'failed'; readonly code: SourceErrorCode; readonly message: string };

@@ -1,6 +1,7 @@
 import { READ_TIMEOUT_MS } from '../source/deadline-queue.ts';
 import type { FileSource } from '../source/source.ts';
 import { ThreadPool } from '../source/thread-pool.ts';
+import { ThreadSet } from '../source/thread-set.ts';
 
 export interface Hasher {
   /**
@@ -19,7 +20,7 @@ export interface Hasher {
       readonly onProgress?: ((bytesHashed: number) => void) | undefined;
     },
   ): Promise<string>;
-  /** Ends the threads; pending hashes fail with HASHER_CLOSED. May be called again. */
+  /** Ends the threads of its set; pending hashes fail with HASHER_CLOSED. May be called again. */
   close(): Promise<void>;
 }
 
@@ -39,6 +40,7 @@ const PROGRESS_MS = 250;
  *   start while large ones keep all threads busy
  * @param options.timeoutMs for each read; default 60,000
  * @param options.progressMs far less than `timeoutMs`; default 250
+ * @param options.set the threads to use; default: threads of its own
  * @throws {RangeError} unless `threads` is a whole number ≥ 1
  */
 export function createHasher(
@@ -46,13 +48,19 @@ export function createHasher(
     readonly threads?: number | undefined;
     readonly timeoutMs?: number | undefined;
     readonly progressMs?: number | undefined;
+    readonly set?: ThreadSet | undefined;
   } = {},
 ): Hasher {
-  const { threads = 2, timeoutMs = READ_TIMEOUT_MS, progressMs = PROGRESS_MS } = options;
+  const {
+    threads = 2,
+    timeoutMs = READ_TIMEOUT_MS,
+    progressMs = PROGRESS_MS,
+    set = new ThreadSet('hash'),
+  } = options;
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`threads must be 1 or more, not ${threads}`);
   }
-  const pool = new ThreadPool({ name: 'hash', threads, depth: 1, smallLane: true, timeoutMs });
+  const pool = new ThreadPool({ set, threads, depth: 1, smallLane: true, timeoutMs });
 
   async function hashInThread(
     { path, fd, size }: FileSource,

@@ -81,9 +81,9 @@ describe('a closed disk', () => {
     const source = await openOn(disk, randomBytes(10));
     const lost = expect(source.read(room(10), 0, MD5)).rejects.toMatchObject({ code: 'HASHER_CLOSED' });
     const closed = disk.close();
-    threads[0]?.emit('message', { kind: 'done', result: 'd41d8cd98f00b204e9800998ecf8427e', tookMs: 1 });
+    threads[0]?.emit('message', { kind: 'done', result: 'd41d8cd98f00b204e9800998ecf8427e', diskMs: 1 });
     await closed;
-    threads[0]?.emit('message', { kind: 'done', result: 'd41d8cd98f00b204e9800998ecf8427e', tookMs: 1 });
+    threads[0]?.emit('message', { kind: 'done', result: 'd41d8cd98f00b204e9800998ecf8427e', diskMs: 1 });
     await lost;
   });
 });
