@@ -96,13 +96,18 @@ describe('the number of part slots', () => {
 
   it('grows in no trial whose throughput does not grow', () => {
     fc.assert(
-      fc.property(anyState, fc.double({ min: 0, max: 1 }), fc.boolean(), (state, share, brief) => {
-        const { slots, best } = state;
-        fc.pre(best.rate !== undefined && slots > best.slots);
-        const after = nextSlots(state, { rate: share * (best.rate ?? 0), brief });
-        expect(after.best).toEqual(best);
-        expect(after.slots).toBe(brief ? slots : best.slots);
-      }),
+      fc.property(
+        anyState,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.boolean(),
+        (state, share, brief) => {
+          const { slots, best } = state;
+          fc.pre(best.rate !== undefined && slots > best.slots);
+          const after = nextSlots(state, { rate: share * (best.rate ?? 0), brief });
+          expect(after.best).toEqual(best);
+          expect(after.slots).toBe(brief ? slots : best.slots);
+        },
+      ),
     );
   });
 
