@@ -10,3 +10,10 @@ export async function cpuMs(pid: number): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
+
+/** Resident memory of a process, including the pages of Node itself, which all processes of a machine share. Linux only. */
+export async function residentBytes(pid: number, when: 'now' | 'peak' = 'now'): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const pattern = when === 'now' ? /VmRSS:\s+(\d+) kB/ : /VmHWM:\s+(\d+) kB/;
+  return Number(pattern.exec(status)?.[1]) * 1024;
+}
