@@ -80,8 +80,11 @@ export class Rig {
   }
 
   /** Starts a worker with default settings but without quotas. */
-  async worker(env: Readonly<Record<string, string>> = {}): Promise<WorkerProcess> {
-    const worker = new WorkerProcess([join(ROOT, this.#program)], {
+  async worker(
+    env: Readonly<Record<string, string>> = {},
+    args: readonly string[] = [],
+  ): Promise<WorkerProcess> {
+    const worker = new WorkerProcess([join(ROOT, this.#program), ...args], {
       REDIS_URL: this.#redis.url,
       VOD_ENDPOINT: this.sinkUrl,
       ...ACCOUNT,
@@ -108,6 +111,11 @@ export class Rig {
     const workers = this.#workers;
     this.#workers = [];
     await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
+  }
+
+  async endOps(): Promise<void> {
+    await this.#ops?.end('SIGTERM');
+    this.#ops = undefined;
   }
 
   /** Creates a sparse source, which is read as fast as memory. */
@@ -149,7 +157,7 @@ export class Rig {
 
   async close(): Promise<void> {
     await this.endWorkers();
-    await this.#ops?.end('SIGTERM');
+    await this.endOps();
     await this.uploads.close();
     this.#client.disconnect();
     await this.#sink.stop();

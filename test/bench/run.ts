@@ -7,6 +7,7 @@ import { backlog } from './backlog.ts';
 import type { Benchmark, Row } from './benchmark.ts';
 import { fairness } from './fairness.ts';
 import { hash } from './hash.ts';
+import { largeUpload } from './large-upload.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import { pages } from './pages.ts';
@@ -27,6 +28,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   scale,
   fairness,
   memory,
+  largeUpload,
   pages,
 ];
 
