@@ -3,7 +3,7 @@ import { PART_INDICES_PER_LEVEL, PRIORITY } from '../queue/jobs/priority.ts';
 import type { RedisClient } from '../redis/client.ts';
 
 /** BullMQ sorts prioritized jobs by priority × 2^32 + a counter that increases with each added job. */
-const COUNTER_RANGE = 2 ** 32;
+export const COUNTER_RANGE = 2 ** 32;
 
 /**
  * When the waiting job became due that has waited longest for its first start. Jobs that were started before are ignored:

@@ -28,7 +28,7 @@ export interface Search {
 export function searchFor(text: string): Search {
   // Some file systems store é as e and a combining accent.
   const fold = (value: string): string =>
-    /^[\x20-\x7e]*$/.test(text) ? value.toLowerCase() : value.normalize('NFC').toLowerCase();
+    isFoldedByRedis(text) ? value.toLowerCase() : value.normalize('NFC').toLowerCase();
   const wanted = fold(text);
   const wantedInJson = fold(JSON.stringify(text).slice(1, -1));
   const has = (value: unknown): boolean => typeof value === 'string' && fold(value).includes(wanted);
@@ -46,6 +46,11 @@ export function searchFor(text: string): Search {
       return has(file) || has(key) || is(sha) || is(fileSha) || is(fileId);
     },
   };
+}
+
+/** Whether a script in Redis, which knows only bytes, finds the text whatever its case. */
+export function isFoldedByRedis(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
 }
 
 /** @returns an empty object for invalid JSON */

@@ -3,6 +3,7 @@ import { parseFailure } from '../queue/failure.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { readHashFields } from '../redis/hash-fields.ts';
+import type { LongList } from './long-lists.ts';
 import { attemptOf, isTerminal, progressOf, stateOf, type UploadState } from './status.ts';
 
 /** An upload as lists need it for filtering and sorting, without its job data. */
@@ -12,6 +13,8 @@ export interface UploadRow {
   readonly state: UploadState;
   /** When the upload ended; if it has not, when it was enqueued; 0 while it is queued. In ms since 1970. */
   readonly atMs: number;
+  /** When it was enqueued; 0 if that was not read. In ms since 1970. */
+  readonly createdMs: number;
 }
 
 /** A job in BullMQ's set of completed or failed jobs. */
@@ -22,30 +25,38 @@ interface JobLists {
   readonly active: readonly string[];
   readonly parents: readonly string[];
   readonly waiting: readonly string[];
-  readonly prioritized: readonly string[];
   readonly delayed: readonly string[];
   readonly failed: readonly EndedJob[];
-  readonly completed: readonly EndedJob[];
+  readonly counts: UploadLists['counts'];
 }
 
-/** Reads all uploads, in one round trip and one more per 500 uploads that are not completed or prioritized. */
-export async function readUploadRows(queue: Queue, redis: RedisClient): Promise<UploadRow[]> {
-  const { active, parents, waiting, prioritized, delayed, failed, completed } = await readJobLists(
-    queue,
-    redis,
-  );
-  return [
+export interface UploadLists {
+  /** All uploads that are neither completed nor waiting for their first start. */
+  readonly rows: readonly UploadRow[];
+  /** The number of the others. They may be very many, so their rows are not read here. */
+  readonly counts: Readonly<Record<LongList, number>>;
+}
+
+/** Reads the uploads in one round trip, and one more per 500 of the rows. */
+export async function readUploadLists(queue: Queue, redis: RedisClient): Promise<UploadLists> {
+  const { active, parents, waiting, delayed, failed, counts } = await readJobLists(queue, redis);
+  const rows = [
     ...(await readRunning(queue, redis, 'active', active)),
     ...(await readRunning(queue, redis, 'waiting-children', parents)),
     ...(await readRunning(queue, redis, 'waiting', waiting)),
-    // Prioritized jobs have not started: a job that was started before has no priority any more.
-    ...prioritized.map((id): UploadRow => ({ id, jobState: 'prioritized', state: 'queued', atMs: 0 })),
     ...(await readRunning(queue, redis, 'delayed', delayed)),
     ...(await readFailed(queue, redis, failed)),
-    ...completed.map(
-      ([id, endedMs]): UploadRow => ({ id, jobState: 'completed', state: 'completed', atMs: endedMs }),
-    ),
   ];
+  return { rows, counts };
+}
+
+/** The row of an upload that waits for its first start: one that was started before has no priority any more. */
+export function queuedRow(id: string, createdMs = 0): UploadRow {
+  return { id, jobState: 'prioritized', state: 'queued', atMs: 0, createdMs };
+}
+
+export function completedRow(id: string, endedMs: number, createdMs = 0): UploadRow {
+  return { id, jobState: 'completed', state: 'completed', atMs: endedMs, createdMs };
 }
 
 async function readJobLists(queue: Queue, redis: RedisClient): Promise<JobLists> {
@@ -56,23 +67,22 @@ async function readJobLists(queue: Queue, redis: RedisClient): Promise<JobLists>
     .zrange(key('waiting-children'), '0', '-1')
     .lrange(key('wait'), 0, -1)
     .lrange(key('paused'), 0, -1)
-    .zrange(key('prioritized'), '0', '-1')
     .zrange(key('delayed'), '0', '-1')
     .zrange(key('failed'), '0', '-1', 'WITHSCORES')
-    .zrange(key('completed'), '0', '-1', 'WITHSCORES')
+    .zcard(key('prioritized'))
+    .zcard(key('completed'))
     .exec();
-  const [active, parents, wait, paused, prioritized, delayed, failed, completed] = (replies ?? []).map(
+  const [active, parents, wait, paused, delayed, failed, prioritized, completed] = (replies ?? []).map(
     ([error, reply]) => {
       if (error) throw error;
-      return reply as string[];
+      return reply;
     },
-  ) as [string[], string[], string[], string[], string[], string[], string[], string[]];
+  ) as [string[], string[], string[], string[], string[], string[], number, number];
   return {
-    ...{ active, parents, prioritized, delayed },
+    ...{ active, parents, delayed, counts: { prioritized, completed } },
     // BullMQ takes jobs from the right end of these lists.
     waiting: [...wait, ...paused].reverse(),
     failed: toEndedJobs(failed),
-    completed: toEndedJobs(completed),
   };
 }
 
@@ -93,8 +103,9 @@ async function readRunning(
     });
     const stored = progressOf(parseJsonOr(undefined, progress), attempt);
     const state = stateOf(jobState, undefined, stored?.stage);
-    const atMs = state === 'queued' ? 0 : Number(timestamp ?? 0);
-    rows.push({ id: ids[rows.length] ?? '', jobState, state, atMs });
+    const createdMs = Number(timestamp ?? 0);
+    const atMs = state === 'queued' ? 0 : createdMs;
+    rows.push({ id: ids[rows.length] ?? '', jobState, state, atMs, createdMs });
   }
   return rows;
 }
@@ -103,10 +114,10 @@ async function readRunning(
 async function readFailed(queue: Queue, redis: RedisClient, jobs: readonly EndedJob[]): Promise<UploadRow[]> {
   const keys = jobs.map(([id]) => queue.toKey(id));
   const rows: UploadRow[] = [];
-  for await (const [reason] of readHashFields(redis, keys, ['failedReason'])) {
+  for await (const [reason, timestamp] of readHashFields(redis, keys, ['failedReason', 'timestamp'])) {
     const [id, atMs] = jobs[rows.length] as EndedJob;
     const state = stateOf('failed', parseFailure(reason ?? ''), undefined);
-    rows.push({ id, jobState: 'failed', state, atMs });
+    rows.push({ id, jobState: 'failed', state, atMs, createdMs: Number(timestamp ?? 0) });
   }
   return rows;
 }
@@ -136,13 +147,20 @@ const STATE_ORDER: readonly UploadState[] = [
 export function sortByActivity(rows: readonly UploadRow[]): UploadRow[] {
   const unique = new Map<string, UploadRow>();
   for (const row of rows) if (!unique.has(row.id)) unique.set(row.id, row);
-  const rank = ({ state, jobState }: UploadRow): number => {
-    if (isTerminal(state)) return STATE_ORDER.length + 1;
-    if (state === 'queued' && jobState === 'delayed') return STATE_ORDER.length;
-    return STATE_ORDER.indexOf(state);
-  };
-  const groups = Map.groupBy(unique.values(), rank);
+  const groups = Map.groupBy(unique.values(), rankOf);
   return [...groups]
     .sort(([a], [b]) => a - b)
     .flatMap(([, members]) => members.sort((a, b) => b.atMs - a.atMs));
+}
+
+/** The position of an upload's group: see {@link sortByActivity}. */
+function rankOf({ state, jobState }: UploadRow): number {
+  if (isTerminal(state)) return STATE_ORDER.length + 1;
+  if (state === 'queued' && jobState === 'delayed') return STATE_ORDER.length;
+  return STATE_ORDER.indexOf(state);
+}
+
+/** Whether an upload is listed before those that wait for their first start. */
+export function isBeforeQueued(row: UploadRow): boolean {
+  return rankOf(row) < STATE_ORDER.length;
 }

@@ -5,7 +5,7 @@ import { type Child, startChild } from '../../src/demo/child.ts';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { VodUploads } from '../../src/index.ts';
 import { writeSparseFile } from '../support/files.ts';
-import { ROOT } from '../support/process.ts';
+import { LoggedProcess, ROOT } from '../support/process.ts';
 import { runDirectory } from '../support/whole-run.ts';
 import { ACCOUNT, OpsProcess, WorkerProcess } from '../support/world.ts';
 import type { SinkStats } from './sink.ts';
@@ -111,6 +111,19 @@ export class Rig {
     const workers = this.#workers;
     this.#workers = [];
     await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
+  }
+
+  /** Runs `vod-upload` with these arguments to its end. */
+  async command(args: readonly string[]): Promise<void> {
+    const program = join(ROOT, this.#program.replace('workers/main', 'src/cli'));
+    const command = new LoggedProcess([program, ...args], { REDIS_URL: this.redisUrl });
+    const { code } = await command.exited;
+    if (code !== 0) throw new Error(`vod-upload ${args.join(' ')} ended with ${code}: ${command.output}`);
+  }
+
+  /** Deletes everything in Redis. */
+  async flush(): Promise<void> {
+    await this.#client.flushall();
   }
 
   async endOps(): Promise<void> {

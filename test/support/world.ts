@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -41,12 +41,6 @@ export class WorkerProcess extends LoggedProcess {
   /** Value of a counter or gauge, summed over the series with all of these labels. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     return sumOf(await this.metrics(), name, labels);
-  }
-
-  /** Peak resident memory in bytes, from the kernel. */
-  async peakMemory(): Promise<number> {
-    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
   }
 }
 

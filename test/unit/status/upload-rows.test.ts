@@ -11,6 +11,7 @@ const row = (
   jobState,
   state,
   atMs,
+  createdMs: atMs,
 });
 const order = (rows: readonly UploadRow[]): string =>
   sortByActivity(rows)
