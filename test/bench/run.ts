@@ -4,6 +4,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { exitOnSignals } from '../support/whole-run.ts';
 import { backlog } from './backlog.ts';
+import { batch } from './batch.ts';
 import type { Benchmark, Row } from './benchmark.ts';
 import { fairness } from './fairness.ts';
 import { hash } from './hash.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   latency,
   slots,
   smallFiles,
+  batch,
   backlog,
   scale,
   fairness,

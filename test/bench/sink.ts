@@ -14,8 +14,8 @@ export interface SinkStats {
   firstAt: number;
   /** Time of the last reply to a part. */
   lastAt: number;
-  /** Arrival of each part's headers, in order. */
-  receivedAt: number[];
+  /** Arrival of each request's headers, in order, by action. */
+  receivedAt: Record<string, number[]>;
 }
 
 const LATENCY_MS = Number(process.argv[2] ?? 0);
@@ -23,13 +23,17 @@ const BYTES_PER_MS = Number(process.argv[3] ?? Number.POSITIVE_INFINITY) / 1000;
 const OK = '{"code":0,"message":""}';
 const DONE = '{"code":0,"message":"","fileId":"14508071098244929440","url":"http://127.0.0.1/video.mp4"}';
 
-const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, receivedAt: [] });
+const nothing = (): SinkStats => ({ parts: 0, bytes: 0, firstAt: 0, lastAt: 0, receivedAt: {} });
 let stats = nothing();
 /** When the line has brought all parts that have arrived so far; monotonic, in ms. */
 let lineFreeAt = 0;
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   const action = /[?&]Action=(\w+)/.exec(request.url ?? '')?.[1];
+  if (action !== undefined) {
+    stats.receivedAt[action] ??= [];
+    stats.receivedAt[action].push(Date.now());
+  }
   if (action === 'UploadPart') receivePart(request, response);
   else if (action !== undefined) answer(response, action === 'FinishUpload' ? DONE : OK);
   else {
@@ -42,9 +46,7 @@ server.listen(0, '127.0.0.1', () => {
 });
 
 function receivePart(request: IncomingMessage, response: ServerResponse): void {
-  const now = Date.now();
-  stats.firstAt ||= now;
-  stats.receivedAt.push(now);
+  stats.firstAt ||= Date.now();
   let bytes = 0;
   request.on('data', (data: Buffer) => {
     bytes += data.length;
