@@ -75,7 +75,8 @@ export async function startWorker(
     ...{ stored: new StoredLimits(redis, queuePrefix), log },
     variables: limitVariables(config),
   });
-  if (stages.has('part')) await limits.start();
+  const sendsParts = stages.has('part');
+  if (sendsParts) await limits.start();
   const hasher = createHasher({ threads: config.hashConcurrency, timeoutMs, set });
   const webhooks = webhookSender(config);
   await registerWebhooks(queues, redis, queuePrefix);
@@ -87,8 +88,13 @@ export async function startWorker(
     [abortChannel(queuePrefix)]: (uploadId) => {
       for (const consumer of consumers) consumer.abortUpload(uploadId);
     },
-    ...(stages.has('part') && { [limitsChannel(queuePrefix)]: () => void limits.refresh() }),
+    ...(sendsParts && { [limitsChannel(queuePrefix)]: () => void limits.refresh() }),
   });
+  if (sendsParts) {
+    // The messages that came before the subscription, or while it was lost.
+    subscriber.on('ready', () => void limits.refresh());
+    await limits.refresh();
+  }
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   phase = 'working';
   logReady(config, { stages, directories, statusUrl: status.url, log });

@@ -38,3 +38,16 @@ export function formatFields(
     .map(([label, value]) => `${indent}${padded(label, width)}  ${printable(value ?? '')}\n`)
     .join('');
 }
+
+/** Lines whose columns are aligned, two spaces apart. The texts must be printable. */
+export function formatTable(lines: readonly (readonly string[])[]): string {
+  const lengths = lines.map((line) => line.length);
+  // The last column needs no padding.
+  const widths = Array.from({ length: Math.max(...lengths) - 1 }, (_, column) =>
+    Math.max(...lines.map((line) => displayWidth(line[column] ?? ''))),
+  );
+  return lines
+    .map((line) => line.map((text, column) => padded(text, widths[column] ?? 0)).join('  '))
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
+}

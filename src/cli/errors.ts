@@ -7,6 +7,7 @@ import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'CONFIG',
   'INVALID_UPLOAD',
+  'INVALID_LIMIT',
   'KEY_CONFLICT',
   'STAGES',
   'NOT_FOUND',

@@ -1,4 +1,4 @@
-import { displayWidth, padded, truncated } from '../base/columns.ts';
+import { formatTable, truncated } from '../base/columns.ts';
 import { formatBytes, formatTime } from '../base/format.ts';
 import { printable } from '../base/printable.ts';
 import { loadConfig } from '../config/config.ts';
@@ -55,13 +55,7 @@ function table(found: readonly UploadStatus[]): string {
     formatTime(status.createdAt),
     truncated(labelOf(status), NAME_WIDTH),
   ]);
-  const lines = [['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) =>
-    Math.max(...lines.map((line) => displayWidth(line[column] ?? ''))),
-  );
-  return lines
-    .map((line) => `${line.map((text, column) => padded(text, widths[column] ?? 0)).join('  ')}\n`)
-    .join('');
+  return formatTable([['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows]);
 }
 
 /** Percentage of bytes that VOD has; for a failed upload its error code. */

@@ -1,6 +1,7 @@
 import { printable } from '../base/printable.ts';
 import type { Config } from '../config/config.ts';
 import type { VodUploads } from '../index.ts';
+import type { StoredLimits } from '../limits/stored-limits.ts';
 import { startTracing } from '../telemetry/tracing.ts';
 import type { CliContext } from '../terminal/context.ts';
 
@@ -23,6 +24,22 @@ export async function withProducer<T>(
     return await use(uploads);
   } finally {
     await uploads.close();
+  }
+}
+
+/** Runs `use` with the limits in Redis, and closes the connection afterwards. */
+export async function withStoredLimits<T>(
+  { redis, queuePrefix: prefix }: Config,
+  use: (limits: StoredLimits) => Promise<T>,
+): Promise<T> {
+  const { ProducerConnection } = await import('../client/producer-connection.ts');
+  const { connectionOptions } = await import('../client/vod-uploads-options.ts');
+  const { StoredLimits } = await import('../limits/stored-limits.ts');
+  const connection = new ProducerConnection({ ...connectionOptions(redis), prefix });
+  try {
+    return await connection.run(() => use(new StoredLimits(connection.redis, prefix)));
+  } finally {
+    await connection.close();
   }
 }
 

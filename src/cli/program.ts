@@ -7,6 +7,7 @@ import { defineCancel } from './cancel.ts';
 import type { Definition } from './definition.ts';
 import { defineDemo } from './demo.ts';
 import { defineEmulator } from './emulator.ts';
+import { defineLimits } from './limits.ts';
 import { defineList } from './list.ts';
 import { defineOps } from './ops.ts';
 import { defineRetry } from './retry.ts';
@@ -64,6 +65,7 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
   defineCancel(definition);
   defineTranscode(definition);
   defineWorker(definition);
+  defineLimits(definition);
   defineOps(definition);
   defineEmulator(definition);
   defineDemo(definition);

@@ -24,6 +24,7 @@ export class LiveLimits {
   /** Ignored fields that were logged. */
   #logged: ReadonlySet<string> = new Set();
   #isUnreadable = false;
+  #isStopped = false;
   #poll: NodeJS.Timeout | undefined;
   #nextChange: NodeJS.Timeout | undefined;
   #isReading = false;
@@ -75,6 +76,7 @@ export class LiveLimits {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#poll);
     clearTimeout(this.#nextChange);
   }
@@ -86,9 +88,11 @@ export class LiveLimits {
       this.#isUnreadable = false;
     } catch (error) {
       const reason = (error as Error).message;
-      if (!this.#isUnreadable) log.warn({ reason }, 'limits not read from redis; those in force stay');
+      if (!this.#isUnreadable && !this.#isStopped)
+        log.warn({ reason }, 'limits not read from redis; those in force stay');
       this.#isUnreadable = true;
     }
+    if (this.#isStopped) return;
     const ignored = new Map(this.#set.ignored.map((field) => [JSON.stringify(field), field]));
     for (const [text, field] of ignored)
       if (!this.#logged.has(text)) log.warn(field, 'limit in redis ignored');

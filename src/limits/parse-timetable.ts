@@ -15,7 +15,7 @@ const ALL_DAYS: ReadonlySet<number> = new Set(DAYS.keys());
 const MINUTES_PER_DAY = 1440;
 
 /** Whether the text is a timetable and not a single value. */
-function isTimetable(text: string): boolean {
+export function isTimetable(text: string): boolean {
   return text.includes('=');
 }
 

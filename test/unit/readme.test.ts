@@ -16,6 +16,7 @@ test('README names the versions of Node that package.json has, and no other', ()
 test.each([
   'README.md',
   'docs/architecture.md',
+  'docs/limits.md',
   'docs/performance.md',
   'docs/runbook.md',
   'deploy/kubernetes/README.md',

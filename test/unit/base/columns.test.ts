@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatFields, padded, truncated } from '../../../src/base/columns.ts';
+import { formatFields, formatTable, padded, truncated } from '../../../src/base/columns.ts';
 
 test.each([
   ['abc', 3, 'abc'],
@@ -35,4 +35,8 @@ test('formatFields leaves out undefined values and aligns the others', () => {
       ' ',
     ),
   ).toBe(' a    1\n ccc  3\n');
+});
+
+test('formatTable aligns columns, also those that lines lack', () => {
+  expect(formatTable([['A', 'B', 'C'], ['视频', '', 'x'], ['y']])).toBe('A     B  C\n视频     x\ny\n');
 });

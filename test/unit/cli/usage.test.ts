@@ -22,6 +22,7 @@ describe('help', () => {
       'cancel',
       'transcode',
       'worker',
+      'limits',
       'ops',
       'emulator',
       'demo',
@@ -49,7 +50,8 @@ describe('help', () => {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
       const [, examples = ''] = help.split('Examples:\n');
-      const known = new Set(command.options.flatMap(({ long }) => [long ?? '']).concat('--help'));
+      const options = [command, ...command.commands].flatMap((one) => one.options);
+      const known = new Set(options.map(({ long }) => long ?? '').concat('--help'));
       for (const line of examples
         .split('\n')
         .filter((text) => text.startsWith(`  vod-upload ${command.name()}`))) {
@@ -98,6 +100,27 @@ describe('wrong usage exits with 2 and prints the reason on standard error', () 
     [['add', 'a.mp4', 'b.mp4', '--name', 'x'], '--name is for one file, and there are 2'],
     [['add', 'a.mp4', 'b.mp4', '--key', 'x'], '--key is for one file, and there are 2'],
     [['worker', '--stages', 'init,nope'], 'there is no stage "nope"'],
+    [['limits', 'get'], "too many arguments for 'show'"],
+    [
+      ['limits', 'set', 'speed', '20M'],
+      'Allowed choices are max-bytes-per-second, max-process-bytes-per-second',
+    ],
+    [['limits', 'set', 'part-slots'], "missing required argument 'VALUE'"],
+    [['limits', 'set', 'part-slots', '20M'], 'part-slots: "20M" must be a whole number from 1 to 512'],
+    [
+      ['limits', 'set', 'max-bytes-per-second', '10K'],
+      '"10K" must be bytes per second such as 20M or 512K, at least',
+    ],
+    [
+      ['limits', 'set', 'max-bytes-per-second', '8-20=20M'],
+      '"8-20=20M" must be like 08:00-20:00=VALUE, mon-fri',
+    ],
+    [['limits', 'set', 'part-slots', '8', '--time-zone', 'UTC'], '--time-zone is for a timetable such as'],
+    [
+      ['limits', 'set', 'part-slots', 'else=8', '--time-zone', 'X'],
+      'part-slots: there is no time zone "X"; it must',
+    ],
+    [['limits', 'unset'], "missing required argument 'NAME'"],
   ])('%j', async (argv, words) => {
     const context = memoryContext({ VOD_SECRET_ID: 'x', VOD_SECRET_KEY: 'x' });
     expect(await runCli(argv, context)).toBe(2);

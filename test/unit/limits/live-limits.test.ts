@@ -155,3 +155,21 @@ test('what is not understood is logged once', async () => {
   await limits.refresh();
   expect(lines).toEqual([ignored, ignored]);
 });
+
+test('a read that is under way when the worker stops changes nothing', async () => {
+  const { limits, set, rates, follow, lines, answerWith } = setUp();
+  follow();
+  set('max-bytes-per-second', '08:00-20:00=20M,else=5M');
+  const redis = Promise.withResolvers<void>();
+  answerWith(() => redis.promise);
+  const read = limits.refresh();
+  limits.stop();
+  redis.reject(new Error('Connection is closed.'));
+  await read;
+  const again = limits.refresh();
+  answerWith(async () => {});
+  await again;
+  expect(rates).toEqual([UNLIMITED]);
+  expect(lines).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
