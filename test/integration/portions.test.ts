@@ -1,4 +1,5 @@
 import { type Job, Worker } from 'bullmq';
+import type { Command } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { VodEventLog } from '../../src/events/vod-event-log.ts';
 import { AbortFlags } from '../../src/flow/abort-flags.ts';
@@ -11,6 +12,7 @@ import { UPLOAD_JOB_OPTIONS } from '../../src/queue/jobs/options.ts';
 import { PART_SKIPPED } from '../../src/queue/jobs/part.ts';
 import { SCHEMA_VERSION } from '../../src/queue/jobs/schema.ts';
 import { QUEUES, type Stage } from '../../src/queue/names.ts';
+import type { RedisClient } from '../../src/redis/client.ts';
 import { commandsBy } from '../support/commands.ts';
 import { connect } from '../support/consumer.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -55,6 +57,12 @@ async function startUpload(id: string, parts: number) {
     queues,
     redis,
     complete,
+    /** Takes the upload from its worker, as when that was killed. */
+    async giveBack(): Promise<void> {
+      if ((await redis.lrem(queues.upload.toKey('active'), 1, id)) === 0) return;
+      await redis.del(`${queues.upload.toKey(id)}:lock`);
+      await redis.rpush(queues.upload.toKey('wait'), id);
+    },
     /** Runs the reconciler once. @returns the upload's result when it has completed */
     async reconcile() {
       const job = await take('upload');
@@ -83,6 +91,19 @@ async function startUpload(id: string, parts: number) {
   await upload.reconcile();
   await complete('init', { kind: 'send', partSize: PART_SIZE, missing: [[0, parts - 1]] });
   return { ...upload, size };
+}
+
+/** Makes all commands fail after some. Those of a pipeline are sent together, so they don't count. */
+function failAfter(redis: RedisClient, commands: number): () => void {
+  const { sendCommand } = redis;
+  let left = commands;
+  const send = (command: Command, stream: never): unknown => {
+    if (stream !== undefined || left-- > 0) return sendCommand.call(redis, command, stream);
+    command.reject(new Error('killed'));
+    return command.promise;
+  };
+  Object.assign(redis, { sendCommand: send });
+  return () => void Object.assign(redis, { sendCommand });
 }
 
 it('an upload has few part jobs and few results at a time, and loses none of them', async () => {
@@ -117,6 +138,39 @@ it('a reconciler run costs the same after many parts as after few', async () => 
     counts.push(await commandsBy(upload.redis, upload.reconcile));
   }
   expect(counts.at(-1)).toEqual(counts[0]);
+});
+
+it('a worker may be killed at any command of a reconciler run', async () => {
+  const parts = 75;
+  const upload = await startUpload('u7', parts);
+  const { redis, queues, complete } = upload;
+  let killed = 0;
+  /** Runs the reconciler until it ends, with one command more each time. */
+  const reconcile = async () => {
+    for (let commands = 0; ; commands++) {
+      const restore = failAfter(redis, commands);
+      try {
+        const result = await upload.reconcile();
+        restore();
+        return result;
+      } catch (error) {
+        restore();
+        expect(error).toMatchObject({ message: 'killed' });
+        killed++;
+        await upload.giveBack();
+      }
+    }
+  };
+  for (let portion = 0; portion < 6; portion++) {
+    await reconcile();
+    expect(await upload.unfinished()).toBe(Math.min(20, parts - 11 * portion));
+    await upload.send(11);
+  }
+  while ((await queues.part.getPrioritizedCount()) > 0) await complete('part');
+  await reconcile();
+  await complete('finish', { kind: 'finished', fileId: '9', url: 'https://vod.example/9' });
+  expect(await reconcile()).toMatchObject({ partsSent: parts, partsSkipped: 0, bytesSent: upload.size });
+  expect(killed).toBeGreaterThan(50);
 });
 
 it('parts are sent to the end even if nothing wakes the upload in between', async () => {
