@@ -69,11 +69,15 @@ export class Breaker implements CircuitBreaker {
     this.#poll.unref();
   }
 
-  /** Limits the queues to probes when they are held already. */
+  /**
+   * Limits the queues to probes when they are held already. Otherwise ends waits for a quota, which this process may have
+   * been started to change: if the quota is still used up, its first job holds the queue again.
+   */
   static async start(settings: BreakerSettings): Promise<Breaker> {
     const breaker = new Breaker(settings);
     await breaker.#readRedis();
     await breaker.#queueHold.applyLimits(breaker.#state.hold);
+    if (!breaker.isHeld) await breaker.#queueHold.endWindows();
     return breaker;
   }
 
