@@ -5,6 +5,7 @@ import { loadConfig } from '../config/config.ts';
 import type { ListOptions, UploadStatus } from '../index.ts';
 import { EXIT } from '../terminal/context.ts';
 import { labelOf } from '../terminal/label.ts';
+import { describeQuotaWait } from '../upload/stage-progress.ts';
 import type { Definition } from './definition.ts';
 import { parseWholeNumber } from './parse.ts';
 import { withProducer } from './producer.ts';
@@ -53,9 +54,13 @@ function table(found: readonly UploadStatus[]): string {
     doneOf(status),
     status.progress.totalBytes > 0 ? formatBytes(status.progress.totalBytes) : '',
     formatTime(status.createdAt),
-    truncated(labelOf(status), NAME_WIDTH),
+    truncated(labelOf(status), NAME_WIDTH) + waitOf(status),
   ]);
   return formatTable([['ID', 'STATE', 'DONE', 'SIZE', 'ENQUEUED', 'FILE'], ...rows]);
+}
+
+function waitOf({ progress: { quotaWaitMs } }: UploadStatus): string {
+  return quotaWaitMs === undefined ? '' : ` (${describeQuotaWait(quotaWaitMs)})`;
 }
 
 /** Percentage of bytes that VOD has; for a failed upload its error code. */

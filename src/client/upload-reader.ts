@@ -1,12 +1,21 @@
-import type { Job } from 'bullmq';
+import type { Job, JobState } from 'bullmq';
 import { UploaderError } from '../base/errors.ts';
 import { type ReceivedEvent, VodEventLog } from '../events/vod-event-log.ts';
 import { holdKey, parseHold } from '../quota/hold.ts';
 import { RedisUnavailableError } from '../redis/errors.ts';
 import { readDetails, type UploadDetails } from '../status/details.ts';
-import { isTerminal, statusOf, type UploadStatus } from '../status/status.ts';
+import { readQuotaWaits } from '../status/quota-waits.ts';
+import { isTerminal, statusOf, type UploadStatus, withQuotaWait } from '../status/status.ts';
 import type { ProducerConnection } from './producer-connection.ts';
 import { UploadWatcher, type WatchFor } from './upload-watcher.ts';
+
+/** An upload's job and, from it, its status. */
+interface FoundUpload {
+  readonly job: Job;
+  readonly jobState: JobState | 'unknown';
+  /** Does not say whether the upload waits for quota. */
+  readonly status: UploadStatus;
+}
 
 /** Reads single uploads by their ids. Every method throws an {@link UploaderError} `NOT_FOUND` for an unknown id. */
 export class UploadReader {
@@ -20,25 +29,25 @@ export class UploadReader {
     this.#watcher = new UploadWatcher(connection);
   }
 
-  async find(id: string): Promise<{ job: Job; status: UploadStatus }> {
+  async find(id: string): Promise<FoundUpload> {
     const { queues, redis, prefix } = this.#connection;
     return await this.#connection.run(async () => {
       // The state is read first: a job that is completed or failed by then has its result.
-      const state = await queues.upload.getJobState(id);
+      const jobState = await queues.upload.getJobState(id);
       // getJob would also accept the names of some of the queue's own keys.
-      const job = state === 'unknown' ? undefined : await queues.upload.getJob(id);
+      const job = jobState === 'unknown' ? undefined : await queues.upload.getJob(id);
       if (job === undefined) {
         const message = `there is no upload ${id}; finished uploads are kept for a limited time`;
         throw new UploaderError('NOT_FOUND', message);
       }
-      const hasEnded = state === 'completed' || state === 'failed';
+      const hasEnded = jobState === 'completed' || jobState === 'failed';
       const hold = hasEnded ? undefined : parseHold(await redis.get(holdKey(prefix)));
-      return { job, status: statusOf(job, state, hold) };
+      return { job, jobState, status: statusOf(job, jobState, hold) };
     });
   }
 
   async status(id: string): Promise<UploadStatus> {
-    return (await this.find(id)).status;
+    return await this.#addQuotaWait(await this.find(id));
   }
 
   /** The events that VOD has sent about the upload's video. */
@@ -48,9 +57,10 @@ export class UploadReader {
   }
 
   async details(id: string): Promise<UploadDetails> {
-    const { job, status } = await this.find(id);
+    const found = await this.find(id);
+    const status = await this.#addQuotaWait(found);
     const { queues, redis } = this.#connection;
-    return await this.#connection.run(() => readDetails(queues, redis, job, status));
+    return await this.#connection.run(() => readDetails(queues, redis, found.job, status));
   }
 
   /**
@@ -70,6 +80,14 @@ export class UploadReader {
       yield status;
       if (isTerminal(status.state)) return;
     }
+  }
+
+  async #addQuotaWait({ status, jobState }: FoundUpload): Promise<UploadStatus> {
+    const { id, state } = status;
+    const waits = await this.#connection.run(() =>
+      readQuotaWaits(this.#connection, [{ id, state, jobState }]),
+    );
+    return withQuotaWait(status, waits.get(id));
   }
 
   /** Whether the upload exists and has not ended. One command, for callers that wait for many uploads. */

@@ -150,8 +150,7 @@ export class VodUploads {
 
   /** @internal One page of uploads with counts per state, including uploads that can't be read. */
   async page(query: UploadPageQuery): Promise<UploadPage> {
-    const { queues, redis } = this.#connection;
-    return await this.#connection.run(() => readUploadPage(queues.upload, redis, query));
+    return await this.#connection.run(() => readUploadPage(this.#connection, query));
   }
 
   /** @internal What blocks all uploads. */

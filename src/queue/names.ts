@@ -75,6 +75,11 @@ export function childId(uploadId: string, run: Run, step: ChildStep): string {
   return `${uploadId}-${name}-${typeof step === 'number' ? `p${step}` : step}`;
 }
 
+/** The id of the upload that the child with this id belongs to. */
+export function uploadIdOfChild(id: string): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf('-r')));
+}
+
 /** Returns a function that gives the index of a part job of this run from its id or key; undefined for other jobs. */
 export function partIndexReader(uploadId: string, run: Run): (idOrKey: string) => number | undefined {
   const prefix = `${uploadId}-${runName(run)}-p`;

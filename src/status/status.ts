@@ -47,6 +47,11 @@ export interface UploadProgress {
   readonly totalBytes: number;
   /** Current speed of this stage; absent if unknown or older than 10 s. */
   readonly bytesPerSecond?: number;
+  /**
+   * While the upload waits for the account's quota: milliseconds until the quota allows the next request of this stage.
+   * Uploads with a higher priority, or that have waited for longer, go first. Absent if the upload does not wait for it.
+   */
+  readonly quotaWaitMs?: number;
   /** Why all uploads are on hold, such as an outage of VOD. Absent if they are not, and after the upload's end. */
   readonly hold?: Hold;
 }
@@ -116,6 +121,13 @@ export function statusOf(job: StoredJob, jobState: JobState | 'unknown', hold?: 
     ...(job.finishedOn != null && { finishedAt: new Date(job.finishedOn) }),
     ...defined({ key: data.key, result, error }),
   };
+}
+
+/** @param quotaWaitMs see {@link UploadProgress}; such an upload has no speed */
+export function withQuotaWait(status: UploadStatus, quotaWaitMs: number | undefined): UploadStatus {
+  if (quotaWaitMs === undefined || isTerminal(status.state)) return status;
+  const { bytesPerSecond: _, ...progress } = status.progress;
+  return { ...status, progress: { ...progress, quotaWaitMs } };
 }
 
 /** A stored speed is valid for this time. */

@@ -1,13 +1,12 @@
-import type { Queue } from 'bullmq';
 import { defined } from '../base/defined.ts';
 import { parseFailure } from '../queue/failure.ts';
 import { JOB_FIELDS, storedJob } from '../queue/stored-job.ts';
-import type { RedisClient } from '../redis/client.ts';
 import { type FieldValues, readHashFields } from '../redis/hash-fields.ts';
 import { ActivityOrder } from './activity-order.ts';
 import { LongLists } from './long-lists.ts';
+import { type QueuesInRedis, readQuotaWaits } from './quota-waits.ts';
 import { isFoldedByRedis, SEARCHED_FIELDS, searchFor } from './search.ts';
-import { statusOf, UPLOAD_STATES, type UploadState, type UploadStatus } from './status.ts';
+import { statusOf, UPLOAD_STATES, type UploadState, type UploadStatus, withQuotaWait } from './status.ts';
 import {
   completedRow,
   queuedRow,
@@ -52,11 +51,9 @@ type ReadJobs = (
 ) => AsyncGenerator<FieldValues>;
 
 /** Reads one page of uploads. Without a search, its cost does not depend on how many uploads wait or have completed. */
-export async function readUploadPage(
-  queue: Queue,
-  redis: RedisClient,
-  query: UploadPageQuery,
-): Promise<UploadPage> {
+export async function readUploadPage(inRedis: QueuesInRedis, query: UploadPageQuery): Promise<UploadPage> {
+  const { queues, redis } = inRedis;
+  const queue = queues.upload;
   const { state, search = '', offset = 0, limit } = query;
   const readJobs: ReadJobs = (rows, fields) =>
     readHashFields(
@@ -80,13 +77,19 @@ export async function readUploadPage(
   const reader = query.order === 'activity' ? readByActivity : readNewest;
   // One more, to know whether there is a next page.
   const rows = await reader(uploads, search, search === '' ? offset : 0, end + 1);
-  const page = search === '' ? rows.slice(0, limit) : rows.slice(offset, end);
+  const page = uniqueById(search === '' ? rows.slice(0, limit) : rows.slice(offset, end));
+  const [statuses, quotaWaits] = await Promise.all([
+    readStatuses(readJobs, page),
+    readQuotaWaits(inRedis, page),
+  ]);
   const total = uploads.rows.length + uploads.counts.prioritized + uploads.counts.completed;
   const counts = countStates(all);
   counts.queued += prioritized;
   counts.completed += completed;
   return {
-    uploads: await readStatuses(readJobs, uniqueById(page)),
+    uploads: statuses.map((upload) =>
+      'unreadable' in upload ? upload : withQuotaWait(upload, quotaWaits.get(upload.id)),
+    ),
     counts,
     ...defined({ total: search === '' ? total : undefined }),
     more: search === '' ? total > end : rows.length > end,

@@ -1,4 +1,5 @@
-import { formatBytes, formatBytesOf, formatClock } from '../base/format.ts';
+import { defined } from '../base/defined.ts';
+import { formatBytes, formatBytesOf, formatClock, formatSpan } from '../base/format.ts';
 
 /** A report of the progress of an upload. */
 export interface StageReport {
@@ -10,6 +11,8 @@ export interface StageReport {
   readonly totalBytes: number;
   /** Speed of this stage, if known. */
   readonly bytesPerSecond?: number;
+  /** Milliseconds until the account's quota allows the next request, while the upload waits for it. */
+  readonly quotaWaitMs?: number;
 }
 
 /** Progress of the current stage. */
@@ -21,13 +24,15 @@ export interface StageProgress {
   readonly share: number;
   readonly bytesPerSecond?: number;
   readonly leftMs?: number;
+  /** As in {@link StageReport}. */
+  readonly quotaWaitMs?: number;
 }
 
 export function stageProgress(report: StageReport): StageProgress {
-  const { stage, bytesHashed, bytesSent, totalBytes, bytesPerSecond } = report;
+  const { stage, bytesHashed, bytesSent, totalBytes, bytesPerSecond, quotaWaitMs } = report;
   const doneBytes = stage === 'hashing' ? bytesHashed : bytesSent;
   const share = totalBytes === 0 ? 0 : doneBytes / totalBytes;
-  const progress = { stage, doneBytes, totalBytes, share };
+  const progress = { stage, doneBytes, totalBytes, share, ...defined({ quotaWaitMs }) };
   if (bytesPerSecond === undefined || bytesPerSecond <= 0) return progress;
   return { ...progress, bytesPerSecond, leftMs: ((totalBytes - doneBytes) * 1000) / bytesPerSecond };
 }
@@ -50,8 +55,8 @@ export class SpeedMeter {
   }
 
   /** Adds a report. The result has a speed from the second report of a stage on. */
-  add({ stage, bytesHashed, bytesSent, totalBytes }: StageReport): StageProgress {
-    const report = { stage, bytesHashed, bytesSent, totalBytes };
+  add({ stage, bytesHashed, bytesSent, totalBytes, quotaWaitMs }: StageReport): StageProgress {
+    const report = { stage, bytesHashed, bytesSent, totalBytes, ...defined({ quotaWaitMs }) };
     const { doneBytes: bytes } = stageProgress(report);
     if (stage !== this.#stage) this.#reports = [];
     this.#stage = stage;
@@ -68,12 +73,26 @@ export class SpeedMeter {
 
 const WITH_AMOUNTS: ReadonlySet<string> = new Set(['hashing', 'uploading']);
 
-/** `45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left`; empty for stages without amounts. */
+/** `waiting for the account's quota, 34 s` */
+export function describeQuotaWait(waitMs: number): string {
+  // Not `0 s`.
+  const wholeSecondsMs = Math.ceil(waitMs / 1000) * 1000;
+  return `waiting for the account's quota, ${formatSpan(wholeSecondsMs)}`;
+}
+
+/**
+ * `45 %  10.8 of 24.0 MiB  12.3 MiB/s  0:03 left`; `45 %  waiting for the account's quota, 34 s`. Stages without amounts
+ * have at most the wait.
+ */
 export function formatStageProgress(progress: StageProgress): string {
-  const { stage, doneBytes, totalBytes, share, bytesPerSecond, leftMs } = progress;
-  if (!WITH_AMOUNTS.has(stage) || totalBytes === 0) return '';
+  const { stage, doneBytes, totalBytes, share, bytesPerSecond, leftMs, quotaWaitMs } = progress;
+  const hasAmounts = WITH_AMOUNTS.has(stage) && totalBytes > 0;
+  const percent = hasAmounts ? `${Math.floor(share * 100)} %` : '';
+  if (quotaWaitMs !== undefined)
+    return [percent, describeQuotaWait(quotaWaitMs)].filter((text) => text !== '').join('  ');
+  if (!hasAmounts) return '';
   return [
-    `${Math.floor(share * 100)} %`,
+    percent,
     formatBytesOf(doneBytes, totalBytes),
     bytesPerSecond === undefined ? '' : `${formatBytes(Math.round(bytesPerSecond))}/s`,
     leftMs === undefined || share >= 1 ? '' : `${formatClock(leftMs)} left`,

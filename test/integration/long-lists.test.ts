@@ -91,8 +91,8 @@ beforeEach(async () => {
 });
 
 const read = async (query: Partial<UploadPageQuery>): Promise<UploadPage> => {
-  const { queues, redis } = connect(world());
-  return await readUploadPage(queues.upload, redis, { limit: 50, order: 'activity', ...query });
+  const inRedis = { ...connect(world()), prefix: world().prefix };
+  return await readUploadPage(inRedis, { limit: 50, order: 'activity', ...query });
 };
 
 const idsOf = ({ uploads }: UploadPage): string[] => uploads.map(({ id }) => id);
@@ -171,7 +171,8 @@ describe('with thousands of queued and completed uploads', () => {
 
   it('a page costs the same as with few', async () => {
     const { queues, redis } = connect(world());
-    const readFirst = () => readUploadPage(queues.upload, redis, { limit: 50, order: 'activity' });
+    const inRedis = { queues, redis, prefix: world().prefix };
+    const readFirst = () => readUploadPage(inRedis, { limit: 50, order: 'activity' });
     await readFirst();
     const before = await commandsBy(redis, readFirst);
     await withQueue(world(), async (client, key) => {

@@ -42,12 +42,9 @@ function setUp() {
       await expect.poll(() => init.getJobCountByTypes('active')).toBe(0);
       await expect.poll(() => init.getRateLimitTtl()).toBeGreaterThan(MINUTE_MS / 2);
     },
-    /** Adds permits that are free from now on. */
+    /** Makes permits free from now on, and ends the hold of the queue. */
     async free(permits: number): Promise<void> {
-      const [bucket = ''] = Object.keys(await log.redis.hgetall(log.key)).filter((name) =>
-        /^\d+$/.test(name),
-      );
-      await log.redis.hincrby(log.key, bucket, -permits);
+      await log.free(permits);
       await init.removeRateLimitKey();
     },
   };

@@ -28,6 +28,11 @@ export function quotaLogOf({ redisUrl, prefix }: Pick<World, 'redisUrl' | 'prefi
     redis,
     key,
     pass: (ms: number) => passTime(redis, key, ms),
+    /** Makes permits that were given free from now on. */
+    free: async (permits: number): Promise<void> => {
+      const [bucket = ''] = Object.keys(await redis.hgetall(key)).filter((name) => /^\d+$/.test(name));
+      await redis.hincrby(key, bucket, -permits);
+    },
     /** Permits in the log, expired ones included. */
     permits: async (): Promise<number> => {
       const fields = Object.entries(await redis.hgetall(key));

@@ -4,7 +4,7 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import { formatBytes, formatBytesOf, formatClock, formatDuration } from '../../base/format.ts';
 import { printable } from '../../base/printable.ts';
 import { isTerminal, type UploadState, type UploadStatus } from '../../status/status.ts';
-import { stageProgress } from '../../upload/stage-progress.ts';
+import { describeQuotaWait, stageProgress } from '../../upload/stage-progress.ts';
 
 /** The result of `html`, which escapes inserted text. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -30,16 +30,18 @@ export function renderName(name: string): Html {
   return html`<bdi>${printable(name)}</bdi>`;
 }
 
-/** A progress bar and text; empty before sizes are known. */
+/** A progress bar and text; before sizes are known, at most what the upload waits for. */
 export function renderProgress(status: UploadStatus): Html | '' {
   const { state, progress, result } = status;
   const measure = stageProgress(progress);
-  const { doneBytes, totalBytes, bytesPerSecond, leftMs, share } = measure;
+  const { doneBytes, totalBytes, bytesPerSecond, leftMs, share, quotaWaitMs } = measure;
   if (result !== undefined) {
     const took = `sent in ${formatDuration(result.durationMs)}`;
     return html`<span class="amounts">${result.outcome === 'instant' ? 'VOD had it already' : took}</span>`;
   }
-  if (totalBytes === 0 || state === 'queued' || state === 'initializing') return '';
+  const wait = quotaWaitMs === undefined ? '' : describeQuotaWait(quotaWaitMs);
+  if (totalBytes === 0 || state === 'queued' || state === 'initializing')
+    return wait === '' ? '' : html`<span class="amounts">${wait}</span>`;
   const percent = Math.floor(share * 100);
   const words = [
     `${percent} %${state === 'hashing' ? ' hashed' : ''}`,
@@ -47,7 +49,8 @@ export function renderProgress(status: UploadStatus): Html | '' {
     ...(bytesPerSecond === undefined ? [] : [`${formatBytes(Math.round(bytesPerSecond))}/s`]),
     ...(leftMs === undefined || share >= 1 ? [] : [`${formatClock(leftMs)} left`]),
   ];
-  return html`<progress max="100" value="${percent}" aria-label="Progress of ${fileNameOf(status)}"></progress> <span class="amounts">${words.map((word) => word.replaceAll(' ', '\u00a0')).join(' · ')}</span>`;
+  const amounts = [...words.map((word) => word.replaceAll(' ', '\u00a0')), wait];
+  return html`<progress max="100" value="${percent}" aria-label="Progress of ${fileNameOf(status)}"></progress> <span class="amounts">${amounts.filter((text) => text !== '').join(' · ')}</span>`;
 }
 
 const number = new Intl.NumberFormat('en');

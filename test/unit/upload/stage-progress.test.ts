@@ -71,3 +71,12 @@ test('the share of a file of unknown size is 0', () => {
   expect(progress.share).toBe(0);
   expect(formatStageProgress(progress)).toBe('');
 });
+
+test('an upload that waits for the account’s quota has the time instead of a speed', () => {
+  const waiting = (progress: UploadProgress, quotaWaitMs: number): string =>
+    formatStageProgress(new SpeedMeter(() => 0).add({ ...progress, quotaWaitMs }));
+  expect(waiting(uploading(45), 33_400)).toBe("45 %  waiting for the account's quota, 34 s");
+  const initializing: UploadProgress = { ...uploading(0), stage: 'initializing' };
+  expect(waiting(initializing, 1)).toBe("waiting for the account's quota, 1 s");
+  expect(waiting(initializing, 61_000)).toBe("waiting for the account's quota, 1 min");
+});
