@@ -26,8 +26,8 @@ const TIMEOUT_MS = 4000;
 
 /**
  * Reads the queues' metrics from Redis for a scrape. When that fails, the metrics are absent rather than old, and
- * `vod_queue_poll_errors_total` counts it. Metrics of commands that this Redis user may not run (CLIENT LIST, INFO) are
- * absent too.
+ * `vod_queue_poll_errors_total` counts it. Metrics of commands that this Redis user may not run (CLIENT LIST, INFO, TIME)
+ * are absent too.
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
   const { queues, redis, log } = sources;
@@ -44,9 +44,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
         optionalReply(callOnKeyNode(redis, queues.upload.toKey('meta'), ['info'])),
-        Promise.all(
-          QUOTA_ACTIONS.map(async (action) => [action, await lookAtQuota(action, quotas)] as const),
-        ),
+        readUsedQuotas(quotas),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
       if (!(await fulfilledWithin(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
@@ -76,6 +74,18 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
 function quotaSettings({ redis, prefix, vod }: QueueSources): QuotaSettings {
   const { quotaPerMinute: perMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
   return { redis, prefix, perMinute, minuteMs, guardMs };
+}
+
+/** @returns by action; empty if this Redis user may not run TIME, which the logs of permits need */
+async function readUsedQuotas(
+  settings: QuotaSettings,
+): Promise<readonly (readonly [action: VodAction, requests: number])[]> {
+  const { redis, prefix } = settings;
+  const time = await optionalReply(callOnKeyNode(redis, `${prefix}:`, ['time']));
+  if (time === undefined) return [];
+  return await Promise.all(
+    QUOTA_ACTIONS.map(async (action) => [action, await lookAtQuota(action, settings)] as const),
+  );
 }
 
 /** @returns requests of the last minute; 0 for an action without a quota, whose requests are not counted */

@@ -31,6 +31,7 @@ export async function requireTime(redis: RedisClient, queuePrefix: string): Prom
 const OPTIONAL_COMMANDS = [
   { command: ['client', 'LIST'], right: '+client|list', without: 'the number of workers is not shown' },
   { command: ['info', 'memory'], right: '+info', without: "Redis's memory use is not shown" },
+  { command: ['time'], right: '+time', without: 'the used quota is not shown' },
 ] as const;
 
 /** Logs each optional command that Redis refuses to this user. @throws other errors of Redis */
