@@ -114,6 +114,11 @@ describe.skipIf(!CAN_RENDER)('replicas', () => {
       });
   });
 
+  it('do not grow by the bursts of a minute in which the quota is used up', () => {
+    const parts = WITH_HPA.one('autoscaling/v2 HorizontalPodAutoscaler', 'parts');
+    expect(parts.spec?.behavior?.scaleUp?.stabilizationWindowSeconds).toBeGreaterThanOrEqual(120);
+  });
+
   it('stay as they are when Prometheus or its metrics are away', () => {
     for (const { spec } of PRODUCTION.of('keda.sh/v1alpha1 ScaledObject')) {
       expect(spec?.triggers).toMatchObject([
@@ -144,6 +149,21 @@ describe.skipIf(!CAN_RENDER || !hasProgram(PROMTOOL))('what KEDA asks for', () =
     );
     expect(ok, output).toBe(true);
     for (const { value, replicas } of times) expect(podsFor(parts, value)).toBe(replicas);
+  });
+
+  it('is the same whether the quota is used up or free', () => {
+    const parts = scaler('parts');
+    const states = [
+      {
+        'vod_quota_used{action="UploadPart"}': '10000x10',
+        'vod_queue_rate_limited{queue="vod-part"}': '1x10',
+      },
+      { 'vod_quota_used{action="UploadPart"}': '0x10', 'vod_queue_rate_limited{queue="vod-part"}': '0x10' },
+    ];
+    const { ok, output } = yields(
+      ...states.map((state) => ({ query: parts.query, series: { ...backlog(0.5), ...state }, value: 6.51 })),
+    );
+    expect(ok, output).toBe(true);
   });
 
   it('is two when nothing is to be done, and nothing known when nobody counts', () => {
