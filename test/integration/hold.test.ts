@@ -9,7 +9,7 @@ import { useWorld } from '../support/use-world.ts';
 import type { WorkerProcess } from '../support/world.ts';
 
 const PART = 524288;
-/** Default number of parts that a worker sends at the same time. */
+/** Number of parts that a worker sends at the same time until some are answered. */
 const SLOTS = 8;
 
 const { world, source, inject, gate, stats, download } = useWorld();

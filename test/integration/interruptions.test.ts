@@ -8,7 +8,7 @@ import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const MIB = 1048576;
-/** Default number of parts that a worker sends at the same time. */
+/** Number of parts that a worker sends at the same time until some are answered. */
 const SLOTS = 8;
 
 const { world, source, gate, stats, download } = useWorld({ ownRedis: true });
