@@ -6,6 +6,7 @@ import { exitOnSignals } from '../support/whole-run.ts';
 import { backlog } from './backlog.ts';
 import { batch } from './batch.ts';
 import type { Benchmark, Row } from './benchmark.ts';
+import { clip } from './clip.ts';
 import { fairness } from './fairness.ts';
 import { hash } from './hash.ts';
 import { largeUpload } from './large-upload.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   upload,
   latency,
   slots,
+  clip,
   smallFiles,
   batch,
   backlog,

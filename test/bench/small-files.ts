@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { createVodClient } from '../../src/vod/client.ts';
 import { writeRandomFile } from '../support/files.ts';
 import { type Benchmark, judged, median } from './benchmark.ts';
-import { withRig } from './rig.ts';
+import { countCommands } from './redis-commands.ts';
+import { type Rig, withRig } from './rig.ts';
 
 const SIZE = 100_000;
 
@@ -19,18 +20,19 @@ export const smallFiles: Benchmark = {
       const overhead: number[] = [];
       const commands: number[] = [];
       let seed = 0;
-      for (let sample = 0; sample <= samples; sample++) {
-        onStep(`${count} files, ${sample}/${samples}`);
+      const writeFiles = async (name: string): Promise<string[]> => {
         const sources: string[] = [];
         for (let index = 0; index < count; index++) {
-          const path = join(rig.sources, `small-${sample}-${index}.mp4`);
+          const path = join(rig.sources, `small-${name}-${index}.mp4`);
           sources.push(await writeRandomFile(path, SIZE, ++seed));
         }
+        return sources;
+      };
+      for (let sample = 0; sample <= samples; sample++) {
+        onStep(`${count} files, ${sample}/${samples}`);
+        const sources = await writeFiles(String(sample));
         const before = process.cpuUsage();
-        const usage = await rig.measure(async () => {
-          const uploads = await rig.uploads.addMany(sources.map((source) => ({ source })));
-          await Promise.all(uploads.map((upload) => upload.result()));
-        });
+        const usage = await rig.measure(() => uploadAll(rig, sources));
         const producer = process.cpuUsage(before);
         const producerMs = (producer.user + producer.system) / 1000;
         const bareMs = await bareCalls(rig.sinkUrl, count);
@@ -41,6 +43,9 @@ export const smallFiles: Benchmark = {
         overhead.push((all - bareMs) / count);
         commands.push(usage.commands / count);
       }
+      onStep('counting commands');
+      const last = await writeFiles('last');
+      const { bullmq, own } = await countCommands(rig.redisUrl, () => uploadAll(rig, last));
       return [
         {
           subject: 'uploads per second, one worker process',
@@ -63,9 +68,20 @@ export const smallFiles: Benchmark = {
           result: median(commands).toFixed(0),
           samples: { commands },
         },
+        judged(
+          'thereof not of BullMQ’s workers and events',
+          own / count,
+          { atMost: 75 },
+          { digits: 0, samples: { 'own commands': [own / count], 'commands of BullMQ': [bullmq / count] } },
+        ),
       ];
     }),
 };
+
+async function uploadAll(rig: Rig, sources: readonly string[]): Promise<void> {
+  const uploads = await rig.uploads.addMany(sources.map((source) => ({ source })));
+  await Promise.all(uploads.map((upload) => upload.result()));
+}
 
 /** CPU in ms of the same requests for as many files, without a queue. */
 async function bareCalls(endpoint: string, count: number): Promise<number> {

@@ -1,5 +1,6 @@
 import { type Benchmark, judged, median, type Row } from './benchmark.ts';
 import { type Usage, withRig } from './rig.ts';
+import { describeSpans, type TimedUpload, timeUpload } from './stage-times.ts';
 
 /** One complete upload, from `add` to its `fileId`. */
 export const upload: Benchmark = {
@@ -11,16 +12,17 @@ export const upload: Benchmark = {
       const source = await rig.sparseFile('upload.mp4', size);
       const worker = await rig.worker();
       const usages: Usage[] = [];
-      let parts = 0;
+      const uploads: TimedUpload[] = [];
       for (let sample = 0; sample <= samples; sample++) {
         onStep(`upload ${sample}/${samples}`);
         await rig.touch(source);
-        const usage = await rig.measure(async () => {
-          ({ partsSent: parts } = await (await rig.uploads.add({ source })).result());
-        });
-        // The first sample warms up.
-        if (sample > 0) usages.push(usage);
+        const usage = await rig.measure(async () => void uploads.push(await timeUpload(rig, { source })));
+        usages.push({ ...usage, wallMs: uploads.at(-1)?.totalMs ?? Number.NaN });
       }
+      // The first sample warms up.
+      usages.shift();
+      uploads.shift();
+      const parts = uploads[0]?.result.partsSent ?? Number.NaN;
       const peak = await worker.peakMemory();
       const measured = (
         subject: string,
@@ -34,6 +36,7 @@ export const upload: Benchmark = {
       });
       return [
         measured(`${size / 2 ** 20} MiB, SHA-1 included`, 's', 2, ({ wallMs }) => wallMs / 1000),
+        { subject: 'where the time goes', result: describeSpans(uploads), samples: {} },
         measured('speed', 'MB/s', 0, ({ wallMs }) => size / 1000 / wallMs),
         measured('CPU of the worker', 's', 2, ({ workerMs }) => workerMs / 1000),
         measured('CPU of Redis, per part', 'ms', 2, ({ redisMs }) => redisMs / parts),
