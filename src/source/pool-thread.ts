@@ -16,8 +16,8 @@ export interface RequestCallbacks {
   /** It was started, or has progressed. */
   onProgress(): void;
   onBytes(bytes: number): void;
-  /** @param diskMs how long it took, without the computing of digests of reads */
-  resolve(result: unknown, diskMs: number): void;
+  /** @param diskMs of a read: how much longer the disk took than the digest */
+  resolve(result: unknown, diskMs?: number): void;
   /** With {@link NOT_STARTED} when it was withdrawn. */
   reject(reason: unknown): void;
 }

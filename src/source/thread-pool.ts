@@ -9,11 +9,11 @@ import type { ThreadSet } from './thread-set.ts';
 const SLOW_PER_MOUNT = 8;
 const SLOW_IN_TOTAL = 32;
 
-/** With a longer average, requests mostly wait for their disk. */
+/** With a longer average, reads mostly wait for their disk. */
 const DISK_BOUND_MS = 20;
 
-/** Requests that the moving average is about. One that had to wait for a CPU should not start a thread. */
-const AVERAGED_REQUESTS = 16;
+/** Reads that the moving average is about. One that had to wait for a CPU should not start a thread. */
+const AVERAGED_READS = 16;
 
 export interface PoolOptions {
   /** The threads, which other pools may use as well. */
@@ -41,7 +41,7 @@ export type RunOptions<K extends Kind> = Pick<
 export class ThreadPool {
   readonly #options: PoolOptions;
   readonly #queue: DeadlineQueue;
-  /** Moving average of the time that a request took on the disk. */
+  /** Moving average of the time that a read waited for its disk. */
   #diskMs = 0;
 
   constructor(options: PoolOptions) {
@@ -79,7 +79,7 @@ export class ThreadPool {
           const callbacks: RequestCallbacks = {
             ...{ onProgress, onBytes, reject },
             resolve: (result, diskMs) => {
-              this.#diskMs += (diskMs - this.#diskMs) / AVERAGED_REQUESTS;
+              if (diskMs !== undefined) this.#diskMs += (diskMs - this.#diskMs) / AVERAGED_READS;
               resolve(result as Operations[K]['result']);
             },
           };

@@ -61,6 +61,6 @@ export type Reply =
   /** Once, before the first request. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'progress'; readonly bytes: number }
-  /** `diskMs`: how long it took, without the computing of digests of reads. */
-  | { readonly kind: 'done'; readonly result: unknown; readonly diskMs: number }
+  /** `diskMs`: of a read, how much longer the disk took than the digest. Other operations may also load code. */
+  | { readonly kind: 'done'; readonly result: unknown; readonly diskMs?: number }
   | { readonly kind: 'failed'; readonly code: SourceErrorCode; readonly message: string };

@@ -99,9 +99,9 @@ export class Rig {
   }
 
   /** Starts `vod-upload ops` with default settings. */
-  async ops(): Promise<OpsProcess> {
+  async ops(more: Readonly<Record<string, string>> = {}): Promise<OpsProcess> {
     const program = this.#program.replace('workers/main', 'src/cli');
-    const env = { REDIS_URL: this.redisUrl, OPS_PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
+    const env = { REDIS_URL: this.redisUrl, OPS_PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...more };
     this.#ops = new OpsProcess([join(ROOT, program), 'ops'], env);
     return await this.#ops.ready();
   }

@@ -10,15 +10,18 @@ import { ThreadSet } from '../../../src/source/thread-set.ts';
 import { createHasher } from '../../../src/upload/hash.ts';
 import { writeSparseFile } from '../../support/files.ts';
 import { startedThreads } from '../upload/started-threads.ts';
+import { holdTime } from './dead-disk.ts';
 import { MD5, room, tempDir } from './temp-dir.ts';
 
 const MIB = 1024 * 1024;
 /** Takes far longer to hash than a test. */
 const ENDLESS = 2 ** 42;
 
+/** On a busy machine a read may take a second; then it would be replaced as one on a disk that hangs. */
 function shared() {
+  holdTime();
   const set = new ThreadSet('files');
-  const disk = new Disk({ set });
+  const disk = new Disk({ set, threads: 2 });
   const hasher = createHasher({ set, threads: 1, progressMs: 0 });
   onTestFinished(() => set.close());
   return { set, disk, hasher };
