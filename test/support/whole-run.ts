@@ -10,9 +10,15 @@ export function exitOnSignals(): void {
     process.once(name, () => process.exit(128 + constants.signals[name]));
 }
 
+const directories: string[] = [];
+
 /** Creates a directory that is deleted at the latest when this process exits. */
 export async function runDirectory(prefix: string): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), prefix));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+  if (directories.push(dir) === 1) process.once('exit', removeDirectories);
   return dir;
+}
+
+function removeDirectories(): void {
+  for (const dir of directories) rmSync(dir, { recursive: true, force: true });
 }
