@@ -17,11 +17,11 @@ const CLOCK_SKEW_MS = 1000;
 
 /**
  * KEYS[1]: a sorted set of jobs. ARGV: command and its range; prefix of the jobs' keys; a text to search for, in lower case,
- * which may be empty; the same text as in JSON; the minimum creation time; a limit. Returns the number of jobs in the range,
- * the creation time of the last of them that had no delay, and of each job that matches: id, creation time and end.
+ * which may be empty; the same text as in JSON; the minimum creation time. Returns the number of jobs in the range, the
+ * creation time of the last of them that had no delay, and of each job that matches: id, creation time and end.
  */
 const SCAN = `
-local ids = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], unpack(ARGV, 8))
+local ids = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3])
 local prefix, text, inJson, minimum = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local fields = {'timestamp', 'opts', 'finishedOn'}
 if text ~= '' then fields = {'timestamp', 'opts', 'finishedOn', 'name', 'data', 'returnvalue'} end
@@ -53,12 +53,9 @@ export interface FoundJob {
   readonly endedMs: number;
 }
 
-type ScanCommand = 'ZRANGE' | 'ZREVRANGE' | 'ZREVRANGEBYSCORE';
-
 interface ScanOptions {
   readonly text?: string;
   readonly minimum?: number;
-  readonly limit?: readonly (string | number)[];
 }
 
 interface Scanned {
@@ -134,17 +131,35 @@ export class LongLists {
 
   /** From the end of each level, in which jobs are in the order in which they were enqueued, or became due after a delay. */
   async #newestQueued(newest: Newest, { text }: NewestQuery): Promise<void> {
-    for (let level = PRIORITY.first; level <= PRIORITY.last; level++) {
-      const range = [`(${(level + 1) * COUNTER_RANGE}`, level * COUNTER_RANGE] as const;
-      for (let from = 0; ; from += SCAN_COUNT) {
-        const limit = ['LIMIT', from, SCAN_COUNT];
-        const options = { text, limit, minimum: newest.minimum };
-        const { count, lastMs, jobs } = await this.#scan('prioritized', 'ZREVRANGEBYSCORE', range, options);
+    let end = 0;
+    for (const count of await this.#countLevels()) {
+      // Positions from the end, which is the last level.
+      const [first, last] = [end, end + count - 1];
+      end += count;
+      for (let from = first; from <= last; from += SCAN_COUNT) {
+        const range = [from, Math.min(last, from + SCAN_COUNT - 1)] as const;
+        const options = { text, minimum: newest.minimum };
+        const { lastMs, jobs } = await this.#scan('prioritized', 'ZREVRANGE', range, options);
         await newest.add(jobs);
         // What was enqueued before a job without a delay is not newer than it.
-        if (count < SCAN_COUNT || (lastMs > 0 && lastMs < newest.minimum - CLOCK_SKEW_MS)) break;
+        if (lastMs > 0 && lastMs < newest.minimum - CLOCK_SKEW_MS) break;
       }
     }
+  }
+
+  /** The number of jobs that have not started, by priority level, the last level first. */
+  async #countLevels(): Promise<number[]> {
+    const counts = this.#redis.pipeline();
+    const { first, last }: { readonly first: number; readonly last: number } = PRIORITY;
+    for (let level = last; level >= first; level--) {
+      const min = level === first ? '-inf' : level * COUNTER_RANGE;
+      const max = level === last ? '+inf' : `(${(level + 1) * COUNTER_RANGE}`;
+      counts.zcount(this.#queue.toKey('prioritized'), min, max);
+    }
+    return ((await counts.exec()) ?? []).map(([error, count]) => {
+      if (error) throw error;
+      return Number(count);
+    });
   }
 
   /** From the latest end on, until all others ended before the newest jobs were enqueued. */
@@ -161,13 +176,13 @@ export class LongLists {
 
   async #scan(
     list: LongList,
-    command: ScanCommand,
-    range: readonly [first: string | number, last: string | number],
-    { text = '', minimum = 0, limit = [] }: ScanOptions,
+    command: 'ZRANGE' | 'ZREVRANGE',
+    range: readonly [first: number, last: number],
+    { text = '', minimum = 0 }: ScanOptions,
   ): Promise<Scanned> {
     const inJson = JSON.stringify(text).slice(1, -1);
     const [key, prefix] = [this.#queue.toKey(list), this.#queue.toKey('')];
-    const args = [command, ...range, prefix, text, inJson, minimum, ...limit];
+    const args = [command, ...range, prefix, text, inJson, minimum];
     const [count, last, ...found] = (await this.#redis.eval(SCAN, 1, key, ...args)) as [number, string];
     const jobs: FoundJob[] = [];
     for (let at = 0; at + 2 < found.length; at += 3) {
