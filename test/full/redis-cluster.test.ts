@@ -8,11 +8,9 @@ import { parseMetrics, sumOf } from '../support/prometheus-text.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { startCluster } from '../support/redis-cluster.ts';
 import { useWorld } from '../support/use-world.ts';
+import { SLOTS } from '../support/world.ts';
 
 const MIB = 1048576;
-
-/** Default number of parts that a worker sends at the same time. */
-const SLOTS = 8;
 
 const { world, source, inject, gate, stats, download } = useWorld();
 

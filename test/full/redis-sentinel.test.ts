@@ -9,11 +9,9 @@ import { grantDocumentedRights, untilReplicated } from '../support/redis.ts';
 import { deniedCommands, tlsIsMissing, tlsSettings } from '../support/redis-access.ts';
 import { MASTER, startSentinels, type TestSentinels } from '../support/redis-sentinel.ts';
 import { useWorld } from '../support/use-world.ts';
+import { SLOTS } from '../support/world.ts';
 
 const MIB = 1048576;
-
-/** Parts that a worker sends at a time, unless told otherwise. */
-const SLOTS = 8;
 
 const { world, source, gate, stats, download } = useWorld();
 

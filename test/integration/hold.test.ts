@@ -6,11 +6,9 @@ import { QuotaHoldError } from '../../src/queue/postpone-errors.ts';
 import { connect, startConsumer } from '../support/consumer.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
-import type { WorkerProcess } from '../support/world.ts';
+import { SLOTS, type WorkerProcess } from '../support/world.ts';
 
 const PART = 524288;
-/** Number of parts that a worker sends at the same time until some are answered. */
-const SLOTS = 8;
 
 const { world, source, inject, gate, stats, download } = useWorld();
 

@@ -6,10 +6,9 @@ import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
+import { SLOTS } from '../support/world.ts';
 
 const MIB = 1048576;
-/** Number of parts that a worker sends at the same time until some are answered. */
-const SLOTS = 8;
 
 const { world, source, gate, stats, download } = useWorld({ ownRedis: true });
 

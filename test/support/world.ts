@@ -24,6 +24,9 @@ export const ACCOUNT = {
   VOD_QUOTA_EVENT_PER_MINUTE: '0',
 } as const;
 
+/** How many parts a worker of a world sends at a time, a fixed number by default. */
+export const SLOTS = 8;
+
 /** A worker process. */
 export class WorkerProcess extends LoggedProcess {
   /** Resolves when it processes jobs. */
@@ -133,6 +136,7 @@ export class World {
       VOD_EVENT_ENDPOINT: this.emulator.url,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
+      PART_CONCURRENCY: String(SLOTS),
       // A missing file fails at the first worker, without grace time.
       SOURCE_GRACE_MS: '0',
       BACKOFF_BASE_MS: '20',
