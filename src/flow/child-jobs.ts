@@ -149,11 +149,14 @@ export class ChildJobs {
     if (stage !== undefined) await this.#queues[stage].remove(id).catch(() => 0);
   }
 
-  /** Deletes the entries that BullMQ keeps in the parent for each child that has ended: 0.8 MB for 10,000 parts. */
-  async forget({ completedCount, failedCount }: Children): Promise<void> {
+  /**
+   * Deletes the entries that BullMQ keeps in the parent for each child that has ended.
+   * @param parts number of parts of the file: Redis does not shrink a hash whose entries were recorded and deleted
+   */
+  async forget({ completedCount, failedCount }: Children, parts: number): Promise<void> {
     const key = this.#queues.upload.toKey(this.#upload.id);
     const keys = [
-      ...(completedCount > FORGET_CHILDREN_ABOVE ? [`${key}:processed`] : []),
+      ...(Math.max(completedCount, parts) > FORGET_CHILDREN_ABOVE ? [`${key}:processed`] : []),
       ...(failedCount > FORGET_CHILDREN_ABOVE ? [`${key}:failed`] : []),
     ];
     if (keys.length > 0) await this.#redis.unlink(...keys);

@@ -281,9 +281,10 @@ class Reconciliation {
   }
 
   /** Releases the sender lock and deletes the child entries. Idempotent. */
-  async #releaseAll({ fileSha }: StoredResult, children: Children): Promise<void> {
+  async #releaseAll(result: StoredResult, children: Children): Promise<void> {
+    const { fileSha, partsSent, partsSkipped } = result;
     await this.#deps.senderLocks.release(fileSha, this.#upload.id, 'done');
-    await this.#jobs.forget(children);
+    await this.#jobs.forget(children, partsSent + partsSkipped);
   }
 
   async #fail({ failure, rehash }: StepOf<'fail'>): Promise<never> {
