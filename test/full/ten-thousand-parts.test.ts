@@ -2,6 +2,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import { writeSparseFile } from '../support/files.ts';
+import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const PARTS = 10_000;
@@ -35,6 +37,22 @@ it('an upload of 10,000 parts leaves at most 4 KB in Redis', async () => {
   expect(before).toBeGreaterThan(0);
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThanOrEqual(4096);
+});
+
+it('an upload of 100 parts leaves only its job and its history in Redis', async () => {
+  await world().worker({ PART_CONCURRENCY: '32' }).ready();
+  const path = await writeSparseFile(join(world().sources, 'sparse.mp4'), 100 * 524288);
+  const upload = await world().uploads.add({ source: path, partSize: 524288 });
+  expect((await upload.result()).partsSent).toBe(100);
+  const sizes = await withQueue(world(), async (redis, key) => {
+    const keys = await redis.keys(`${key('').replace(/[{}]/g, '?')}*${upload.id}*`);
+    return await Promise.all(
+      keys.map(async (found) => Number(await redis.memory('USAGE', found, 'SAMPLES', 0))),
+    );
+  });
+  // The job and the history.
+  expect(sizes).toHaveLength(2);
+  expect(sizes.reduce((sum, bytes) => sum + bytes)).toBeLessThan(4096);
 });
 
 /** Memory of all keys whose name has this in it. */

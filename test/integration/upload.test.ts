@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { UploadProgress } from '../../src/index.ts';
 import { createVodClient } from '../../src/vod/client.ts';
 import { promoteDelayed } from '../support/delayed.ts';
-import { sha1Of, writeSparseFile } from '../support/files.ts';
+import { sha1Of } from '../support/files.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY } from '../support/world.ts';
@@ -163,22 +163,6 @@ describe('an upload', () => {
     expect((await filmUpload.status()).state).toBe('uploading');
     parts.open();
     expect((await filmUpload.result()).partsSent).toBe(20);
-  });
-
-  it('leaves only a few KB in Redis, with any number of parts', async () => {
-    await world().worker({ PART_CONCURRENCY: '32' }).ready();
-    const path = await writeSparseFile(join(world().sources, 'sparse.mp4'), 100 * 524288);
-    const upload = await world().uploads.add({ source: path, partSize: 524288 });
-    expect((await upload.result()).partsSent).toBe(100);
-    const sizes = await withQueue(world(), async (redis, key) => {
-      const keys = await redis.keys(`${key('').replace(/[{}]/g, '?')}*${upload.id}*`);
-      return await Promise.all(
-        keys.map(async (found) => Number(await redis.memory('USAGE', found, 'SAMPLES', 0))),
-      );
-    });
-    // The job and the history.
-    expect(sizes).toHaveLength(2);
-    expect(sizes.reduce((sum, bytes) => sum + bytes)).toBeLessThan(4096);
   });
 });
 

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startProducer } from '../support/producer.ts';
 import { startRestrictedRedis } from '../support/redis.ts';
-import { testRefusedKey } from '../support/refused-key.ts';
 import { useWorld } from '../support/use-world.ts';
-
-describe('a key refused with -10002', () => testRefusedKey(-10002));
 
 describe('a Redis user without the right to TIME', () => {
   const { world, source } = useWorld();
