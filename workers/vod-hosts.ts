@@ -71,14 +71,15 @@ export interface VodHostsDependencies {
  */
 export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
   const { client, apiClient } = createClients(deps);
-  const quotas = openQuotas(deps);
-  if (callsVod(deps.stages) && Object.keys(quotas).length > 0)
-    await requireTime(deps.redis, deps.config.queuePrefix);
+  const { redis, stages } = deps;
+  const { queuePrefix: prefix, vod } = deps.config;
+  const quotas = openRequestQuotas({ redis, prefix, vod });
+  if (callsVod(stages) && Object.keys(quotas).length > 0) await requireTime(redis, prefix);
   const { breaker, apiBreaker, showHolds } = await startBreakers(deps, {
     checkKey: withPermit('UploadPart', quotas, (signal) => client.checkKey(signal)),
     checkApiKey: withPermit('ConvertVodFile', quotas, (signal) => apiClient.checkKey(signal)),
   });
-  const accounts = callsVod(deps.stages) ? await registerAccount(deps) : undefined;
+  const accounts = callsVod(stages) ? await registerAccount(deps) : undefined;
   // Both hosts take the same key, so one request is enough.
   await (breaker.canProbe ? breaker : apiBreaker).checkKey();
 
@@ -111,12 +112,6 @@ function createClients({ config, credentials, throttle, metrics }: VodHostsDepen
     connections: MAX_PART_SLOTS + 2 * CONTROL_CONCURRENCY,
   });
   return { client, apiClient: createApiClient({ ...account, endpoint: eventEndpoint }) };
-}
-
-function openQuotas({ config, redis }: VodHostsDependencies): RequestQuotas {
-  const { queuePrefix: prefix, vod } = config;
-  const { quotaPerMinute: perMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
-  return openRequestQuotas({ redis, prefix, perMinute, minuteMs, guardMs });
 }
 
 type CheckKey = (signal: AbortSignal) => Promise<string>;

@@ -1,6 +1,5 @@
 import type { Queue } from 'bullmq';
 import { fulfilledWithin } from '../base/fulfilled-within.ts';
-import type { Config } from '../config/config.ts';
 import type { Logger } from '../process/log.ts';
 import { countConnectedWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
@@ -13,11 +12,8 @@ import { oldestDueMs } from '../status/oldest-due.ts';
 import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
 import type { VodAction } from '../vod/wire/protocol.ts';
 
-export interface QueueSources {
+export interface QueueSources extends QuotaSettings {
   readonly queues: Queues;
-  readonly redis: RedisClient;
-  readonly prefix: string;
-  readonly vod: Pick<Config['vod'], 'quotaPerMinute' | 'quotaWindowMs' | 'quotaGuardMs'>;
   readonly log: Logger;
 }
 
@@ -30,9 +26,8 @@ const TIMEOUT_MS = 4000;
  * are absent too.
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
-  const { queues, redis, log } = sources;
-  const quotas = quotaSettings(sources);
-  for (const action of QUOTA_ACTIONS) metrics.quotaLimit.set({ action }, quotaOf(action, quotas.perMinute));
+  const { queues, redis, vod, log } = sources;
+  for (const action of QUOTA_ACTIONS) metrics.quotaLimit.set({ action }, quotaOf(action, vod.quotaPerMinute));
   const forget = (): void => {
     const { jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed } = metrics;
     for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed]) gauge.reset();
@@ -44,7 +39,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
       if (redis.status !== 'ready') throw new Error('not connected to Redis');
       const asked = Promise.all([
         optionalReply(callOnKeyNode(redis, queues.upload.toKey('meta'), ['info'])),
-        readUsedQuotas(quotas),
+        readUsedQuotas(sources),
         ...STAGES.map(async (stage) => await look(queues[stage], redis)),
       ]);
       if (!(await fulfilledWithin(asked, TIMEOUT_MS))) throw new Error(`no answer within ${TIMEOUT_MS} ms`);
@@ -69,11 +64,6 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
       log.warn({ err: (error as Error).message }, 'queue metrics could not be read from redis');
     }
   };
-}
-
-function quotaSettings({ redis, prefix, vod }: QueueSources): QuotaSettings {
-  const { quotaPerMinute: perMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
-  return { redis, prefix, perMinute, minuteMs, guardMs };
 }
 
 /** @returns by action; empty if this Redis user may not run TIME, which the logs of permits need */

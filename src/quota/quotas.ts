@@ -32,16 +32,20 @@ export interface QuotaSettings {
   readonly redis: RedisClient;
   /** Prefix of all keys. */
   readonly prefix: string;
-  readonly perMinute: QuotasPerMinute;
-  /** Length of the service's minute. */
-  readonly minuteMs: number;
-  readonly guardMs: number;
+  /** As in the configuration. */
+  readonly vod: {
+    readonly quotaPerMinute: QuotasPerMinute;
+    /** Length of the service's minute. */
+    readonly quotaWindowMs: number;
+    readonly quotaGuardMs: number;
+  };
 }
 
 /** The log of an action's permits in Redis. @returns undefined when the action has no quota */
 export function openQuotaLog(action: VodAction, settings: QuotaSettings): QuotaLog | undefined {
-  const { redis, prefix, perMinute, minuteMs, guardMs } = settings;
-  const quota = quotaOf(action, perMinute);
+  const { redis, prefix, vod } = settings;
+  const { quotaPerMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
+  const quota = quotaOf(action, quotaPerMinute);
   if (quota === 0) return undefined;
   return new QuotaLog({ redis, key: `${prefix}:vod-quota:${action}`, quota, minuteMs, guardMs });
 }
@@ -50,7 +54,7 @@ export function openQuotaLog(action: VodAction, settings: QuotaSettings): QuotaL
 export type RequestQuotas = Readonly<Partial<Record<VodAction, RequestQuota>>>;
 
 export function openRequestQuotas(settings: QuotaSettings): RequestQuotas {
-  const { guardMs } = settings;
+  const { quotaGuardMs: guardMs } = settings.vod;
   const quotas: Partial<Record<VodAction, RequestQuota>> = {};
   for (const action of QUOTA_ACTIONS) {
     const log = openQuotaLog(action, settings);
