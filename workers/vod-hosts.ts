@@ -7,7 +7,12 @@ import type { Queues } from '../src/queue/queues.ts';
 import { Accounts } from '../src/quota/accounts.ts';
 import { Breaker, type BreakerSettings, type BreakerState } from '../src/quota/breaker.ts';
 import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
-import { closeRequestQuotas, openRequestQuotas, type RequestQuotas } from '../src/quota/quotas.ts';
+import {
+  closeRequestQuotas,
+  openRequestQuotas,
+  type QuotaAction,
+  type RequestQuotas,
+} from '../src/quota/quotas.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { requireTime } from '../src/redis/optional-commands.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
@@ -16,7 +21,6 @@ import { createVodClient, type VodClient, type VodClientOptions } from '../src/v
 import type { Throttle } from '../src/vod/http/throttle.ts';
 import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
-import type { VodAction } from '../src/vod/wire/protocol.ts';
 import { SYSTEMIC_CAUSES, VodError } from '../src/vod/wire/vod-error.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 
@@ -117,7 +121,7 @@ function createClients({ config, credentials, throttle, metrics }: VodHostsDepen
 type CheckKey = (signal: AbortSignal) => Promise<string>;
 
 /** A check of the key is a request of `action`, and counts as one. */
-function withPermit(action: VodAction, quotas: RequestQuotas, checkKey: CheckKey): CheckKey {
+function withPermit(action: QuotaAction, quotas: RequestQuotas, checkKey: CheckKey): CheckKey {
   return async (signal) => {
     const permit = await quotas[action]?.take();
     if (permit?.isGranted === false) {

@@ -1,6 +1,6 @@
 /** Serves the API: parses a request, applies faults, checks access and quota, and replies. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { VodAction } from '../vod/wire/protocol.ts';
+import type { V2Action } from '../vod/wire/protocol.ts';
 import type { CountedAction } from './control/counted-actions.ts';
 import type { Outcome } from './control/fault-schema.ts';
 import type { AppliedFaults, Faults } from './control/faults.ts';
@@ -29,7 +29,7 @@ export interface ApiContext extends ActionContext {
 export const API_PATHS: ReadonlySet<string> = new Set(['/v2/index.php', '/v3/index.php']);
 
 interface Call {
-  readonly action: VodAction;
+  readonly action: V2Action;
   readonly params: Params;
   readonly path: string;
 }

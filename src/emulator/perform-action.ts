@@ -1,6 +1,6 @@
 /** Performs an admitted request: parses its parameters, changes the state, builds the reply. */
 import { createHash } from 'node:crypto';
-import type { VodAction } from '../vod/wire/protocol.ts';
+import type { V2Action } from '../vod/wire/protocol.ts';
 import type { Events } from './after/events.ts';
 import type { Feed } from './after/feed.ts';
 import type { Outcome } from './control/fault-schema.ts';
@@ -31,7 +31,7 @@ export interface ActionContext {
  */
 export async function performAction(
   context: ActionContext,
-  action: VodAction,
+  action: V2Action,
   params: Params,
   body: RequestBody,
   signal: AbortSignal,

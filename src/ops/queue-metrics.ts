@@ -4,13 +4,18 @@ import type { Logger } from '../process/log.ts';
 import { countConnectedWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
-import { openQuotaLog, QUOTA_ACTIONS, type QuotaSettings, quotaOf } from '../quota/quotas.ts';
+import {
+  openQuotaLog,
+  QUOTA_ACTIONS,
+  type QuotaAction,
+  type QuotaSettings,
+  quotaOf,
+} from '../quota/quotas.ts';
 import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
 import { infoFields } from '../redis/info.ts';
 import { optionalReply } from '../redis/optional-commands.ts';
 import { oldestDueMs } from '../status/oldest-due.ts';
 import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
-import type { VodAction } from '../vod/wire/protocol.ts';
 
 export interface QueueSources extends QuotaSettings {
   readonly queues: Queues;
@@ -69,7 +74,7 @@ export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () 
 /** @returns by action; empty if this Redis user may not run TIME, which the logs of permits need */
 async function readUsedQuotas(
   settings: QuotaSettings,
-): Promise<readonly (readonly [action: VodAction, requests: number])[]> {
+): Promise<readonly (readonly [action: QuotaAction, requests: number])[]> {
   const { redis, prefix } = settings;
   const time = await optionalReply(callOnKeyNode(redis, `${prefix}:`, ['time']));
   if (time === undefined) return [];
@@ -79,7 +84,7 @@ async function readUsedQuotas(
 }
 
 /** @returns requests of the last minute; 0 for an action without a quota, whose requests are not counted */
-async function lookAtQuota(action: VodAction, settings: QuotaSettings): Promise<number> {
+async function lookAtQuota(action: QuotaAction, settings: QuotaSettings): Promise<number> {
   return (await openQuotaLog(action, settings)?.look())?.used ?? 0;
 }
 

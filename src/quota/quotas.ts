@@ -1,5 +1,5 @@
 import type { RedisClient } from '../redis/client.ts';
-import type { VodAction } from '../vod/wire/protocol.ts';
+import type { V2Action } from '../vod/wire/protocol.ts';
 import { QuotaLog } from './quota-log.ts';
 import { RequestQuota } from './request-quota.ts';
 
@@ -13,6 +13,9 @@ export interface QuotasPerMinute {
   readonly event: number;
 }
 
+/** The actions with a quota. */
+export type QuotaAction = V2Action;
+
 const QUOTA_OF = {
   InitUpload: 'init',
   UploadPart: 'part',
@@ -20,11 +23,11 @@ const QUOTA_OF = {
   ConvertVodFile: 'transcode',
   PullEvent: 'event',
   ConfirmEvent: 'event',
-} as const satisfies Record<VodAction, keyof QuotasPerMinute>;
+} as const satisfies Record<QuotaAction, keyof QuotasPerMinute>;
 
-export const QUOTA_ACTIONS = Object.keys(QUOTA_OF) as readonly VodAction[];
+export const QUOTA_ACTIONS = Object.keys(QUOTA_OF) as readonly QuotaAction[];
 
-export function quotaOf(action: VodAction, quotas: QuotasPerMinute): number {
+export function quotaOf(action: QuotaAction, quotas: QuotasPerMinute): number {
   return quotas[QUOTA_OF[action]];
 }
 
@@ -42,7 +45,7 @@ export interface QuotaSettings {
 }
 
 /** The log of an action's permits in Redis. @returns undefined when the action has no quota */
-export function openQuotaLog(action: VodAction, settings: QuotaSettings): QuotaLog | undefined {
+export function openQuotaLog(action: QuotaAction, settings: QuotaSettings): QuotaLog | undefined {
   const { redis, prefix, vod } = settings;
   const { quotaPerMinute, quotaWindowMs: minuteMs, quotaGuardMs: guardMs } = vod;
   const quota = quotaOf(action, quotaPerMinute);
@@ -51,11 +54,11 @@ export function openQuotaLog(action: VodAction, settings: QuotaSettings): QuotaL
 }
 
 /** This process's permits, by action. An action without a quota is absent. */
-export type RequestQuotas = Readonly<Partial<Record<VodAction, RequestQuota>>>;
+export type RequestQuotas = Readonly<Partial<Record<QuotaAction, RequestQuota>>>;
 
 export function openRequestQuotas(settings: QuotaSettings): RequestQuotas {
   const { quotaGuardMs: guardMs } = settings.vod;
-  const quotas: Partial<Record<VodAction, RequestQuota>> = {};
+  const quotas: Partial<Record<QuotaAction, RequestQuota>> = {};
   for (const action of QUOTA_ACTIONS) {
     const log = openQuotaLog(action, settings);
     if (log !== undefined) quotas[action] = new RequestQuota({ log, guardMs });

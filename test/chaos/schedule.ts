@@ -1,5 +1,5 @@
 import type { Fault } from '../../src/emulator/server.ts';
-import type { VodAction } from '../../src/vod/wire/protocol.ts';
+import type { V2Action } from '../../src/vod/wire/protocol.ts';
 import { Random } from './random.ts';
 
 /** Stages of each concurrent worker process; undefined: all but `events`. */
@@ -42,7 +42,7 @@ export type ScheduledTrouble = Trouble & { readonly atMs: number };
 
 type Draw = (random: Random) => Trouble;
 
-const ACTIONS: readonly VodAction[] = [
+const ACTIONS: readonly V2Action[] = [
   'InitUpload',
   'UploadPart',
   'FinishUpload',

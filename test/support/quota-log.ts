@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { onTestFinished } from 'vitest';
-import type { VodAction } from '../../src/vod/wire/protocol.ts';
+import type { V2Action } from '../../src/vod/wire/protocol.ts';
 import type { World } from './world.ts';
 
 /** ARGV: ms. Makes all times of a log this much earlier, as if that time had passed. */
@@ -20,7 +20,7 @@ async function passTime(redis: Redis, key: string, ms: number): Promise<void> {
 }
 
 /** Access to the log of an action; disconnected after the test. */
-export function quotaLogOf({ redisUrl, prefix }: Pick<World, 'redisUrl' | 'prefix'>, action: VodAction) {
+export function quotaLogOf({ redisUrl, prefix }: Pick<World, 'redisUrl' | 'prefix'>, action: V2Action) {
   const redis = new Redis(redisUrl, { lazyConnect: true });
   onTestFinished(() => redis.disconnect());
   const key = `${prefix}:vod-quota:${action}`;

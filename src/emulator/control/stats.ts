@@ -1,5 +1,5 @@
 /** The emulator's statistics. */
-import type { VodAction } from '../../vod/wire/protocol.ts';
+import type { V2Action } from '../../vod/wire/protocol.ts';
 import { COUNTED_ACTIONS, type CountedAction } from './counted-actions.ts';
 import type { FaultEffect } from './fault-schema.ts';
 
@@ -62,9 +62,9 @@ export interface EmulatorStats {
   /** Stored videos, including those from before a restart. */
   readonly files: readonly StoredFileStats[];
   readonly events: EventCounts;
-  readonly quotaRefusals: Readonly<Record<VodAction, number>>;
+  readonly quotaRefusals: Readonly<Record<V2Action, number>>;
   /** Highest number of requests in any sliding window, refused ones included. */
-  readonly peakPerWindow: Readonly<Record<VodAction, number>>;
+  readonly peakPerWindow: Readonly<Record<V2Action, number>>;
   /** Number of requests hit by a fault, by kind. */
   readonly faultsUsed: Readonly<Partial<Record<FaultEffect['kind'], number>>>;
   /** Number of waiting requests, by gate. */

@@ -1,5 +1,5 @@
 /** Limits and peaks of requests per sliding window, for each action. */
-import type { VodAction } from '../../vod/wire/protocol.ts';
+import type { V2Action } from '../../vod/wire/protocol.ts';
 import { ACTIONS } from './actions.ts';
 import { Refusal } from './reply.ts';
 
@@ -20,7 +20,7 @@ const LIMIT_NAMES = {
   ConvertVodFile: 'convert',
   PullEvent: 'pull',
   ConfirmEvent: 'confirm',
-} as const satisfies Record<VodAction, keyof QuotaLimits>;
+} as const satisfies Record<V2Action, keyof QuotaLimits>;
 
 /** Times within the last `windowMs`. A moving head index avoids shifting the array. */
 class SlidingWindow {
@@ -50,11 +50,11 @@ class SlidingWindow {
 
 export class Quota {
   readonly #clock: () => number;
-  readonly #arrived: Record<VodAction, SlidingWindow>;
-  readonly #admitted: Record<VodAction, SlidingWindow>;
+  readonly #arrived: Record<V2Action, SlidingWindow>;
+  readonly #admitted: Record<V2Action, SlidingWindow>;
   #limits: QuotaLimits;
-  #peaks: Record<VodAction, number> = noCounts();
-  #refusals: Record<VodAction, number> = noCounts();
+  #peaks: Record<V2Action, number> = noCounts();
+  #refusals: Record<V2Action, number> = noCounts();
 
   /** @param clock in ms */
   constructor(limits: QuotaLimits, windowMs: number, clock: () => number) {
@@ -70,14 +70,14 @@ export class Quota {
   }
 
   /** Counts a request for the peaks, even if it is refused later. */
-  arrive(action: VodAction): void {
+  arrive(action: V2Action): void {
     const now = this.#clock();
     this.#arrived[action].add(now);
     this.#peaks[action] = Math.max(this.#peaks[action], this.#arrived[action].countAt(now));
   }
 
   /** @throws {Refusal} 4400 when the limit is reached; a refused request does not count towards it. */
-  admit(action: VodAction): void {
+  admit(action: V2Action): void {
     const limit = this.#limits[LIMIT_NAMES[action]] ?? 0;
     if (limit <= 0) return;
     const now = this.#clock();
@@ -89,11 +89,11 @@ export class Quota {
   }
 
   /** Highest number of requests in any window, by action, refused ones included. */
-  get peaks(): Readonly<Record<VodAction, number>> {
+  get peaks(): Readonly<Record<V2Action, number>> {
     return { ...this.#peaks };
   }
 
-  get refusals(): Readonly<Record<VodAction, number>> {
+  get refusals(): Readonly<Record<V2Action, number>> {
     return { ...this.#refusals };
   }
 
@@ -103,10 +103,10 @@ export class Quota {
   }
 }
 
-function noCounts(): Record<VodAction, number> {
+function noCounts(): Record<V2Action, number> {
   return forEachAction(() => 0);
 }
 
-function forEachAction<T>(make: () => T): Record<VodAction, T> {
-  return Object.fromEntries(ACTIONS.map((action) => [action, make()])) as Record<VodAction, T>;
+function forEachAction<T>(make: () => T): Record<V2Action, T> {
+  return Object.fromEntries(ACTIONS.map((action) => [action, make()])) as Record<V2Action, T>;
 }

@@ -1,5 +1,5 @@
 /**
- * Types and constants of the VOD server-upload protocol, shared by the client in this folder and the emulator. No code, so
+ * Types and constants of the VOD server-upload protocols, shared by the clients in this folder and the emulator. No code, so
  * that the two sides can't share a bug.
  *
  * Glossary:
@@ -8,14 +8,36 @@
  * - dataSize: the size of one part in bytes; of an upload: the size of all parts except the last.
  */
 
-/** The three calls of an upload, and those that come after it. */
-export type VodAction =
-  | 'InitUpload'
+/** The three calls of an upload by v2. */
+type V2UploadAction = 'InitUpload' | 'UploadPart' | 'FinishUpload';
+
+/** The calls of v2 that come after an upload. */
+type V2ApiAction = 'ConvertVodFile' | 'PullEvent' | 'ConfirmEvent';
+
+export type V2Action = V2UploadAction | V2ApiAction;
+
+/** The calls of API 3.0, version 2018-07-17. */
+export type Api3Action =
+  | 'ApplyUpload'
+  | 'CommitUpload'
+  | 'PullEvents'
+  | 'ConfirmEvents'
+  | 'ProcessMediaByProcedure'
+  | 'DescribeMediaInfos'
+  | 'SearchMedia';
+
+/** The calls of object storage (COS), which gets the files of API 3.0. */
+export type CosAction =
+  | 'InitiateMultipartUpload'
+  | 'ListMultipartUploads'
   | 'UploadPart'
-  | 'FinishUpload'
-  | 'ConvertVodFile'
-  | 'PullEvent'
-  | 'ConfirmEvent';
+  | 'ListParts'
+  | 'CompleteMultipartUpload'
+  | 'AbortMultipartUpload'
+  | 'PutObject'
+  | 'HeadObject';
+
+export type VodAction = V2Action | Api3Action | CosAction;
 
 /** The only part sizes that the service accepts, in bytes: 512 KiB and 1 MiB. */
 export const PART_SIZES = [524288, 1048576] as const;

@@ -10,8 +10,13 @@ import type { VodAction } from './protocol.ts';
  * - account: the credentials or permissions are refused, for every other call as well. Permanent for this call.
  * - resign: the signature was too old or used before; sign again and retry.
  * - clock: this machine's clock is wrong, so the signature has the wrong time; the call can succeed when it is set.
+ * - session: the upload's session is over: it is unknown or expired, or its credentials are refused. The same call can't
+ *   succeed; the upload can, with a new session.
  */
-export type FailureKind = 'retryable' | 'permanent' | 'quota' | 'account' | 'resign' | 'clock';
+export type FailureKind = 'retryable' | 'permanent' | 'quota' | 'account' | 'resign' | 'clock' | 'session';
+
+/** Kinds of failures of which the same call can't succeed later. */
+const FINAL_KINDS: readonly FailureKind[] = ['permanent', 'account', 'session'];
 
 /**
  * A cause of failure that affects all calls:
@@ -60,7 +65,7 @@ export class VodError extends UploaderError {
 
   constructor(message: string, fields: VodErrorFields) {
     super(fields.code, message, {
-      retryable: fields.kind !== 'permanent' && fields.kind !== 'account',
+      retryable: !FINAL_KINDS.includes(fields.kind),
       ...defined({ cause: fields.cause }),
     });
     this.action = fields.action;
