@@ -1,3 +1,4 @@
+import type { UploadBackend } from '../src/backend/backend.ts';
 import { UploaderError } from '../src/base/errors.ts';
 import type { HashCache } from '../src/flow/hash-cache.ts';
 import type { ProgressWriter } from '../src/flow/progress-writer.ts';
@@ -9,11 +10,10 @@ import type { FileSource } from '../src/source/source.ts';
 import { sameVersion } from '../src/source/version.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
-import { tooManyParts } from '../src/upload/plan.ts';
-import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 
 /** Computes the SHA-1 of the whole file, unless it is known for this version of the file. */
 export function hashProcessor(deps: {
+  readonly backend: Pick<UploadBackend, 'sizeProblem'>;
   readonly disk: Disk;
   readonly roots: readonly string[];
   readonly files: OpenFileCache;
@@ -25,8 +25,7 @@ export function hashProcessor(deps: {
   return async (data, { signal }) => {
     const source = await deps.disk.open(data.source, { roots: deps.roots, signal });
     try {
-      // The number of the largest possible parts. With smaller ones the check is repeated when VOD has set the part size.
-      const problem = tooManyParts(source.size, PART_SIZES[1]);
+      const problem = deps.backend.sizeProblem(source.size);
       if (problem !== undefined)
         throw new UploaderError('TOO_MANY_PARTS', `${data.source} is too large: ${problem}`);
       const hashed = await hashOf(source, data, signal);

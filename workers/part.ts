@@ -1,3 +1,4 @@
+import type { UploadBackend } from '../src/backend/backend.ts';
 import type { AbortFlags } from '../src/flow/abort-flags.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import { PART_SAME, PART_SKIPPED, type PartData, type PartValue } from '../src/queue/jobs/part.ts';
@@ -6,7 +7,6 @@ import type { SharedRate } from '../src/redis/shared-rate.ts';
 import type { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { FileSource } from '../src/source/source.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
-import type { VodClient } from '../src/vod/client.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 import { VodError, VodTransportError } from '../src/vod/wire/vod-error.ts';
 import type { PartSlots } from './part-slots.ts';
@@ -20,13 +20,13 @@ interface PartDependencies {
   readonly slots: PartSlots;
   /** The bandwidth limit of all replicas together. */
   readonly bandwidth: SharedRate;
-  readonly vod: VodClient;
+  readonly backend: UploadBackend;
   readonly call: VodCall;
   readonly abortFlags: AbortFlags;
   readonly metrics: WorkerMetrics;
 }
 
-/** Reads one part into a buffer, and sends it with its MD5 by UploadPart unless VOD already has it with this MD5. */
+/** Reads one part into a buffer, and sends it with its MD5 unless VOD already has it with this MD5. */
 export function partProcessor(
   deps: PartDependencies,
 ): (data: PartData, attempt: JobContext) => Promise<PartValue> {
@@ -47,15 +47,15 @@ export function partProcessor(
       const body = buffer.subarray(0, data.dataSize);
       const { source, hashed, offset } = data;
       const read = (file: FileSource): Promise<string> => file.read(body, offset, { digest: 'md5', signal });
-      const dataMd5 = await slots.reading(() => files.use(source, hashed.version, read, signal));
+      const md5 = await slots.reading(() => files.use(source, hashed.version, read, signal));
       isRead = true;
-      if (dataMd5 === data.listedMd5) {
+      if (md5 === data.listedMd5) {
         metrics.parts.inc({ outcome: 'skipped' });
         return PART_SAME;
       }
       // Before it occupies a slot: more slots would not help against a bandwidth limit.
       await deps.bandwidth.take(data.dataSize, signal);
-      await send(deps, data, { body, dataMd5 }, attempt);
+      await send(deps, data, { body, md5 }, attempt);
       metrics.parts.inc({ outcome: 'ok' });
       metrics.uploadBytes.inc({ disposition: restarted ? 'resent' : 'sent' }, data.dataSize);
       return undefined;
@@ -71,9 +71,9 @@ export function partProcessor(
 
 /** Sends the part as soon as it has a slot. @throws {CongestionError} when it timed out only because too many were in flight */
 async function send(
-  { slots, metrics, call, vod }: PartDependencies,
-  { offset, dataSize, hashed: { fileSha } }: PartData,
-  { body, dataMd5 }: { readonly body: Uint8Array; readonly dataMd5: string },
+  { slots, metrics, call, backend }: PartDependencies,
+  { uploadId, offset, dataSize, hashed: { fileSha } }: PartData,
+  { body, md5 }: { readonly body: Uint8Array; readonly md5: string },
   { signal, starts }: JobContext,
 ): Promise<void> {
   const leave = await slots.enter(signal);
@@ -82,7 +82,8 @@ async function send(
   const observe = (outcome: 'ok' | 'failed' | 'aborted'): void =>
     metrics.partDuration.observe({ outcome }, (performance.now() - startedAt) / 1000);
   try {
-    await call.run(() => vod.uploadPart({ fileSha, offset, dataMd5, body }, signal));
+    const part = { file: { uploadId, fileSha }, offset, body, md5 };
+    await call.run(() => backend.sendPart(part, signal));
     observe('ok');
     leave({ bytes: dataSize });
   } catch (error) {

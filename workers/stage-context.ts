@@ -1,3 +1,4 @@
+import type { UploadBackend, UploadStage } from '../src/backend/backend.ts';
 import type { Config } from '../src/config/config.ts';
 import { VodEventLog } from '../src/events/vod-event-log.ts';
 import { AbortFlags } from '../src/flow/abort-flags.ts';
@@ -24,9 +25,7 @@ import type { RootWatch } from '../src/source/root-watch.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
-import type { VodClient } from '../src/vod/client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
-import type { VodAction } from '../src/vod/wire/protocol.ts';
 import { type Backoff, Consumers } from './consumers.ts';
 import { AttemptObserver } from './observe-attempts.ts';
 import { isUnexpectedStatus } from './transcode.ts';
@@ -45,7 +44,7 @@ export interface StageDependencies {
   readonly config: Config;
   readonly redis: RedisClient;
   readonly queues: Queues;
-  readonly vod: VodClient;
+  readonly backend: UploadBackend;
   readonly api: VodApiClient;
   readonly webhooks: WebhookSender;
   readonly breaker: Breaker;
@@ -99,20 +98,14 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
   };
 }
 
-const ACTIONS = {
-  init: 'InitUpload',
-  part: 'UploadPart',
-  finish: 'FinishUpload',
-  transcode: 'ConvertVodFile',
-} as const satisfies Partial<Record<Stage, VodAction>>;
-
 /** The calls to VOD of the jobs of a stage. */
-export function vodCall(stage: keyof typeof ACTIONS, context: StageContext): VodCall {
-  const { config, queues, quotas, breaker, apiBreaker } = context;
+export function vodCall(stage: UploadStage | 'transcode', context: StageContext): VodCall {
+  const { config, queues, quotas, backend, breaker, apiBreaker } = context;
+  const action = stage === 'transcode' ? 'ConvertVodFile' : backend.quotaActions[stage];
   return new VodCall({
     queue: queues[stage],
     breaker: stage === 'transcode' ? apiBreaker : breaker,
-    quota: quotas[ACTIONS[stage]],
+    quota: quotas[action],
     minuteMs: config.vod.quotaWindowMs,
   });
 }

@@ -54,29 +54,40 @@ export function startStages(stages: ReadonlySet<Stage>, deps: StageDependencies)
 }
 
 function startHashing(context: StageContext): void {
-  const { config, redis, disk, roots, openFiles: files, hasher, progress, metrics, consumers } = context;
+  const {
+    config,
+    redis,
+    backend,
+    disk,
+    roots,
+    openFiles: files,
+    hasher,
+    progress,
+    metrics,
+    consumers,
+  } = context;
   const cache = new HashCache(redis, config.queuePrefix);
   consumers.start('hash', {
     concurrency: HASH_JOBS_PER_THREAD * config.hashConcurrency,
     parse: parseHashData,
-    process: hashProcessor({ disk, roots: roots.roots, files, hasher, cache, progress, metrics }),
+    process: hashProcessor({ backend, disk, roots: roots.roots, files, hasher, cache, progress, metrics }),
     unseen: createUnseen(context, 'hash'),
   });
 }
 
-/** InitUpload, FinishUpload and ConvertVodFile. */
+/** The stages with one small request per job. */
 function startCalls(context: StageContext): void {
-  const { consumers, vod, breaker, api, apiBreaker } = context;
+  const { consumers, backend, breaker, api, apiBreaker } = context;
   const concurrency = CONTROL_CONCURRENCY;
   consumers.start('init', {
     ...{ concurrency, breaker },
     parse: parseInitData,
-    process: initProcessor({ vod, call: vodCall('init', context) }),
+    process: initProcessor({ backend, call: vodCall('init', context) }),
   });
   consumers.start('finish', {
     ...{ concurrency, breaker },
     parse: parseFinishData,
-    process: finishProcessor({ vod, call: vodCall('finish', context) }),
+    process: finishProcessor({ backend, call: vodCall('finish', context) }),
   });
   consumers.start('transcode', {
     ...{ concurrency, breaker: apiBreaker },

@@ -1,3 +1,5 @@
+import type { UploadBackend } from '../src/backend/backend.ts';
+import { createV2Backend } from '../src/backend/v2.ts';
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Config } from '../src/config/config.ts';
 import { MAX_PART_SLOTS } from '../src/limits/limits.ts';
@@ -17,7 +19,7 @@ import type { RedisClient } from '../src/redis/client.ts';
 import { requireTime } from '../src/redis/optional-commands.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
-import { createVodClient, type VodClient, type VodClientOptions } from '../src/vod/client.ts';
+import { createVodClient, type VodClientOptions } from '../src/vod/client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
 import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
@@ -43,7 +45,7 @@ export function callsVod(stages: ReadonlySet<Stage>): boolean {
 
 /** Clients and circuit breakers of VOD's two hosts. */
 export interface VodHosts {
-  readonly vod: VodClient;
+  readonly backend: UploadBackend;
   readonly api: VodApiClient;
   readonly breaker: Breaker;
   /** Of the host that `api` calls. */
@@ -74,28 +76,25 @@ export interface VodHostsDependencies {
  * call VOD; if VOD can't be reached, it starts as usual.
  */
 export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
-  const { client, apiClient } = createClients(deps);
+  const { backend, api } = createClients(deps);
   const { redis, stages } = deps;
   const { queuePrefix: prefix, vod } = deps.config;
   const quotas = openRequestQuotas({ redis, prefix, vod });
   if (callsVod(stages) && Object.keys(quotas).length > 0) await requireTime(redis, prefix);
   const { breaker, apiBreaker, showHolds } = await startBreakers(deps, {
-    checkKey: withPermit('UploadPart', quotas, (signal) => client.checkKey(signal)),
-    checkApiKey: withPermit('ConvertVodFile', quotas, (signal) => apiClient.checkKey(signal)),
+    checkKey: withPermit(backend.checkAction, quotas, (signal) => backend.checkKey(signal)),
+    checkApiKey: withPermit('ConvertVodFile', quotas, (signal) => api.checkKey(signal)),
   });
   const accounts = callsVod(stages) ? await registerAccount(deps) : undefined;
   // Both hosts take the same key, so one request is enough.
   await (breaker.canProbe ? breaker : apiBreaker).checkKey();
 
-  const traced = deps.config.tracing !== undefined;
   return {
-    vod: traced ? tracedClient(client) : client,
-    api: traced ? tracedApiClient(apiClient) : apiClient,
-    ...{ breaker, apiBreaker, quotas, showHolds },
+    ...{ backend, api, breaker, apiBreaker, quotas, showHolds },
     unreadyReason: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
     async close() {
-      client.close();
-      apiClient.close();
+      backend.close();
+      api.close();
       breaker.stop();
       apiBreaker.stop();
       await fulfilledWithin(Promise.all([accounts?.close(), closeRequestQuotas(quotas)]), CLOSE_MS);
@@ -103,7 +102,12 @@ export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts
   };
 }
 
-function createClients({ config, credentials, throttle, metrics }: VodHostsDependencies) {
+function createClients({
+  config,
+  credentials,
+  throttle,
+  metrics,
+}: VodHostsDependencies): Pick<VodHosts, 'backend' | 'api'> {
   const { endpoint, eventEndpoint, region, signatureMethod } = config.vod;
   const account: Omit<VodClientOptions, 'endpoint'> = {
     ...{ credentials, region, signatureMethod, proxyEnv: config.proxyEnv },
@@ -115,7 +119,12 @@ function createClients({ config, credentials, throttle, metrics }: VodHostsDepen
     // Enough for every number of slots that can be set later; only as many are opened as there are requests.
     connections: MAX_PART_SLOTS + 2 * CONTROL_CONCURRENCY,
   });
-  return { client, apiClient: createApiClient({ ...account, endpoint: eventEndpoint }) };
+  const api = createApiClient({ ...account, endpoint: eventEndpoint });
+  const isTraced = config.tracing !== undefined;
+  return {
+    backend: createV2Backend(isTraced ? tracedClient(client) : client),
+    api: isTraced ? tracedApiClient(api) : api,
+  };
 }
 
 type CheckKey = (signal: AbortSignal) => Promise<string>;

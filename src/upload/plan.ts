@@ -1,10 +1,10 @@
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
-import { PART_SIZES, type PartSize, type ReceivedPart } from '../vod/wire/protocol.ts';
+import { PART_SIZES, type ReceivedPart } from '../vod/wire/protocol.ts';
 import type { IndexRange } from './ranges.ts';
 
 /**
- * part: a byte range of a file, sent by one UploadPart.
+ * part: a byte range of a file, sent by one request.
  * - plan: all parts of a file for one part size; computed, never stored.
  * - received: the parts that VOD reports to have.
  * - missing: the parts of the plan that are not received.
@@ -24,6 +24,9 @@ export interface Part {
  */
 export const MAX_PARTS = 500_000;
 
+/** Bounds of the size of a part. Each of the service's APIs has bounds of its own within these. */
+export const [MIN_PART_BYTES, MAX_PART_BYTES] = PART_SIZES;
+
 /** Maximum size of a file: 488 GiB, with parts of 1 MiB. */
 export const MAX_FILE_BYTES = MAX_PARTS * PART_SIZES[1];
 
@@ -32,7 +35,7 @@ export const MAX_FILE_BYTES = MAX_PARTS * PART_SIZES[1];
  * @throws {RangeError} unless `fileSize` is a whole number of bytes ≥ 1
  * @throws {UploaderError} `TOO_MANY_PARTS` when there are more than {@link MAX_PARTS}
  */
-export function partCount(fileSize: number, partSize: PartSize): number {
+export function partCount(fileSize: number, partSize: number): number {
   if (!Number.isSafeInteger(fileSize) || fileSize < 1) {
     throw new RangeError(`A file of ${fileSize} bytes has no parts`);
   }
@@ -42,7 +45,7 @@ export function partCount(fileSize: number, partSize: PartSize): number {
 }
 
 /** The problem with a file that has too many parts; undefined if it has not. */
-export function tooManyParts(fileSize: number, partSize: PartSize): string | undefined {
+export function tooManyParts(fileSize: number, partSize: number): string | undefined {
   const count = Math.ceil(fileSize / partSize);
   if (count <= MAX_PARTS) return undefined;
   const largest = formatBytes(MAX_PARTS * partSize);
@@ -50,7 +53,7 @@ export function tooManyParts(fileSize: number, partSize: PartSize): string | und
 }
 
 /** @throws {RangeError} when the file has no part of this index. */
-export function partAt(fileSize: number, partSize: PartSize, index: number): Part {
+export function partAt(fileSize: number, partSize: number, index: number): Part {
   const count = partCount(fileSize, partSize);
   if (!Number.isInteger(index) || index < 0 || index >= count) {
     throw new RangeError(`Part ${index} is not one of the ${count} parts of the file`);
@@ -60,35 +63,13 @@ export function partAt(fileSize: number, partSize: PartSize, index: number): Par
 }
 
 /**
- * The part size that applies after InitUpload: the one that the service reported, else the one that fits most of the
- * received parts, else the requested one.
- */
-export function bindingPartSize(args: {
-  readonly fileSize: number;
-  readonly requested: PartSize;
-  readonly reported?: PartSize | undefined;
-  readonly received: readonly ReceivedPart[];
-}): PartSize {
-  if (args.reported !== undefined) return args.reported;
-  let best = args.requested;
-  let bestFits = receivedIndices({ ...args, partSize: best }).length;
-  for (const partSize of PART_SIZES) {
-    // A file of this size can't have been started with such small parts.
-    if (tooManyParts(args.fileSize, partSize) !== undefined) continue;
-    const fits = receivedIndices({ ...args, partSize }).length;
-    if (fits > bestFits) [best, bestFits] = [partSize, fits];
-  }
-  return best;
-}
-
-/**
  * The parts that VOD does not have, in ascending order. A received part counts if its offset and size are exactly those of
  * a planned part. Other entries are ignored: sending a part again is harmless, leaving one out is not. Time and memory
  * depend on the number of received entries, not on the size of the file.
  */
 export function missingRanges(args: {
   readonly fileSize: number;
-  readonly partSize: PartSize;
+  readonly partSize: number;
   readonly received: readonly ReceivedPart[];
 }): IndexRange[] {
   const count = partCount(args.fileSize, args.partSize);
@@ -102,9 +83,9 @@ export function missingRanges(args: {
 }
 
 /** Indices of the received parts of the plan: ascending, without duplicates. */
-function receivedIndices(args: {
+export function receivedIndices(args: {
   readonly fileSize: number;
-  readonly partSize: PartSize;
+  readonly partSize: number;
   readonly received: readonly ReceivedPart[];
 }): number[] {
   const { fileSize, partSize, received } = args;
@@ -124,7 +105,7 @@ function receivedIndices(args: {
  */
 export function listedParts(args: {
   readonly fileSize: number;
-  readonly partSize: PartSize;
+  readonly partSize: number;
   readonly received: readonly ReceivedPart[];
 }): { readonly index: number; readonly dataMd5: string }[] {
   const byIndex = Map.groupBy(args.received, ({ offset }) => offset / args.partSize);
@@ -136,7 +117,7 @@ export function listedParts(args: {
 }
 
 /** The bytes of all parts in the ranges. @throws {RangeError} when a range exceeds the plan. */
-export function bytesOf(ranges: readonly IndexRange[], fileSize: number, partSize: PartSize): number {
+export function bytesOf(ranges: readonly IndexRange[], fileSize: number, partSize: number): number {
   return ranges.reduce((sum, [first, last]) => {
     const { offset, dataSize } = partAt(fileSize, partSize, last);
     return sum + offset + dataSize - partAt(fileSize, partSize, first).offset;

@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { MAX_FILE_BYTES } from '../../upload/plan.ts';
-import { PART_SIZES } from '../../vod/wire/protocol.ts';
+import { MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES } from '../../upload/plan.ts';
 import { schemaVersion } from './schema.ts';
 
 /* Fields that several jobs have. */
 
 export const bytes = z.int().min(0).max(MAX_FILE_BYTES);
-export const partSize = z.union(PART_SIZES.map((size) => z.literal(size)));
+export const partSize = z.int().min(MIN_PART_BYTES).max(MAX_PART_BYTES);
 export const sha1 = z.string().regex(/^[0-9a-f]{40}$/);
 // The limits are far above what producers accept. They keep a forged job from causing a request of megabytes.
 export const path = z.string().min(1).max(4096);

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  bindingPartSize,
   bytesOf,
   listedParts,
   MAX_FILE_BYTES,
@@ -203,53 +202,6 @@ describe('listedParts', () => {
   test('exclude parts with two MD5s or another size', () => {
     const received = [listed(0, 'a'), listed(0, 'b'), { ...part(HALF, FULL), dataMd5: 'c' }];
     expect(listedParts({ fileSize: 10 * HALF, partSize: HALF, received })).toEqual([]);
-  });
-});
-
-describe('bindingPartSize', () => {
-  const bind = (requested: PartSize, received: ReceivedPart[], reported?: PartSize) =>
-    bindingPartSize({ fileSize: 6_000_000, requested, reported, received });
-
-  test('is the one that the service reported, if any', () => {
-    expect(bind(FULL, [part(0, FULL)], HALF)).toBe(HALF);
-    expect(bind(HALF, [], FULL)).toBe(FULL);
-  });
-
-  test('is the one that the received parts fit', () => {
-    expect(bind(FULL, [part(0, HALF)])).toBe(HALF);
-    expect(bind(HALF, [part(FULL, FULL)])).toBe(FULL);
-    expect(bind(HALF, [part(5 * FULL, 757_120)])).toBe(FULL);
-    expect(bind(FULL, [part(11 * HALF, 6_000_000 - 11 * HALF)])).toBe(HALF);
-  });
-
-  test('is the one that most of them fit, duplicates counted once', () => {
-    expect(bind(FULL, [part(0, FULL), part(FULL, HALF), part(3 * HALF, HALF)])).toBe(HALF);
-    expect(bind(HALF, [part(0, HALF), part(0, HALF), part(FULL, FULL), part(0, FULL)])).toBe(FULL);
-  });
-
-  test.each(PART_SIZES)('is the requested one (%i) when they do not tell', (requested) => {
-    expect(bind(requested, [])).toBe(requested);
-    expect(bind(requested, [part(0, FULL), part(FULL, HALF)])).toBe(requested);
-    expect(bind(requested, [part(3, 5), part(-HALF, HALF), part(0, 0)])).toBe(requested);
-    const small = { fileSize: 1000, requested, received: [part(0, 1000)] };
-    expect(bindingPartSize(small)).toBe(requested);
-  });
-
-  test('is the larger one for a file that has too many of the smaller', () => {
-    const largest = { fileSize: MAX_FILE_BYTES, requested: FULL as PartSize };
-    expect(bindingPartSize({ ...largest, received: [] })).toBe(FULL);
-    expect(bindingPartSize({ ...largest, received: [part(0, FULL), part(HALF, HALF)] })).toBe(FULL);
-  });
-
-  test('is found from any full part that is not the last one', () => {
-    fc.assert(
-      fc.property(fileSizes, partSizes, partSizes, fc.nat(), (fileSize, requested, partSize, n) => {
-        fc.pre(fileSize > partSize);
-        const { offset, dataSize } = partAt(fileSize, partSize, n % (partCount(fileSize, partSize) - 1));
-        fc.pre(offset + FULL < fileSize);
-        expect(bindingPartSize({ fileSize, requested, received: [{ offset, dataSize }] })).toBe(partSize);
-      }),
-    );
   });
 });
 
