@@ -3,9 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { V2Action } from '../vod/wire/protocol.ts';
 import type { CountedAction } from './control/counted-actions.ts';
 import type { Outcome } from './control/fault-schema.ts';
-import type { AppliedFaults, Faults } from './control/faults.ts';
-import type { Gates } from './control/gates.ts';
-import { replacesEffect, respond } from './control/outcome-reply.ts';
+import type { AppliedFaults } from './control/faults.ts';
+import { v2Answer } from './control/v2-answer.ts';
 import { type RequestBody, readBody } from './http/body.ts';
 import { sendJson } from './http/send.ts';
 import type { EmulatorLog } from './log.ts';
@@ -15,15 +14,11 @@ import { hasCanRetry, parseAction } from './protocol/actions.ts';
 import { type Params, parseQuery } from './protocol/query.ts';
 import type { Quota } from './protocol/quota.ts';
 import { Refusal, type Reply, refused } from './protocol/reply.ts';
-import type { Sleep } from './sleep.ts';
+import { type FaultContext, underFaults, whenClosed } from './under-faults.ts';
 
-export interface ApiContext extends ActionContext {
+export interface ApiContext extends ActionContext, FaultContext {
   readonly access: AccessRules;
   readonly quota: Quota;
-  readonly faults: Faults;
-  readonly gates: Gates;
-  readonly sleep: Sleep;
-  readonly log: EmulatorLog;
 }
 
 export const API_PATHS: ReadonlySet<string> = new Set(['/v2/index.php', '/v3/index.php']);
@@ -63,7 +58,7 @@ export async function serveApi(
     action === 'UploadPart' && !context.store.has(fileSha) ? 'strayPart' : action;
   context.counts.arrive(counted);
   context.quota.arrive(action);
-  const applied = context.faults.take({ action: counted, offset: params.get('offset'), fileSha });
+  const applied = context.faults.take({ api: 'v2', action: counted, offset: params.get('offset'), fileSha });
   if (applied.outcome) context.log({ action, fault: applied.outcome.kind }, 'fault');
   const result = await serveCall(context, call, applied, request, response);
   context.counts.result(counted, result);
@@ -72,28 +67,25 @@ export async function serveApi(
 async function serveCall(
   context: ApiContext,
   call: Call,
-  { outcome, latencyMs, gates, bytesPerSecond }: AppliedFaults,
+  applied: AppliedFaults,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<string> {
-  const noReply: Reply = refused(6000, 'no effect', 0);
-  if (outcome?.kind === 'reset' && outcome.when === 'before') return respond(response, noReply, outcome);
-  let body: RequestBody;
-  try {
-    body = await readBody(request, context.signal, { bytesPerSecond, sleep: context.sleep });
-    if (latencyMs > 0) await context.sleep(latencyMs, context.signal);
-    for (const name of gates) await context.gates.pass(name, whenClosed(response, context.signal));
-  } catch {
-    return 'aborted';
-  }
-  if (body.tooLarge) {
-    sendJson(response, JSON.stringify(refused(4000, `body of ${body.bytes} bytes is too large`, 0)), 413);
-    return '4000';
-  }
-  if (replacesEffect(outcome)) return respond(response, noReply, outcome);
-  // Only PullEvent waits so long that its client may disconnect meanwhile.
-  const signal = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
-  return respond(response, await replyTo(context, call, request, body, signal, outcome), outcome);
+  return await underFaults<RequestBody>(context, response, applied, {
+    read: (limit) => readBody(request, context.signal, limit),
+    async perform(body) {
+      if (body.tooLarge) {
+        const reply = refused(4000, `body of ${body.bytes} bytes is too large`, 0);
+        return { ...v2Answer(reply), status: 413 };
+      }
+      // Only PullEvent waits so long that its client may disconnect meanwhile.
+      const signal = call.action === 'PullEvent' ? whenClosed(response, context.signal) : context.signal;
+      const reply = await replyTo(context, call, request, body, signal, applied.outcome);
+      return v2Answer(reply, applied.outcome);
+    },
+    change: (answer, outcome) =>
+      outcome?.kind === 'code' ? v2Answer(refused(outcome.code, '', 0), outcome) : answer,
+  });
 }
 
 async function replyTo(
@@ -121,14 +113,6 @@ async function replyTo(
   if (hasCanRetry(action)) return reply;
   const { canRetry: _, ...rest } = reply;
   return rest;
-}
-
-/** Aborts with `signal`, and when the client disconnects. */
-function whenClosed(response: ServerResponse, signal: AbortSignal): AbortSignal {
-  const closed = new AbortController();
-  if (response.destroyed) closed.abort();
-  response.once('close', () => closed.abort());
-  return AbortSignal.any([signal, closed.signal]);
 }
 
 /** Any other error than a Refusal, such as a full disk, is retryable. */

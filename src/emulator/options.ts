@@ -1,4 +1,6 @@
 import type { EmulatorLog } from './log.ts';
+import type { Api3QuotaLimits } from './protocol/api3-quota.ts';
+import type { CosAction } from './protocol/cos-request.ts';
 import type { QuotaLimits } from './protocol/quota.ts';
 import type { SignatureCode } from './protocol/signature.ts';
 import type { Sleep } from './sleep.ts';
@@ -35,5 +37,19 @@ export interface EmulatorOptions {
   readonly sleep?: Sleep;
   /** Maximum difference between a Timestamp and `clock`, default 7,200. */
   readonly clockToleranceSeconds?: number;
+  /** The application that requests of API 3.0 must name; default: any, or none. */
+  readonly subAppId?: number;
+  /** Limits of API 3.0; default: none. `quotaWindowMs` shortens this second, too. */
+  readonly quotaPerSecond?: Api3QuotaLimits;
+  /** Life of the temporary credentials of ApplyUpload and of its session, default 7,200. */
+  readonly sessionLifeSeconds?: number;
+  /** Answer to a second CommitUpload of a session: the same FileId, or (default) an error. */
+  readonly secondCommit?: 'same' | 'error';
+  /** Whether ApplyUpload accepts MediaStoragePath, as applications in path mode do; default false. */
+  readonly pathMode?: boolean;
+  /** Whether replies of COS have `x-cos-hash-crc64ecma`; default true. */
+  readonly crc64?: boolean;
+  /** Actions of COS for which temporary credentials have no right; default: none. */
+  readonly deniedActions?: readonly CosAction[];
   readonly log?: EmulatorLog;
 }

@@ -9,7 +9,7 @@ import type { RequestBody } from './http/body.ts';
 import { parseConfirm, parseConvert } from './protocol/event-parameters.ts';
 import { checkPartBody } from './protocol/part-checks.ts';
 import type { Params } from './protocol/query.ts';
-import { accepted, Refusal, type Reply } from './protocol/reply.ts';
+import { accepted, type PulledEvent, Refusal, type Reply } from './protocol/reply.ts';
 import { parseFileSha, parseInit, parsePart } from './protocol/upload-parameters.ts';
 import type { Store } from './state/store.ts';
 import type { StoredFile } from './state/stored-files.ts';
@@ -47,7 +47,7 @@ export async function performAction(
     case 'ConvertVodFile':
       return convertFile(context, parseConvert(params));
     case 'PullEvent':
-      return accepted(0, { eventList: await context.feed.pull(signal) });
+      return accepted(0, { eventList: await pullEvents(context, signal) });
     case 'ConfirmEvent':
       context.feed.confirm(parseConfirm(params));
       return accepted(0);
@@ -93,6 +93,11 @@ function md5Of(buffers: readonly Buffer[]): string {
 async function finishUpload({ store, urlOf, signal }: ActionContext, params: Params): Promise<Reply> {
   const file = await store.finish(parseFileSha(params), signal);
   return accepted(0, { fileId: file.fileId, url: urlOf(file) });
+}
+
+async function pullEvents({ feed }: ActionContext, signal: AbortSignal): Promise<PulledEvent[]> {
+  const events = await feed.pull(signal);
+  return events.map(({ handle, event }) => ({ msgHandle: handle, eventContent: event.content }));
 }
 
 function convertFile({ store, events }: ActionContext, fileId: string): Reply {

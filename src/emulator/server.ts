@@ -1,24 +1,33 @@
 /**
- * A local emulator of VOD for development, demos and tests: implements the server-upload protocol, stores videos on
- * disk, and injects faults on request. It shares no logic with the client.
+ * A local emulator of VOD for development, demos and tests: implements the server-upload protocol v2, API 3.0 and the
+ * part of COS that uploads need, all on one port; stores videos on disk, and injects faults on request. It shares no
+ * logic with the client.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { API_PATHS, type ApiContext, serveApi } from './api.ts';
+import { API_PATHS, serveApi } from './api.ts';
+import { isApi3, serveApi3 } from './api3.ts';
 import type { EmulatorControl } from './control/control.ts';
 import { createControlServer } from './control/endpoint.ts';
-import { createContext } from './create-context.ts';
+import { serveCos } from './cos.ts';
+import { createContext, type ServerContext } from './create-context.ts';
 import { createControl } from './create-control.ts';
 import { closeServer, listen } from './http/listen.ts';
 import { servePlayback } from './http/playback.ts';
 import { sendJson } from './http/send.ts';
 import type { EmulatorOptions } from './options.ts';
+import { BUCKET } from './perform-api3.ts';
+import { parseCosTarget } from './protocol/cos-request.ts';
 
 export type { Fault } from './control/fault-schema.ts';
 export type { EmulatorOptions } from './options.ts';
 
 export interface Emulator {
-  /** The API's endpoint: `http://127.0.0.1:1234/v2/index.php`. */
+  /** The endpoint of v2: `http://127.0.0.1:1234/v2/index.php`. */
   readonly url: string;
+  /** The endpoint of API 3.0: `http://127.0.0.1:1234/`. */
+  readonly api3Url: string;
+  /** The endpoint of COS, with a placeholder for the bucket's name: `http://127.0.0.1:1234/{bucket}`. */
+  readonly cosUrl: string;
   /** Origin of the control endpoint. */
   readonly controlUrl: string;
   readonly control: EmulatorControl;
@@ -46,7 +55,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     publicUrl ||= origin;
     const controlUrl = await listen(controlServer, host, controlPort);
     log({ url: origin, controlUrl, dataDir }, 'emulator started');
-    return { url: `${origin}/v2/index.php`, controlUrl, control, close };
+    const urls = { url: `${origin}/v2/index.php`, api3Url: `${origin}/`, cosUrl: `${origin}/{bucket}` };
+    return { ...urls, controlUrl, control, close };
   } catch (error) {
     await close();
     throw error;
@@ -54,7 +64,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 }
 
 /** @param running gets the requests in progress */
-function createApiServer(context: ApiContext, running: Set<Promise<void>>, clock = Date.now): Server {
+function createApiServer(context: ServerContext, running: Set<Promise<void>>, clock = Date.now): Server {
   const server = createServer((request, response) => {
     response.setHeader('date', new Date(clock()).toUTCString());
     const own = serve(context, request, response)
@@ -68,14 +78,35 @@ function createApiServer(context: ApiContext, running: Set<Promise<void>>, clock
   return server;
 }
 
-async function serve(context: ApiContext, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const target = request.url ?? '/';
-  const question = target.indexOf('?');
-  const path = question < 0 ? target : target.slice(0, question);
+async function serve(
+  context: ServerContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { host, path, rawQuery } = splitTarget(request);
+  if (isApi3(request, host, path)) return await serveApi3(context, rawQuery, request, response);
+  const cosTarget = parseCosTarget(host, path, rawQuery, (name) => name === BUCKET);
+  if (cosTarget !== undefined) return await serveCos(context, cosTarget, request, response);
   if (API_PATHS.has(path) && (request.method === 'GET' || request.method === 'POST')) {
-    return await serveApi(context, path, question < 0 ? '' : target.slice(question + 1), request, response);
+    return await serveApi(context, path, rawQuery, request, response);
   }
   if (API_PATHS.has(path)) return sendJson(response, '{"message":"GET or POST only"}', 405);
   if (await servePlayback(context.store.files, path, request, response)) return;
   sendJson(response, '{"message":"not found"}', 404);
+}
+
+/** A target in absolute form, as sent to a proxy, has its own host. */
+function splitTarget({ url = '/', headers }: IncomingMessage): {
+  readonly host: string;
+  readonly path: string;
+  /** Without `?`. */
+  readonly rawQuery: string;
+} {
+  const [, absoluteHost, rest = '/'] = /^https?:\/\/([^/?]+)(.*)$/i.exec(url) ?? [undefined, undefined, url];
+  const question = rest.indexOf('?');
+  return {
+    host: absoluteHost ?? headers.host ?? '',
+    path: (question < 0 ? rest : rest.slice(0, question)) || '/',
+    rawQuery: question < 0 ? '' : rest.slice(question + 1),
+  };
 }

@@ -47,13 +47,14 @@ export class Callback {
     await Promise.all(this.#running);
   }
 
-  async #deliver(url: string, { atMs, content }: FeedEvent): Promise<void> {
+  async #deliver(url: string, { atMs, content, api3, callback }: FeedEvent): Promise<void> {
     const { clock, sleep, pauseMs, signal, log } = this.#options;
     try {
       const delayMs = atMs - clock();
       if (delayMs > 0) await sleep(delayMs, signal);
+      const body = JSON.stringify(callback === 'v2' ? content : api3);
       for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
-        const result = await this.#post(url, JSON.stringify(content));
+        const result = await this.#post(url, body);
         log({ eventType: content.eventType, tries, result }, 'callback');
         if (result === 'delivered') return;
         if (tries < MAX_TRIES) await sleep(pauseMs, signal);

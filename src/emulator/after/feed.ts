@@ -3,7 +3,7 @@
  * it is not confirmed in time. Stored on disk, so that it survives a restart.
  */
 import { EVENTS_PER_CALL } from '../protocol/event-parameters.ts';
-import type { EventContent, PulledEvent } from '../protocol/reply.ts';
+import type { EventContent } from '../protocol/reply.ts';
 import type { Sleep } from '../sleep.ts';
 import { appendJournal, readJournal, replaceJournal } from '../state/journal.ts';
 
@@ -14,7 +14,26 @@ export interface FeedEvent {
   readonly id: number;
   /** Time of the event, in ms since 1970. */
   readonly atMs: number;
+  /** As v2 delivers it. */
   readonly content: EventContent;
+  /** As API 3.0 delivers it. */
+  readonly api3: Api3Event;
+  /** Which of them is sent to the callback URL. */
+  readonly callback: 'v2' | 'api3';
+}
+
+/** An event of API 3.0: `EventType`, and one field with the event's own name. */
+export interface Api3Event {
+  readonly EventType: string;
+  readonly [field: string]: unknown;
+}
+
+export type NewEvent = Omit<FeedEvent, 'id' | 'atMs'>;
+
+interface DeliveredEvent {
+  /** Identifies this delivery; a redelivery has another handle. */
+  readonly handle: string;
+  readonly event: FeedEvent;
 }
 
 interface PendingEvent extends FeedEvent {
@@ -23,11 +42,14 @@ interface PendingEvent extends FeedEvent {
   availableAtMs: number;
 }
 
-type JournalLine = { readonly event: FeedEvent } | { readonly gone: number };
+/** Versions before API 3.0 wrote `content` only. */
+type JournalEvent = Pick<FeedEvent, 'id' | 'atMs' | 'content'> & Partial<FeedEvent>;
+
+type JournalLine = { readonly event: JournalEvent } | { readonly gone: number };
 
 export interface FeedOptions {
   readonly file: string;
-  /** How long PullEvent waits for an event. */
+  /** How long a pull waits for an event. */
   readonly holdMs: number;
   /** An event that is not confirmed within this time is redelivered. */
   readonly redeliverMs: number;
@@ -47,11 +69,13 @@ export class Feed {
     this.#options = options;
     for (const line of readJournal<JournalLine>(options.file)) {
       if ('gone' in line) this.#events.delete(line.gone);
-      else this.#store(line.event);
+      else this.#store(withBothShapes(line.event));
     }
     replaceJournal(
       options.file,
-      this.pending.map(({ id, atMs, content }) => ({ event: { id, atMs, content } })),
+      this.pending.map(({ id, atMs, content, api3, callback }) => ({
+        event: { id, atMs, content, api3, callback },
+      })),
     );
   }
 
@@ -60,8 +84,8 @@ export class Feed {
     return [...this.#events.values()];
   }
 
-  add(content: EventContent, delayMs: number): FeedEvent {
-    const event = { id: this.#lastId + 1, atMs: this.#options.clock() + delayMs, content };
+  add(added: NewEvent, delayMs: number): FeedEvent {
+    const event = { id: this.#lastId + 1, atMs: this.#options.clock() + delayMs, ...added };
     appendJournal(this.#options.file, { event });
     this.#store(event);
     const [oldest] = this.#events.keys();
@@ -71,7 +95,7 @@ export class Feed {
   }
 
   /** Waits until there are events. @returns an empty array after `holdMs`, or when the signal aborts */
-  async pull(signal: AbortSignal): Promise<PulledEvent[]> {
+  async pull(signal: AbortSignal): Promise<DeliveredEvent[]> {
     const { clock, holdMs } = this.#options;
     const endsAt = clock() + holdMs;
     for (;;) {
@@ -112,9 +136,9 @@ export class Feed {
     appendJournal(this.#options.file, { gone: id });
   }
 
-  #take(): PulledEvent[] {
+  #take(): DeliveredEvent[] {
     const nowMs = this.#options.clock();
-    const taken: PulledEvent[] = [];
+    const taken: DeliveredEvent[] = [];
     for (const event of this.#events.values()) {
       if (taken.length === EVENTS_PER_CALL) break;
       if (event.availableAtMs > nowMs) continue;
@@ -122,7 +146,7 @@ export class Feed {
       event.deliveries += 1;
       this.#counts.pulled += 1;
       if (event.deliveries > 1) this.#counts.redelivered += 1;
-      taken.push({ msgHandle: handleOf(event), eventContent: event.content });
+      taken.push({ handle: handleOf(event), event });
     }
     return taken;
   }
@@ -144,6 +168,11 @@ export class Feed {
     this.#waiting.delete(added.resolve);
     settled.abort();
   }
+}
+
+function withBothShapes(event: JournalEvent): FeedEvent {
+  const { eventType, data } = event.content;
+  return { api3: { EventType: eventType, ...data }, callback: 'v2', ...event };
 }
 
 function handleOf({ id, deliveries, atMs }: PendingEvent): string {

@@ -1,7 +1,6 @@
 /** Client of the control endpoint of an emulator in another process. */
 import { UploaderError } from '../../base/errors.ts';
-import type { QuotaLimits } from '../protocol/quota.ts';
-import type { EmittedEvent } from './control.ts';
+import type { AllQuotaLimits, EmittedEvent, SessionChange } from './control.ts';
 import type { Fault } from './fault-schema.ts';
 import type { EmulatorStats } from './stats.ts';
 
@@ -11,7 +10,8 @@ export interface ControlClient {
   openGate(name: string, count?: number): Promise<void>;
   stats(): Promise<EmulatorStats>;
   resetStats(): Promise<void>;
-  setQuota(limits: QuotaLimits): Promise<void>;
+  setQuota(limits: AllQuotaLimits): Promise<void>;
+  setSessions(change: SessionChange): Promise<void>;
   emit(event: EmittedEvent): Promise<void>;
 }
 
@@ -32,6 +32,7 @@ export function controlClient(controlUrl: string): ControlClient {
     stats: async () => (await call('GET', '/stats')) as EmulatorStats,
     resetStats: async () => void (await call('DELETE', '/stats')),
     setQuota: async (limits) => void (await call('PUT', '/quota', limits)),
+    setSessions: async (change) => void (await call('PUT', '/sessions', change)),
     emit: async (event) => void (await call('POST', '/events', event)),
   };
 }

@@ -9,12 +9,18 @@ import {
 import { z } from 'zod';
 import { BODY_MAX_BYTES, readBody } from '../http/body.ts';
 import { sendJson } from '../http/send.ts';
-import { type EmittedEvent, type EmulatorControl, openGateSchema, quotaSchema } from './control.ts';
+import {
+  type EmittedEvent,
+  type EmulatorControl,
+  openGateSchema,
+  quotaSchema,
+  type SessionChange,
+} from './control.ts';
 import type { Fault } from './fault-schema.ts';
 
 /**
- * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, POST /gates, PUT /quota, POST /events. JSON; 400 with a
- * message on errors, 403 for changes requested by a web page.
+ * GET /healthz, GET and DELETE /stats, POST and DELETE /faults, POST /gates, PUT /quota, PUT /sessions, POST /events. JSON;
+ * 400 with a message on errors, 403 for changes requested by a web page.
  */
 export function createControlServer(control: EmulatorControl, signal: AbortSignal): Server {
   return createServer((request, response) => {
@@ -74,6 +80,9 @@ function route(control: EmulatorControl, target: string, body: readonly Buffer[]
     }
     case 'PUT /quota':
       control.setQuota(quotaSchema.parse(json(body)));
+      return { ok: true };
+    case 'PUT /sessions':
+      control.setSessions(json(body) as SessionChange);
       return { ok: true };
     case 'POST /events':
       control.emit(json(body) as EmittedEvent);

@@ -1,7 +1,9 @@
+import type { Api } from './counted-actions.ts';
 import {
   type Fault,
   type FaultEffect,
   faultSchema,
+  hasEffect,
   isDelay,
   isEventType,
   type Outcome,
@@ -19,9 +21,12 @@ export interface AppliedFaults {
 
 /** The properties of a request or event that faults are matched against, as text from its query. */
 export interface FaultTarget {
+  /** Undefined for an event. */
+  readonly api?: Api;
   readonly action: string;
-  readonly offset: string | undefined;
-  readonly fileSha: string | undefined;
+  readonly offset?: string | undefined;
+  readonly partNumber?: string | undefined;
+  readonly fileSha?: string | undefined;
 }
 
 interface ArmedFault {
@@ -87,6 +92,9 @@ export class Faults {
 function hits(armed: ArmedFault, target: FaultTarget): boolean {
   const { fault, random } = armed;
   if (fault.action === undefined ? isEventType(target.action) : fault.action !== target.action) return false;
+  if (target.api !== undefined && !hasEffect(target.api, fault.effect)) return false;
+  if (fault.api !== undefined && fault.api !== target.api) return false;
+  if (fault.partNumber !== undefined && String(fault.partNumber) !== target.partNumber) return false;
   if (fault.offset !== undefined && String(fault.offset) !== target.offset) return false;
   if (fault.fileSha !== undefined && fault.fileSha !== target.fileSha) return false;
   if (armed.toSkip > 0) {

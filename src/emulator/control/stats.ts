@@ -1,10 +1,12 @@
 /** The emulator's statistics. */
 import type { V2Action } from '../../vod/wire/protocol.ts';
+import type { Api3Action } from '../protocol/api3-actions.ts';
 import { COUNTED_ACTIONS, type CountedAction } from './counted-actions.ts';
 import type { FaultEffect } from './fault-schema.ts';
 
 /**
- * Requests of one action. Keys of `byResult` are reply codes; for faults `http 502`, `html`, `empty`, `truncated`,
+ * Requests of one action. Keys of `byResult` are reply codes (`ok` for an
+ * accepted request of API 3.0 or COS, and the error's code for a refused one); for faults `http 502`, `html`, `empty`, `truncated`,
  * `reset`, `hang`; and `aborted` when the client disconnected.
  */
 interface ActionCounts {
@@ -22,6 +24,7 @@ interface PartCounts {
 
 interface StoredFileStats {
   readonly fileId: string;
+  /** Empty for a video that came by API 3.0. */
   readonly fileSha: string;
   /** Bytes. */
   readonly size: number;
@@ -35,6 +38,29 @@ interface StoredFileStats {
   readonly url: string;
   /** How many times this video was stored. */
   readonly finishes: number;
+  /** Only of a video that came by API 3.0. */
+  readonly media?: {
+    /** The object's key in the bucket, without a leading slash. */
+    readonly key: string;
+    /** Decimal. */
+    readonly crc64: string;
+    readonly region: string;
+    readonly sourceContext: string;
+    readonly sessionContext: string;
+    readonly procedure: string;
+    readonly expireTime: string;
+    /** Empty: no cover. */
+    readonly coverUrl: string;
+  };
+}
+
+/** A multipart upload in progress. */
+interface OpenUploadStats {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly parts: number;
+  /** Of the parts. */
+  readonly bytes: number;
 }
 
 interface EventCounts {
@@ -58,13 +84,19 @@ interface EventCounts {
 export interface EmulatorStats {
   /** `other` is a request without a known action. */
   readonly requests: Readonly<Record<CountedAction | 'other', ActionCounts>>;
-  readonly parts: PartCounts & { readonly bySha: Readonly<Record<string, PartCounts>> };
+  /** Parts of v2 by `fileSha`, and parts of COS by the object's key. */
+  readonly parts: PartCounts & {
+    readonly bySha: Readonly<Record<string, PartCounts>>;
+    readonly byKey: Readonly<Record<string, PartCounts>>;
+  };
+  /** Multipart uploads that were neither completed nor aborted, including those from before a restart. */
+  readonly openUploads: readonly OpenUploadStats[];
   /** Stored videos, including those from before a restart. */
   readonly files: readonly StoredFileStats[];
   readonly events: EventCounts;
-  readonly quotaRefusals: Readonly<Record<V2Action, number>>;
-  /** Highest number of requests in any sliding window, refused ones included. */
-  readonly peakPerWindow: Readonly<Record<V2Action, number>>;
+  readonly quotaRefusals: Readonly<Record<V2Action | Api3Action, number>>;
+  /** Highest number of requests in any sliding window (API 3.0: a second), refused ones included. */
+  readonly peakPerWindow: Readonly<Record<V2Action | Api3Action, number>>;
   /** Number of requests hit by a fault, by kind. */
   readonly faultsUsed: Readonly<Partial<Record<FaultEffect['kind'], number>>>;
   /** Number of waiting requests, by gate. */
@@ -86,6 +118,7 @@ export class RequestCounts {
   #requests = noRequests();
   #parts: MutablePartCounts = noParts();
   #bySha = new Map<string, MutablePartCounts>();
+  #byKey = new Map<string, MutablePartCounts>();
 
   /** Counted on arrival, so that requests without a reply count too. */
   arrive(action: CountedAction | 'other'): void {
@@ -98,9 +131,18 @@ export class RequestCounts {
   }
 
   part(fileSha: string, bytes: number, duplicate: boolean): void {
-    const ofSha = this.#bySha.get(fileSha) ?? noParts();
-    this.#bySha.set(fileSha, ofSha);
-    for (const counts of [this.#parts, ofSha]) {
+    this.#part(this.#bySha, fileSha, bytes, duplicate);
+  }
+
+  /** A part of a multipart upload of this object. */
+  partOfKey(key: string, bytes: number, duplicate: boolean): void {
+    this.#part(this.#byKey, key, bytes, duplicate);
+  }
+
+  #part(group: Map<string, MutablePartCounts>, name: string, bytes: number, duplicate: boolean): void {
+    const own = group.get(name) ?? noParts();
+    group.set(name, own);
+    for (const counts of [this.#parts, own]) {
       counts.accepted += 1;
       counts.duplicates += duplicate ? 1 : 0;
       counts.bytes += bytes;
@@ -110,7 +152,11 @@ export class RequestCounts {
   snapshot(): Pick<EmulatorStats, 'requests' | 'parts'> {
     return structuredClone({
       requests: this.#requests,
-      parts: { ...this.#parts, bySha: Object.fromEntries(this.#bySha) },
+      parts: {
+        ...this.#parts,
+        bySha: Object.fromEntries(this.#bySha),
+        byKey: Object.fromEntries(this.#byKey),
+      },
     });
   }
 
@@ -118,6 +164,7 @@ export class RequestCounts {
     this.#requests = noRequests();
     this.#parts = noParts();
     this.#bySha = new Map();
+    this.#byKey = new Map();
   }
 }
 

@@ -1,5 +1,4 @@
 /** Serves stored videos at their urls, with byte ranges so that players can seek. */
-import fs from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { StoredFile, StoredFiles } from '../state/stored-files.ts';
@@ -14,6 +13,12 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   mp3: 'audio/mpeg',
 };
 
+/** @returns undefined when the video has no cover */
+export function coverPath(file: StoredFile): string | undefined {
+  if (file.media?.coverId === undefined) return undefined;
+  return `/files/${file.fileId}/cover.${file.media.coverType}`;
+}
+
 export function playbackPath(file: StoredFile): string {
   return `/files/${file.fileId}/f0.${file.fileType}`;
 }
@@ -27,9 +32,17 @@ export async function servePlayback(
 ): Promise<boolean> {
   const fileId = /^\/files\/(\d+)\//.exec(pathname)?.[1] ?? '';
   const file = files.ofId(fileId);
-  if (file === undefined || pathname !== playbackPath(file)) return false;
+  if (file === undefined) return false;
+  const cover = pathname === coverPath(file) ? files.cover(file) : undefined;
+  if (cover === undefined && pathname !== playbackPath(file)) return false;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return true;
+  }
+  if (cover !== undefined) {
+    response.writeHead(200, { 'content-length': cover.bytes });
+    if (request.method === 'HEAD') response.end();
+    else await pipeline(cover.read(), response);
     return true;
   }
   const range = parseRange(request.headers.range, file.fileSize);
@@ -45,12 +58,12 @@ export async function servePlayback(
     ...(range && { 'content-range': `bytes ${start}-${end}/${file.fileSize}` }),
   });
   if (request.method === 'HEAD') response.end();
-  else await pipeline(fs.createReadStream(files.pathOf(file), { start, end }), response);
+  else await pipeline(files.read(file, start, end), response);
   return true;
 }
 
 /** Parses a single byte range, both ends included. Any other header is ignored, as HTTP allows. */
-function parseRange(
+export function parseRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | 'unsatisfiable' | undefined {

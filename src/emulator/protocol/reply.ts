@@ -3,7 +3,7 @@
  * Codes and `canRetry` follow the service's error table; codes of 4000 and up are common to all its APIs.
  */
 
-/** The `eventContent` of a pulled event, and the body of a callback. */
+/** The `eventContent` of a pulled event, and the body of a callback for videos that came by v2. */
 export interface EventContent {
   readonly version: string;
   readonly eventType: string;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { checkPartFits } from '../protocol/part-checks.ts';
 import { type ListedPart, Refusal } from '../protocol/reply.ts';
 import type { InitParameters, PartParameters } from '../protocol/upload-parameters.ts';
+import type { Objects } from './objects.ts';
 import { Session } from './session.ts';
 import { type StoredFile, StoredFiles } from './stored-files.ts';
 
@@ -24,9 +25,9 @@ export class Store {
   readonly #finishing = new Map<string, Promise<StoredFile>>();
 
   /** @param onStored called once per video, after it has been stored */
-  constructor(dataDir: string, onStored: (file: StoredFile) => void) {
+  constructor(dataDir: string, objects: Objects, onStored: (file: StoredFile) => void) {
     this.#onStored = onStored;
-    this.files = new StoredFiles(path.join(dataDir, 'files'));
+    this.files = new StoredFiles(path.join(dataDir, 'files'), objects);
     this.#sessionsDirectory = path.join(dataDir, 'sessions');
     fs.mkdirSync(this.#sessionsDirectory, { recursive: true });
     for (const name of fs.readdirSync(this.#sessionsDirectory)) {

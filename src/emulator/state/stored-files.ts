@@ -1,35 +1,62 @@
-/** Stored videos on disk: `files/<fileId>`, with the properties in `files/<fileId>.json`. */
+/**
+ * Stored videos on disk: `files/<fileId>`, with the properties in `files/<fileId>.json`. The bytes of a video that came
+ * by API 3.0 stay where COS stored them.
+ */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import type { PartSize } from '../../vod/wire/protocol.ts';
 import type { InitParameters, VideoProperties } from '../protocol/upload-parameters.ts';
+import type { Objects } from './objects.ts';
+import type { MediaProperties } from './vod-sessions.ts';
 
 export interface StoredFile extends VideoProperties {
   /** 19 digits. */
   readonly fileId: string;
-  /** Part size of its upload. */
-  readonly dataSize: PartSize;
+  /** Part size of its upload; 0 for a video that came by API 3.0. */
+  readonly dataSize: PartSize | 0;
   /** How many times it was stored. */
   readonly finishes: number;
+  /** Only of a video that came by API 3.0. Its `fileSha` is empty. */
+  readonly media?: Media;
+}
+
+/** How a video came by API 3.0. */
+export interface Media {
+  /** Of the stored object. */
+  readonly objectId: string;
+  readonly coverId?: string;
+  /** Extension without a dot; empty without a cover. */
+  readonly coverType: string;
+  /** The object's key, without a leading slash. */
+  readonly key: string;
+  /** Decimal. */
+  readonly crc64: string;
+  readonly properties: MediaProperties;
+  readonly region: string;
+  /** Ms since 1970. */
+  readonly createdAtMs: number;
 }
 
 export class StoredFiles {
   readonly #directory: string;
+  readonly #objects: Objects;
   readonly #bySha = new Map<string, StoredFile>();
   readonly #byId = new Map<string, StoredFile>();
 
   /** Loads the directory. Deletes properties without a video: a crash left them. */
-  constructor(directory: string) {
+  constructor(directory: string, objects: Objects) {
     this.#directory = directory;
+    this.#objects = objects;
     fs.mkdirSync(directory, { recursive: true });
     for (const name of fs.readdirSync(directory)) {
       const file = path.join(directory, name);
       if (name.endsWith('.tmp')) fs.rmSync(file);
       if (!name.endsWith('.json')) continue;
-      if (fs.existsSync(file.slice(0, -'.json'.length))) {
-        this.#remember(JSON.parse(fs.readFileSync(file, 'utf8')) as StoredFile);
-      } else fs.rmSync(file);
+      const stored = JSON.parse(fs.readFileSync(file, 'utf8')) as StoredFile;
+      if (stored.media !== undefined || fs.existsSync(this.#pathOf(stored))) this.#remember(stored);
+      else fs.rmSync(file);
     }
   }
 
@@ -45,7 +72,21 @@ export class StoredFiles {
     return [...this.#byId.values()];
   }
 
-  pathOf(file: StoredFile): string {
+  /** @param end included */
+  read(file: StoredFile, start: number, end: number): Readable {
+    const object = file.media && this.#objects.ofId(file.media.objectId);
+    if (object !== undefined) return this.#objects.read(object, start, end);
+    return fs.createReadStream(this.#pathOf(file), { start, end });
+  }
+
+  /** @returns undefined when the video has no cover */
+  cover(file: StoredFile): { readonly bytes: number; read(): Readable } | undefined {
+    const object = this.#objects.ofId(file.media?.coverId ?? '');
+    if (object === undefined) return undefined;
+    return { bytes: object.bytes, read: () => this.#objects.read(object, 0, object.bytes - 1) };
+  }
+
+  #pathOf(file: StoredFile): string {
     return path.join(this.#directory, file.fileId);
   }
 
@@ -53,16 +94,43 @@ export class StoredFiles {
   add({ properties, dataSize }: InitParameters, dataPath: string): StoredFile {
     const finishes = (this.#bySha.get(properties.fileSha)?.finishes ?? 0) + 1;
     const file: StoredFile = { fileId: this.#newFileId(), ...properties, dataSize, finishes };
-    const target = this.pathOf(file);
-    fs.writeFileSync(`${target}.tmp`, JSON.stringify(file));
-    fs.renameSync(`${target}.tmp`, `${target}.json`);
-    fs.renameSync(dataPath, target);
+    this.#writeProperties(file);
+    fs.renameSync(dataPath, this.#pathOf(file));
     this.#remember(file);
     return file;
   }
 
+  /** Adds a video that consists of an object in the bucket. */
+  addMedia(media: Media, bytes: number): StoredFile {
+    const { mediaName, mediaType, classId, procedure } = media.properties;
+    const file: StoredFile = {
+      fileId: this.#newFileId(),
+      fileSha: '',
+      fileSize: bytes,
+      fileName: mediaName,
+      fileType: mediaType,
+      tags: [],
+      classId,
+      isTranscode: procedure !== '',
+      isScreenshot: false,
+      isWatermark: false,
+      dataSize: 0,
+      finishes: 1,
+      media,
+    };
+    this.#writeProperties(file);
+    this.#remember(file);
+    return file;
+  }
+
+  #writeProperties(file: StoredFile): void {
+    const target = this.#pathOf(file);
+    fs.writeFileSync(`${target}.tmp`, JSON.stringify(file));
+    fs.renameSync(`${target}.tmp`, `${target}.json`);
+  }
+
   #remember(file: StoredFile): void {
-    this.#bySha.set(file.fileSha, file);
+    if (file.media === undefined) this.#bySha.set(file.fileSha, file);
     this.#byId.set(file.fileId, file);
   }
 

@@ -82,7 +82,13 @@ describe('UploadPart', () => {
     const damaged = await sendPart(call, video, 0, { dataMd5: md5(Buffer.from('x')) });
     expect(damaged.json).toMatchObject({ code: -10003, canRetry: 1 });
     expect((await call('InitUpload', initParams(video))).json.code).toBe(0);
-    expect(emulator.control.stats().parts).toEqual({ accepted: 0, duplicates: 0, bytes: 0, bySha: {} });
+    expect(emulator.control.stats().parts).toEqual({
+      accepted: 0,
+      duplicates: 0,
+      bytes: 0,
+      bySha: {},
+      byKey: {},
+    });
   });
 
   it('refuses a too large body with 413 and continues', async () => {
@@ -105,7 +111,11 @@ describe('UploadPart', () => {
     codes.push((await sendPart(call, video, 0)).json.code);
     expect(codes).toEqual([0, 0, 0]);
     const counts = { accepted: 3, duplicates: 2, bytes: 300 };
-    expect(emulator.control.stats().parts).toEqual({ ...counts, bySha: { [video.fileSha]: counts } });
+    expect(emulator.control.stats().parts).toEqual({
+      ...counts,
+      bySha: { [video.fileSha]: counts },
+      byKey: {},
+    });
   });
 
   it('replaces a part by other bytes at the same offset', async () => {
