@@ -5,9 +5,10 @@ import { finishParams, initParams, partParams } from './wire/params.ts';
 import { parseFinishReply, parseInitReply, parsePartReply } from './wire/parse-upload.ts';
 import type { FinishResult, InitRequest, InitResult, PartRequest } from './wire/protocol.ts';
 
-export type { VodClientOptions, VodObservation } from './calls.ts';
-export { outcomeOf } from './calls.ts';
+export type { VodClientOptions } from './calls.ts';
 export type { VodTimeouts } from './http/timeouts.ts';
+export type { VodObservation } from './requests.ts';
+export { outcomeOf } from './requests.ts';
 
 /**
  * The three calls of an upload. Each sends at most one request and never repeats it. They reject with VodError (the

@@ -9,30 +9,40 @@ import type { Redact } from '../wire/redact.ts';
 import { bodyPieces, LARGE_PIECE_BYTES, PIECE_BYTES } from './body-pieces.ts';
 import { cleanCause, failureOf, type HttpFailure, statusFailure } from './http-failure.ts';
 import { RequestDeadline } from './request-deadline.ts';
+import { BodyReader, type StreamedBody } from './streamed-body.ts';
 import type { Throttle } from './throttle.ts';
 import { phaseTimeouts, type VodTimeouts } from './timeouts.ts';
 import { TransferStats } from './transfer-stats.ts';
 
-interface HttpRequest {
+export interface HttpRequest {
   readonly action: VodAction;
-  /** With the signed query. */
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** May have a signed query. */
   readonly url: URL;
-  /** Sent by POST, without a copy; undefined: GET. */
-  readonly body: Uint8Array | undefined;
+  /** By name in lower case; without `content-length`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes are sent without a copy. POST and PUT have a body, which can be empty. */
+  readonly body?: Uint8Array | StreamedBody | undefined;
   readonly signal: AbortSignal | undefined;
   /** For all texts of this request that end up in an error. */
   readonly redact: Redact;
+  /** Whether a reply of this status is an answer, although the status is not 2xx. Default: none is. */
+  readonly isAnswer?: (status: number) => boolean;
+  /** From the first byte of the reply to the last, in ms. Default: `responseMs` of the time-outs. */
+  readonly readMs?: number;
 }
 
-interface HttpReply {
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
   readonly text: string;
   /** The header Date, in ms since 1970; whole seconds. */
   readonly dateMs: number | undefined;
 }
 
-/** Sends each request once and returns the text of the reply. Knows HTTP, but no codes of the service. */
-interface HttpClient {
-  /** Throws VodTransportError only. */
+/** Sends each request once and returns the reply. Knows HTTP, but no codes of the service. */
+export interface HttpClient {
+  /** Throws VodTransportError, or what a streamed body threw. */
   send(request: HttpRequest): Promise<HttpReply>;
   /** Closes idle sockets; requests in flight continue. */
   close(): void;
@@ -65,30 +75,32 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   /** @param stop ends the request; this function aborts it when the reply is too large */
   async function receive(
-    { url, body, signal: caller }: HttpRequest,
+    { method, url, headers, body, signal: caller, readMs }: HttpRequest,
+    reader: BodyReader | undefined,
     deadline: RequestDeadline,
     stop: AbortController,
   ): Promise<Response<string>> {
     const signal = caller === undefined ? stop.signal : AbortSignal.any([stop.signal, caller]);
     const usualPieceBytes = stats.isFast ? LARGE_PIECE_BYTES : PIECE_BYTES;
+    const bytes = body instanceof Uint8Array ? body : reader?.read(signal);
     const pending = client<string>(url, {
-      timeout: phaseTimeouts(timeouts, body !== undefined),
+      method,
+      timeout: { ...phaseTimeouts(timeouts, body !== undefined), ...defined({ read: readMs }) },
       signal,
-      ...(body !== undefined && {
-        method: 'POST',
+      headers: { ...headers, ...(body && { 'content-length': String(body.byteLength) }) },
+      ...(bytes && {
         body: bodyPieces(
-          body,
+          bytes,
           () => (throttle?.isLimited ? PIECE_BYTES : usualPieceBytes),
           deadline,
-          (bytes) => (throttle?.isLimited ? throttle.take(bytes, signal) : undefined),
+          (length) => (throttle?.isLimited ? throttle.take(length, signal) : undefined),
         ),
-        headers: { 'content-type': 'application/octet-stream', 'content-length': String(body.byteLength) },
       }),
     });
     pending.on('request', (request: http.ClientRequest) => trackRequest(request, deadline));
-    // Got has no limit of its own. `transferred` counts decompressed bytes.
+    // Got has no limit of its own. `transferred` counts decompressed bytes. Content-Length of HEAD is that of the object.
     pending.on('downloadProgress', ({ transferred, total = 0 }) => {
-      if (Math.max(transferred, total) <= maxReplyBytes) return;
+      if (method === 'HEAD' || Math.max(transferred, total) <= maxReplyBytes) return;
       abort(stop, { code: 'REPLY_TOO_LARGE', detail: 'the reply is larger than allowed' });
     });
     return await pending;
@@ -96,8 +108,9 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 
   return {
     async send(request) {
-      const { action, url, body, redact, signal: caller } = request;
+      const { action, url, body, redact, signal: caller, isAnswer } = request;
       const stop = new AbortController();
+      const reader = body === undefined || body instanceof Uint8Array ? undefined : new BodyReader(body);
       const deadline = new RequestDeadline({
         timeouts,
         bodyBytes: body?.byteLength,
@@ -118,16 +131,21 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       };
       let reply: Response<string>;
       try {
-        reply = await receive(request, deadline, stop);
+        reply = await receive(request, reader, deadline, stop);
       } catch (error) {
+        if (reader?.failure !== undefined) throw reader.failure.error;
         throw errorOf(failureOf(error, stop.signal, caller), cleanCause(error, redact));
       } finally {
         deadline.end();
+        // An answer can come early; the rest of the body is not read then, and the connection can't be used again.
+        if (reader?.isComplete === false) abort(stop, { code: 'ABORTED', detail: 'the request has ended' });
       }
-      const { statusCode, headers } = reply;
-      if (statusCode < 200 || statusCode > 299) throw errorOf(statusFailure(statusCode, headers, Date.now()));
+      const { statusCode: status, headers } = reply;
+      if ((status < 200 || status > 299) && isAnswer?.(status) !== true) {
+        throw errorOf(statusFailure(status, headers, Date.now()));
+      }
       deadline.replied();
-      return { text: reply.body, dateMs: httpDateMs(headers.date) };
+      return { status, headers, text: reply.body, dateMs: httpDateMs(headers.date) };
     },
     close() {
       for (const agent of [agents.http, agents.https]) {

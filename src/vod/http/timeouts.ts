@@ -59,13 +59,17 @@ export function pieceMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: numb
 /** Up to this many other bodies may be in the buffers before a body. */
 const BODIES_BEFORE = 8;
 
+/** More of a body than this is hardly ever in buffers on the way when the connection has accepted its last byte. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
 /**
  * From the end of a body to the first byte of the reply. Operating systems and proxies can buffer a whole part, so the
  * time until it arrives is estimated from the bodies before it.
  * @param slowestMs the time of the slowest of those; undefined: there was none
  */
-export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number | undefined): number {
+export function replyMs(timeouts: VodTimeouts, bodyBytes: number, slowestMs: number | undefined): number {
   const { responseMs, usualBytesPerSecond, minBytesPerSecond } = timeouts;
+  const bytes = Math.min(bodyBytes, MAX_BUFFERED_BYTES);
   const usualMs = (bytes * 1000) / usualBytesPerSecond;
   const longestMs = (bytes * 1000) / minBytesPerSecond;
   const estimateMs = slowestMs === undefined ? longestMs : Math.max(usualMs, BODIES_BEFORE * slowestMs);
@@ -75,7 +79,10 @@ export function replyMs(timeouts: VodTimeouts, bytes: number, slowestMs: number 
 /** A body whose pieces progress may be slower than `minBytesPerSecond` by this factor. */
 const SLOWER_FACTOR = 4;
 
+/** The longest delay of a Node timer; longer ones would pass at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** For a whole body, whatever its progress, so that every request ends; without the time it waits for a bandwidth limit. */
 export function bodyMs({ stallMs, minBytesPerSecond }: VodTimeouts, bytes: number): number {
-  return stallMs + Math.ceil((SLOWER_FACTOR * bytes * 1000) / minBytesPerSecond);
+  return Math.min(MAX_TIMER_MS, stallMs + Math.ceil((SLOWER_FACTOR * bytes * 1000) / minBytesPerSecond));
 }

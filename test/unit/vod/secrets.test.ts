@@ -108,7 +108,7 @@ test("the message and the cause of a failure go through the request's redactor",
   const redact = (text: string) => text.replaceAll('127.0.0.1', '***');
   const url = new URL('http://127.0.0.1:1/');
   const error = await failure(
-    client.send({ action: 'InitUpload', url, body: undefined, signal: undefined, redact }),
+    client.send({ action: 'InitUpload', method: 'GET', url, signal: undefined, redact }),
   );
   expect(error.message).toContain('***:1');
   expect(error.cause).toMatchObject({ message: 'connect ECONNREFUSED ***:1', code: 'ECONNREFUSED' });

@@ -48,6 +48,12 @@ describe('time-outs', () => {
     expect(replyMs(DEFAULT_TIMEOUTS, MIB, slowestMs)).toBe(30_000 + extraMs);
   });
 
+  test('a body of 5 GiB has a time that a timer can count, and its reply only that of what buffers hold', () => {
+    const bytes = 5 * 1024 * MIB;
+    expect(bodyMs(DEFAULT_TIMEOUTS, bytes)).toBe(2 ** 31 - 1);
+    expect(replyMs(DEFAULT_TIMEOUTS, bytes, 50)).toBe(30_000 + 64_000);
+  });
+
   test('the whole request has at least the time of each phase, and a body that of each piece', () => {
     const ms = fc.integer({ min: 0, max: 600_000 });
     const rate = fc.integer({ min: 1, max: 1e9 });
