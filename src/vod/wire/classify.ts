@@ -2,7 +2,7 @@ import { defined } from '../../base/defined.ts';
 import { formatSpan } from '../../base/format.ts';
 import type { VodAction } from './protocol.ts';
 import { cleanText } from './redact.ts';
-import { type CodeMeaning, codeMeaning, QUOTA_HOLD_MS } from './service-codes.ts';
+import { type CodeMeaning, codeMeaning, type Meaning, QUOTA_HOLD_MS } from './service-codes.ts';
 import { type TransportCode, transportMeaning } from './transport-codes.ts';
 import { type FailureKind, VodError, VodTransportError } from './vod-error.ts';
 
@@ -18,8 +18,10 @@ export interface Refusal {
   readonly canRetry?: 0 | 1 | undefined;
 }
 
+const REQUEST_ID_MAX_LENGTH = 100;
+
 /** A smaller clock difference may come from network latency, and does no harm. */
-const CLOCK_TOLERANCE_MS = 60_000;
+export const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
  * The error for a refusal, classified by the service's error table.
@@ -43,13 +45,46 @@ export function refusalError(action: VodAction, refusal: Refusal, aheadMs = 0): 
   });
 }
 
+/** A refusal of API 3.0 or of COS, whose codes are names. Its texts are redacted. */
+export interface NamedRefusal {
+  readonly code: string;
+  readonly message?: string | undefined;
+  /** By which the vendor's support finds the request. */
+  readonly requestId?: string | undefined;
+  /** From the header Retry-After, in ms. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/**
+ * The error for a refusal whose code is a name.
+ * @param aheadMs how far the clock that signed is ahead of the service's, if known
+ */
+export function namedRefusalError(
+  action: VodAction,
+  refusal: NamedRefusal,
+  meaning: Meaning,
+  aheadMs = 0,
+): VodError {
+  const { code, message, requestId, retryAfterMs } = refusal;
+  const isClock = meaning.clockRelated === true && Math.abs(aheadMs) > CLOCK_TOLERANCE_MS;
+  const kind = isClock ? 'clock' : meaning.kind;
+  const id = requestId === undefined ? '' : ` Request id: ${cleanText(requestId, REQUEST_ID_MAX_LENGTH)}.`;
+  const text = `${action} refused with code ${code} (${meaning.description})${quoted({ message })}.${id}`;
+  return new VodError(withAdvice(text, isClock ? clockAdvice(aheadMs) : meaning.advice), {
+    ...{ action, code, kind, retryAfterMs },
+    reason: isClock ? 'signature' : meaning.reason,
+    systemicCause: kind === 'account' || kind === 'clock' ? kind : meaning.systemicCause,
+    holdMs: kind === 'quota' ? meaning.holdMs : undefined,
+  });
+}
+
 function kindOf({ kind, fallbackKind = 'permanent' }: CodeMeaning, canRetry: 0 | 1 | undefined): FailureKind {
   if (kind !== 'by-can-retry') return kind;
   return canRetry === 1 ? 'retryable' : fallbackKind;
 }
 
 /** The service's own words as the end of a message: `: "InvalidParameter: fileSha"`; empty if there are none. */
-function quoted({ codeDesc, message }: Refusal): string {
+function quoted({ codeDesc, message }: Pick<Refusal, 'codeDesc' | 'message'>): string {
   const words = [codeDesc, message].filter(Boolean).join(': ');
   return words === '' ? '' : `: "${cleanText(words, SERVICE_MESSAGE_MAX_LENGTH)}"`;
 }

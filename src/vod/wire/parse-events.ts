@@ -44,6 +44,6 @@ function decodeContent(content: unknown): unknown {
 }
 
 /** Replaces an event that can't be stored in a job, so that it is confirmed: VOD would deliver it forever. */
-function limitDepth(content: unknown): unknown {
+export function limitDepth(content: unknown): unknown {
   return isTooDeep(content) ? 'an event of too many levels, left out' : content;
 }

@@ -1,12 +1,10 @@
 import type { VodAction } from './protocol.ts';
 import type { FailureKind, FailureReason, SystemicCause } from './vod-error.ts';
 
-/** Meaning of a service code. `by-can-retry`: retryable if `canRetry` is 1, else `fallbackKind`. */
-export interface CodeMeaning {
+/** What the tables say about a code of any protocol. */
+export interface Meaning {
   readonly description: string;
-  readonly kind: FailureKind | 'by-can-retry';
-  /** For `by-can-retry`; default permanent. */
-  readonly fallbackKind?: FailureKind;
+  readonly kind: FailureKind;
   readonly reason: FailureReason;
   /** Not needed for kinds `account` and `clock`, which are systemic. */
   readonly systemicCause?: SystemicCause;
@@ -16,6 +14,13 @@ export interface CodeMeaning {
   readonly advice?: string;
   /** Only for quota: how long to hold every call of the action, in ms. */
   readonly holdMs?: number;
+}
+
+/** Meaning of a code of v2. `by-can-retry`: retryable if `canRetry` is 1, else `fallbackKind`. */
+export interface CodeMeaning extends Omit<Meaning, 'kind'> {
+  readonly kind: FailureKind | 'by-can-retry';
+  /** For `by-can-retry`; default permanent. */
+  readonly fallbackKind?: FailureKind;
 }
 
 /**
