@@ -11,9 +11,9 @@ import { sameVersion } from '../src/source/version.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
 
-/** Computes the SHA-1 of the whole file, unless it is known for this version of the file. */
+/** Checks the file, and computes its SHA-1 if that is needed and not known for this version of the file. */
 export function hashProcessor(deps: {
-  readonly backend: Pick<UploadBackend, 'sizeProblem'>;
+  readonly backend: Pick<UploadBackend, 'needsSha1' | 'sizeProblem'>;
   readonly disk: Disk;
   readonly roots: readonly string[];
   readonly files: OpenFileCache;
@@ -38,6 +38,7 @@ export function hashProcessor(deps: {
   };
 
   async function hashOf(source: FileSource, data: HashData, signal: AbortSignal): Promise<Hashed> {
+    if (!deps.backend.needsSha1 && !data.hash) return { version: source.version };
     const known = data.rehash ? undefined : await findKnown(source, data);
     if (known !== undefined) return known;
     const startedAt = performance.now();
@@ -57,7 +58,7 @@ export function hashProcessor(deps: {
     { version }: FileSource,
     { source, known }: HashData,
   ): Promise<Hashed | undefined> {
-    if (known !== undefined && sameVersion(known.version, version, 'content')) {
+    if (known?.fileSha !== undefined && sameVersion(known.version, version, 'content')) {
       return { fileSha: known.fileSha, version };
     }
     return await deps.cache.find(source, version);

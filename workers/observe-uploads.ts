@@ -4,21 +4,21 @@ import type { UploadChange } from '../src/flow/active-upload.ts';
 import type { Logger } from '../src/process/log.ts';
 import { parseFailure } from '../src/queue/failure.ts';
 import type { UploadData } from '../src/queue/jobs/upload.ts';
-import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
+import type { StoredResult } from '../src/queue/jobs/upload-result.ts';
 import { runName } from '../src/queue/names.ts';
 import { type ObserverDependencies, observeWorker } from './observe-worker.ts';
 
 /** Reports that an upload has entered a stage. */
-export function reportStage({ uploadId, run, stage, hashed, text }: UploadChange, log: Logger): void {
+export function reportStage({ uploadId, run, stage, hashed, text, level }: UploadChange, log: Logger): void {
   const file = hashed && { fileSha: hashed.fileSha, bytes: hashed.version.size };
-  log.info(
+  log[level](
     { uploadId, run: runName(run), attempt: run.attempt, stage, ...file, what: text },
     'upload stage changed',
   );
 }
 
 /** Reports the end of each upload. */
-export function observeUploads(worker: Worker<UploadData, UploadResult>, deps: ObserverDependencies): void {
+export function observeUploads(worker: Worker<UploadData, StoredResult>, deps: ObserverDependencies): void {
   const { log, metrics, history } = deps;
   worker.on('completed', (job, result) => {
     const fields = endFields(job, result.outcome, deps);
@@ -51,7 +51,7 @@ function endFields(job: Job<UploadData>, outcome: string, { metrics }: ObserverD
   return { uploadId: job.id ?? '', attempt: job.attemptsMade, stage: outcome, durationMs };
 }
 
-function describeResult({ outcome, fileId, fileSize, bytesSent, durationMs }: UploadResult): string {
+function describeResult({ outcome, fileId, fileSize, bytesSent, durationMs }: StoredResult): string {
   const took = `in ${formatDuration(durationMs)}`;
   if (outcome === 'instant')
     return `instant ${took}: VOD had these ${formatBytes(fileSize)} as fileId ${fileId}`;

@@ -11,7 +11,7 @@ import { type StageContext, vodCall } from './stage-context.ts';
 
 /** Sends parts, adapts the number of slots they are sent in, and reports the progress of their uploads. */
 export function startParts(context: StageContext): void {
-  const { config, redis, breaker, metrics, openFiles: files, backend, abortFlags, log } = context;
+  const { config, redis, breaker, metrics, openFiles: files, backend, sessions, abortFlags, log } = context;
   const { partConcurrency, maxBytesPerSecond, queuePrefix } = config;
   const bandwidth = new SharedRate(redis, {
     key: `${queuePrefix}:bandwidth`,
@@ -23,7 +23,7 @@ export function startParts(context: StageContext): void {
   const worker = context.consumers.start('part', {
     concurrency: slots.jobs,
     parse: parsePartData,
-    process: partProcessor({ files, slots, bandwidth, backend, call, abortFlags, metrics }),
+    process: partProcessor({ files, slots, bandwidth, backend, sessions, call, abortFlags, metrics }),
     breaker,
     unseen: createUnseen(context, 'part'),
   });

@@ -2,10 +2,12 @@ import type { UploadBackend, UploadStage } from '../src/backend/backend.ts';
 import type { Config } from '../src/config/config.ts';
 import { VodEventLog } from '../src/events/vod-event-log.ts';
 import { AbortFlags } from '../src/flow/abort-flags.ts';
+import { ContentIndex } from '../src/flow/content-index.ts';
 import { PartRefill } from '../src/flow/fan-out.ts';
 import { FileIndex } from '../src/flow/file-index.ts';
 import { History } from '../src/flow/history.ts';
 import { ProgressWriter } from '../src/flow/progress-writer.ts';
+import { Sessions } from '../src/flow/sessions.ts';
 import type { LiveLimits } from '../src/limits/live-limits.ts';
 import type { WebhookSender } from '../src/notify/webhook/send.ts';
 import type { Logger } from '../src/process/log.ts';
@@ -73,6 +75,8 @@ export interface StageContext extends StageDependencies {
   readonly abortFlags: AbortFlags;
   readonly progress: ProgressWriter;
   readonly files: FileIndex;
+  readonly contents: ContentIndex;
+  readonly sessions: Sessions;
   readonly events: VodEventLog;
   readonly openFiles: OpenFileCache;
   readonly traced: boolean;
@@ -93,6 +97,8 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
     abortFlags: new AbortFlags(queues.upload, redis, config.queuePrefix),
     progress: new ProgressWriter(queues.upload, redis, new PartRefill(queues, redis)),
     files: fileIndex(config, redis),
+    contents: new ContentIndex(redis, config.queuePrefix, config.keep.completed.ageSeconds),
+    sessions: new Sessions(queues, redis),
     events: new VodEventLog(queues.upload, redis),
     openFiles: new OpenFileCache(disk, roots.roots),
   };
@@ -105,7 +111,7 @@ export function vodCall(stage: UploadStage | 'transcode', context: StageContext)
   return new VodCall({
     queue: queues[stage],
     breaker: stage === 'transcode' ? apiBreaker : breaker,
-    quota: quotas[action],
+    quota: action && quotas[action],
     minuteMs: config.vod.quotaWindowMs,
   });
 }

@@ -77,17 +77,17 @@ function startHashing(context: StageContext): void {
 
 /** The stages with one small request per job. */
 function startCalls(context: StageContext): void {
-  const { consumers, backend, breaker, api, apiBreaker } = context;
+  const { consumers, backend, contents, breaker, api, apiBreaker } = context;
   const concurrency = CONTROL_CONCURRENCY;
   consumers.start('init', {
     ...{ concurrency, breaker },
     parse: parseInitData,
-    process: initProcessor({ backend, call: vodCall('init', context) }),
+    process: initProcessor({ backend, contents, call: vodCall('init', context) }),
   });
   consumers.start('finish', {
     ...{ concurrency, breaker },
     parse: parseFinishData,
-    process: finishProcessor({ backend, call: vodCall('finish', context) }),
+    process: finishProcessor({ backend, contents, call: vodCall('finish', context) }),
   });
   consumers.start('transcode', {
     ...{ concurrency, breaker: apiBreaker },

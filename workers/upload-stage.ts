@@ -1,7 +1,7 @@
 import { type Job, Worker } from 'bullmq';
 import { createReconciler } from '../src/flow/reconcile.ts';
 import { SenderLocks } from '../src/flow/sender-locks.ts';
-import type { UploadResult } from '../src/queue/jobs/upload-result.ts';
+import type { StoredResult } from '../src/queue/jobs/upload-result.ts';
 import { QUEUES } from '../src/queue/names.ts';
 import { keepTrace } from '../src/queue/tracing.ts';
 import { logWorkerError, workerOptions } from '../src/queue/worker-options.ts';
@@ -21,7 +21,7 @@ export function startUploads(context: StageContext): Worker {
     childAttempts: config.partAttempts,
     onChange: (change) => reportStage(change, log),
   });
-  const process = async (job: Job, token = ''): Promise<UploadResult> => {
+  const process = async (job: Job, token = ''): Promise<StoredResult> => {
     if (traced) await keepTrace(job, queues.upload, redis);
     return await reconcile(job, token);
   };

@@ -9,12 +9,7 @@ import type { Queues } from '../src/queue/queues.ts';
 import { Accounts } from '../src/quota/accounts.ts';
 import { Breaker, type BreakerSettings, type BreakerState } from '../src/quota/breaker.ts';
 import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
-import {
-  closeRequestQuotas,
-  openRequestQuotas,
-  type QuotaAction,
-  type RequestQuotas,
-} from '../src/quota/quotas.ts';
+import { closeRequestQuotas, openRequestQuotas, type RequestQuotas } from '../src/quota/quotas.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { requireTime } from '../src/redis/optional-commands.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
@@ -23,6 +18,7 @@ import { createVodClient, type VodClientOptions } from '../src/vod/client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
 import { documentedCodeLabel } from '../src/vod/wire/code-labels.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
+import type { QuotaAction } from '../src/vod/wire/protocol.ts';
 import { SYSTEMIC_CAUSES, VodError } from '../src/vod/wire/vod-error.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 

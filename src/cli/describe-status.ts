@@ -24,7 +24,7 @@ export function describeStatus(status: UploadStatus, events: readonly ReceivedEv
     ['took', result && formatDuration(result.durationMs)],
     ['fileId', result?.fileId],
     ['url', result?.url ?? undefined],
-    ['SHA-1', result?.fileSha],
+    ['SHA-1', result?.fileSha ?? undefined],
     ...events.map(({ at, event }): [string, string] => ['event', `${event.eventType}  ${formatTime(at)}`]),
     ['error', error && `${error.message} [${error.code}]`],
     ['retry', error && `vod-upload retry ${id}`],

@@ -1,18 +1,26 @@
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import type { QuotasPerMinute } from '../quota/quotas.ts';
-import type { SignatureMethod } from '../vod/wire/protocol.ts';
+import { type SignatureMethod, VOD_APIS, type VodApi } from '../vod/wire/protocol.ts';
 import type { Environment } from './environment.ts';
-import { flag, integer, type Values } from './variable-types.ts';
+import { flag, integer, type Values, wholeNumber } from './variable-types.ts';
 
 const httpUrl = z.string().refine((value) => {
   const url = URL.parse(value);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '';
 }, 'must be an http:// or https:// URL without credentials or query');
 
+const cosEndpoint = z.string().refine((value) => {
+  const isUrl = httpUrl.safeParse(value.replace('{bucket}', 'bucket').replace('{region}', 'region')).success;
+  return isUrl && !/[{}]/.test(value.replace('{bucket}', '').replace('{region}', ''));
+}, 'must be an http:// or https:// URL such as https://{bucket}.cos.{region}.myqcloud.com');
+
 export const VOD_VARIABLES = {
-  VOD_ENDPOINT: httpUrl.default('https://vod2.qcloud.com/v2/index.php'),
+  VOD_API: z.enum(VOD_APIS, `must be ${VOD_APIS.join(' or ')}`).default('v2'),
+  VOD_ENDPOINT: httpUrl.optional(),
   VOD_EVENT_ENDPOINT: httpUrl.default('https://vod.api.qcloud.com/v2/index.php'),
+  VOD_COS_ENDPOINT: cosEndpoint.default('https://{bucket}.cos.{region}.myqcloud.com'),
+  VOD_SUB_APP_ID: wholeNumber(1, 999_999_999_999_999).optional(),
   VOD_SECRET_ID: z.string().optional(),
   VOD_SECRET_KEY: z.string().optional(),
   VOD_REGION: z
@@ -27,6 +35,7 @@ export const VOD_VARIABLES = {
   VOD_QUOTA_FINISH_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_TRANSCODE_PER_MINUTE: integer(100, 0, 10_000_000),
   VOD_QUOTA_EVENT_PER_MINUTE: integer(1000, 0, 10_000_000),
+  VOD_QUOTA_PER_SECOND: integer(100, 0, 10_000_000),
   VOD_QUOTA_GUARD_MS: integer(1000, 0, 60_000),
   VOD_QUOTA_WINDOW_MS: integer(60_000, 1000, 86_400_000),
   EVENT_CALLBACK_PATH: z
@@ -39,11 +48,22 @@ export const VOD_VARIABLES = {
   EVENT_CALLBACK_ONLY: flag,
 };
 
+const ENDPOINTS: Readonly<Record<VodApi, string>> = {
+  v2: 'https://vod2.qcloud.com/v2/index.php',
+  '2018-07-17': 'https://vod.tencentcloudapi.com/',
+};
+
 export interface VodConfig {
   readonly vod: {
+    /** Which of the service's APIs uploads are sent by. */
+    readonly api: VodApi;
     readonly endpoint: string;
     /** Endpoint of the calls after an upload: PullEvent and so on. */
     readonly eventEndpoint: string;
+    /** URL of buckets, with `{bucket}` and `{region}`; for API 3.0. */
+    readonly cosEndpoint: string;
+    /** Absent = the account's default application. */
+    readonly subAppId?: number;
     readonly region: string;
     readonly signatureMethod: SignatureMethod;
     /** Absent when neither the variable nor its file is set; see `requireCredentials`. */
@@ -54,6 +74,8 @@ export interface VodConfig {
     readonly secretKeyFile?: string;
     /** Requests per minute of the whole account; 0 = no limit of ours. */
     readonly quotaPerMinute: QuotasPerMinute;
+    /** Requests per second of each action of API 3.0, of the whole account; 0 = no limit of ours. */
+    readonly quotaPerSecond: number;
     /** How long a request may take to arrive at the service: its permit counts this much longer than a minute. */
     readonly quotaGuardMs: number;
     /** Length of the quota's minute: 60,000, or that of an emulator with shorter or longer minutes. */
@@ -70,11 +92,14 @@ export interface VodConfig {
 export function vodConfig(values: Values<typeof VOD_VARIABLES>, variables: Environment): VodConfig {
   return {
     vod: {
-      endpoint: values.VOD_ENDPOINT,
+      api: values.VOD_API,
+      endpoint: values.VOD_ENDPOINT ?? ENDPOINTS[values.VOD_API],
       eventEndpoint: values.VOD_EVENT_ENDPOINT,
+      cosEndpoint: values.VOD_COS_ENDPOINT,
       region: values.VOD_REGION,
       signatureMethod: values.VOD_SIGNATURE_METHOD,
       ...defined({
+        subAppId: values.VOD_SUB_APP_ID,
         secretId: values.VOD_SECRET_ID,
         secretKey: values.VOD_SECRET_KEY,
         secretIdFile: variables.VOD_SECRET_ID_FILE,
@@ -87,6 +112,7 @@ export function vodConfig(values: Values<typeof VOD_VARIABLES>, variables: Envir
         transcode: values.VOD_QUOTA_TRANSCODE_PER_MINUTE,
         event: values.VOD_QUOTA_EVENT_PER_MINUTE,
       },
+      quotaPerSecond: values.VOD_QUOTA_PER_SECOND,
       quotaGuardMs: values.VOD_QUOTA_GUARD_MS,
       quotaWindowMs: values.VOD_QUOTA_WINDOW_MS,
     },

@@ -21,6 +21,7 @@ export interface UploadChange {
   readonly hashed?: Hashed;
   /** For people. */
   readonly text: string;
+  readonly level: 'info' | 'warn';
 }
 
 interface ActiveUploadOptions {
@@ -98,10 +99,10 @@ export class ActiveUpload {
   }
 
   /** @param reason why a new round is needed, for people */
-  async startNextRound(reason: string): Promise<void> {
+  async startNextRound(reason: string, level: UploadChange['level']): Promise<void> {
     this.#run = { attempt: this.#run.attempt, round: this.#run.round + 1 };
     this.#change({ run: this.#run });
-    await this.note('finishing', reason);
+    await this.note('finishing', reason, level);
   }
 
   /** Writes the stage to the job's progress. @returns whether the upload was in another stage before */
@@ -114,14 +115,14 @@ export class ActiveUpload {
     const isChanged = !isDeepStrictEqual(this.#progress, progress);
     this.#progress = progress;
     await this.#write({ ...(isChanged && { progress }), ...(isNew && { row: historyRow(text) }) });
-    if (isNew) this.#notify(stage, text);
+    if (isNew) this.#notify(stage, text, 'info');
     return isNew;
   }
 
   /** Adds a row to the upload's history. */
-  async note(stage: UploadStage, text: string): Promise<void> {
+  async note(stage: UploadStage, text: string, level: UploadChange['level'] = 'info'): Promise<void> {
     await this.#write({ row: historyRow(text) });
-    this.#notify(stage, text);
+    this.#notify(stage, text, level);
   }
 
   #change(change: Partial<UploadData>): void {
@@ -139,8 +140,8 @@ export class ActiveUpload {
       throw new Error(`upload ${this.id} was removed while it was running`);
   }
 
-  #notify(stage: UploadStage, text: string): void {
+  #notify(stage: UploadStage, text: string, level: UploadChange['level']): void {
     const { hashed } = this.#data;
-    this.#options.onChange({ uploadId: this.id, run: this.#run, stage, text, ...defined({ hashed }) });
+    this.#options.onChange({ uploadId: this.id, run: this.#run, stage, text, level, ...defined({ hashed }) });
   }
 }

@@ -5,10 +5,18 @@ import type { HashData, Hashed } from '../queue/jobs/hash.ts';
 import type { InitData } from '../queue/jobs/init.ts';
 import { KEPT_JOBS } from '../queue/jobs/options.ts';
 import type { PartData } from '../queue/jobs/part.ts';
-import { hashPriority, partPriority } from '../queue/jobs/priority.ts';
+import { hashPriority, PRIORITY, partPriority } from '../queue/jobs/priority.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import type { TranscodeData } from '../queue/jobs/transcode.ts';
-import { type ChildStep, childId, partIndexReader, QUEUES, type Run, STAGES } from '../queue/names.ts';
+import {
+  type ChildStep,
+  childId,
+  partIndexReader,
+  QUEUES,
+  type Run,
+  runName,
+  STAGES,
+} from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/client.ts';
 import type { ActiveUpload } from './active-upload.ts';
@@ -47,27 +55,31 @@ export class ChildJobs {
   }
 
   async addHash(): Promise<void> {
-    const { source, hashed, rehash, priority, size, video } = this.#upload.data;
-    const data: HashData = { ...this.#childFields(), source, ...defined({ known: hashed, rehash }) };
+    const { source, hashed, rehash, hash, priority, size, video } = this.#upload.data;
+    const data: HashData = { ...this.#childFields(), source, ...defined({ known: hashed, rehash, hash }) };
     const fileSize = hashed?.version.size ?? size ?? 0;
     await this.#add('hash', data, { priority: hashPriority(priority, fileSize, video.partSize) });
   }
 
-  /** @param compare whether to compare the parts that VOD lists with the file */
-  async addInit(hashed: Hashed, compare: boolean): Promise<void> {
+  async addInit(init: Pick<InitData, 'hashed' | 'compare' | 'resume' | 'expiredSessions'>): Promise<void> {
     const { video } = this.#upload.data;
-    const data: InitData = { ...this.#childFields(), hashed, video, ...(compare && { compare }) };
+    const data: InitData = { ...this.#childFields(), ...init, video };
     await this.#add('init', data, {});
   }
 
-  /** @param isCancelled called with each batch but the first; no further batch is added if it returns true */
+  /**
+   * @param upload of all parts. `first`: before the parts of all other uploads
+   * @param isCancelled called with each batch but the first; no further batch is added if it returns true
+   */
   async addParts(
-    hashed: Hashed,
+    upload: { readonly hashed: Hashed; readonly hasSession: boolean; readonly first: boolean },
     parts: readonly PartJob[],
     isCancelled: () => Promise<boolean>,
   ): Promise<void> {
-    const { source, priority } = this.#upload.data;
-    const fields = { ...this.#childFields(), source, hashed };
+    const { hashed, hasSession, first } = upload;
+    const { source } = this.#upload.data;
+    const priority = first ? PRIORITY.first : this.#upload.data.priority;
+    const fields = { ...this.#childFields(), source, hashed, ...(hasSession && { session: true as const }) };
     for (const batch of batches(parts, ADD_BATCH)) {
       const jobs = batch.map(({ index, data }) => ({
         name: `part ${index}`,
@@ -105,9 +117,17 @@ export class ChildJobs {
     return `${this.#queues.upload.toKey(this.#upload.id)}:dependencies`;
   }
 
-  async addFinish(fileSha: string): Promise<void> {
-    const data: FinishData = { ...this.#childFields(), fileSha };
+  async addFinish(finish: Pick<FinishData, 'fileSha' | 'fileSize' | 'session' | 'checksum'>): Promise<void> {
+    const data: FinishData = { ...this.#childFields(), ...finish };
     await this.#add('finish', data, {});
+  }
+
+  /** Adds a job that deletes what VOD has of a session. It is not a child: the upload ends without it. */
+  async addAbandon(session: string): Promise<void> {
+    const data: FinishData = { ...this.#childFields(), session, abandon: true };
+    const { id, run } = this.#upload;
+    const options = this.#jobOptions('finish', { jobId: `${id}-${runName(run)}-abandon` });
+    this.#checkAdded(await this.#queues.finish.add('abandon', data, options));
   }
 
   /** @param asked whether an earlier ConvertVodFile of this upload may have taken effect */

@@ -1,5 +1,6 @@
 import { parseFailure } from '../queue/failure.ts';
-import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
+import { parseInitValue } from '../queue/jobs/init.ts';
+import { parsePartValue } from '../queue/jobs/part.ts';
 import { parseTranscodeValue, type TranscodeValue } from '../queue/jobs/transcode.ts';
 import { type ChildStep, childId, partIndexReader, type Run, runName } from '../queue/names.ts';
 
@@ -49,22 +50,51 @@ export class Children {
 
   /** Indices of the parts of a run that were sent, without those that the result of its init job records. */
   sentParts(run: Run): number[] {
-    return this.#parts(run, (value) => value !== PART_SKIPPED && value !== PART_SAME);
+    return this.#parts(run).flatMap(({ index, outcome }) => (outcome === 'sent' ? index : []));
   }
 
   /** Indices of the parts of a run that VOD has, sent or found there with the same MD5, without recorded ones. */
   doneParts(run: Run): number[] {
-    return this.#parts(run, (value) => value !== PART_SKIPPED);
+    return this.#parts(run).flatMap(({ index, outcome }) => (isDone(outcome) ? index : []));
   }
 
-  #parts(run: Run, matches: (value: unknown) => boolean): number[] {
-    const indexOf = partIndexReader(this.#uploadId, run);
-    const indices: number[] = [];
-    for (const [id, value] of this.#results) {
-      const index = matches(value) ? indexOf(id) : undefined;
-      if (index !== undefined) indices.push(index);
+  /** The checksums of these parts, if parts have checksums. */
+  checksums(run: Run): string[] {
+    return this.#parts(run).flatMap(({ outcome, checksum = [] }) => (isDone(outcome) ? checksum : []));
+  }
+
+  /** Whether a part of a run was not sent because the session is over. */
+  hasExpired(run: Run): boolean {
+    return this.#parts(run).some(({ outcome }) => outcome === 'expired');
+  }
+
+  /** The last session of the upload before this run; it may be over. */
+  sessionBefore({ attempt, round }: Run): string | undefined {
+    for (let past = attempt; past >= 1; past--) {
+      const sessions = this.#sessions(past, past === attempt ? round : Number.POSITIVE_INFINITY);
+      if (sessions.length > 0) return sessions.at(-1);
     }
-    return indices;
+    return undefined;
+  }
+
+  /** The sessions of the rounds of an attempt before `endRound`, oldest first. */
+  #sessions(attempt: number, endRound: number): string[] {
+    const sessions: string[] = [];
+    for (let round = 0; round < endRound; round++) {
+      const value = this.result({ attempt, round }, 'init');
+      if (value === undefined) break;
+      const init = parseInitValue(value);
+      if (init.kind === 'send' && init.session !== undefined) sessions.push(init.session);
+    }
+    return sessions;
+  }
+
+  #parts(run: Run): ({ readonly index: number } & ReturnType<typeof parsePartValue>)[] {
+    const indexOf = partIndexReader(this.#uploadId, run);
+    return [...this.#results].flatMap(([id, value]) => {
+      const index = indexOf(id);
+      return index === undefined ? [] : { index, ...parsePartValue(value) };
+    });
   }
 
   /** The transcodings that VOD started in the attempts up to this one, oldest first. */
@@ -76,6 +106,10 @@ export class Children {
     }
     return started;
   }
+}
+
+function isDone(outcome: ReturnType<typeof parsePartValue>['outcome']): boolean {
+  return outcome === 'sent' || outcome === 'same';
 }
 
 function byChildId<T>(byKey: Readonly<Record<string, T>>): Map<string, T> {

@@ -37,6 +37,7 @@ export function factsOf(observed: Observed): Facts {
   return {
     cancelled,
     ...countParts(hashed, init, children.doneParts(run)),
+    expired: children.hasExpired(run),
     round: run.round,
     ...refusals(run, children),
     ...defined({
@@ -60,6 +61,15 @@ function countParts(
   const planned = plannedRanges(init, partCount(hashed.version.size, init.partSize));
   const partsPlanned = countIndices(planned);
   return { partsPlanned, partsDone: partsPlanned - countIndices(difference(planned, rangesOf(done))) };
+}
+
+/** How many sessions of this attempt have expired, in the rounds before this one. */
+export function expiredSessions({ attempt, round }: Run, children: Children): number {
+  return Array.from({ length: round }, (_, past) => ({ attempt, round: past })).filter((run) => {
+    const finish = children.result(run, 'finish');
+    const isFinishExpired = finish !== undefined && parseFinishValue(finish).kind === 'expired';
+    return isFinishExpired || children.hasExpired(run);
+  }).length;
 }
 
 function refusals({ attempt, round }: Run, children: Children): Pick<Facts, 'refusals' | 'refusedBefore'> {

@@ -26,7 +26,7 @@ export class HashCache {
     return fileSha !== null && /^[0-9a-f]{40}$/.test(fileSha) ? { fileSha, version } : undefined;
   }
 
-  async keep(path: string, { fileSha, version }: Hashed): Promise<void> {
+  async keep(path: string, { fileSha, version }: Required<Hashed>): Promise<void> {
     if (version.size < MIN_BYTES) return;
     await this.#redis.set(this.#key(path, version), fileSha, 'EX', KEEP_SECONDS);
   }

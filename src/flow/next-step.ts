@@ -26,6 +26,8 @@ export interface Facts {
   readonly failure?: Failure;
   readonly hashed?: Hashed;
   readonly init?: InitValue;
+  /** Whether a part of this round was not sent because the session is over. */
+  readonly expired: boolean;
   /** Planned parts that VOD has: sent, or found there with the same MD5. */
   readonly partsDone: number;
   /** Parts that `init` asks to send or to compare, without those that it records as done. */
@@ -45,12 +47,17 @@ export type Step =
   /** `compare`: compare the parts that VOD has with the file, which reads the whole file. */
   | { readonly kind: 'init'; readonly hashed: Hashed; readonly compare: boolean }
   | { readonly kind: 'parts'; readonly hashed: Hashed; readonly init: SendValue }
-  | { readonly kind: 'finish'; readonly hashed: Hashed }
+  | { readonly kind: 'finish'; readonly hashed: Hashed; readonly init: SendValue }
   /**
-   * Start a new round with InitUpload. `reason`: why the last FinishUpload did not succeed. `pause`: wait first, from the
-   * second time on.
+   * Start a new round. `reason`: why this one did not succeed. `expired`: because its session is over. `pause`: wait first,
+   * from the second time on.
    */
-  | { readonly kind: 'replan'; readonly pause: boolean; readonly reason: string }
+  | {
+      readonly kind: 'replan';
+      readonly pause: boolean;
+      readonly reason: string;
+      readonly expired: boolean;
+    }
   | { readonly kind: 'transcode'; readonly result: StoredResult }
   /** Wait for the transcoding to end, for at most `leftMs`. */
   | { readonly kind: 'await'; readonly result: StoredResult; readonly leftMs: number }
@@ -89,15 +96,20 @@ export function nextStep(facts: Facts): Step {
   // Only once: if no part differs, comparing again would find nothing new.
   const compare = facts.refusedBefore && facts.refusals === 1;
   if (init === undefined) return { kind: 'init', hashed, compare };
+  if (facts.expired) return newRound(facts, 'its session has expired', true);
   if (facts.partsDone < facts.partsPlanned) return { kind: 'parts', hashed, init };
-  if (finish === undefined) return { kind: 'finish', hashed };
-  if (facts.refusals <= MAX_REFUSALS && facts.round < MAX_ROUNDS)
-    return { kind: 'replan', pause: facts.round > 0, reason: finish.reason };
+  if (finish === undefined || finish.kind === 'abandoned') return { kind: 'finish', hashed, init };
+  return newRound(facts, finish.reason, finish.kind === 'expired');
+}
+
+function newRound({ round, refusals }: Facts, reason: string, expired: boolean): Step {
+  if (refusals <= MAX_REFUSALS && round < MAX_ROUNDS)
+    return { kind: 'replan', pause: round > 0, reason, expired };
   return {
     kind: 'fail',
     failure: {
       code: 'FINISH_UNRESOLVED',
-      message: `FinishUpload did not succeed in ${facts.round + 1} rounds; last reason: ${finish.reason}`,
+      message: `VOD did not make a video of the parts in ${round + 1} rounds; last reason: ${reason}`,
       retryable: true,
     },
     rehash: true,

@@ -1,5 +1,7 @@
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import type { SendValue } from '../queue/jobs/init.ts';
+import { combineChecksums } from '../upload/checksum.ts';
 import { countIndices, difference, type IndexRange, indicesOf, rangesOf, union } from '../upload/ranges.ts';
 
 /*
@@ -65,7 +67,11 @@ export function* plannedParts(
  */
 export function recordDone(
   init: SendValue,
-  done: { readonly sent: readonly number[]; readonly same: readonly number[] },
+  done: {
+    readonly sent: readonly number[];
+    readonly same: readonly number[];
+    readonly checksums: readonly string[];
+  },
 ): SendValue {
   const sent = union(init.sent ?? [], rangesOf(done.sent));
   const same = difference(union(init.same ?? [], rangesOf(done.same)), sent);
@@ -75,6 +81,12 @@ export function recordDone(
     missing: asArrays(missing),
     sent: asArrays(sent),
     ...(same.length > 0 && { same: asArrays(same) }),
+    ...defined({
+      checksum: combineChecksums([
+        ...(init.checksum === undefined ? [] : [init.checksum]),
+        ...done.checksums,
+      ]),
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { parseInitValue } from '../queue/jobs/init.ts';
-import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
+import { parsePartValue } from '../queue/jobs/part.ts';
 import { childId, partIndexReader, type Run } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import { parseJsonOr } from '../queue/stored-job.ts';
@@ -25,13 +25,19 @@ for from = 4, #ARGV, 5000 do
 end
 return 1`;
 
-/** Results of part jobs, as JSON. */
-const [SKIPPED, SAME] = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
-
-/** A part that VOD has. `value`: the result of its job, as JSON. */
+/** A part that VOD has. `json`: the result of its job. */
 interface DonePart {
   readonly index: number;
-  readonly value: string;
+  readonly json: string;
+  readonly outcome: 'sent' | 'same';
+  readonly checksum?: string;
+}
+
+/** @returns undefined if the result says that VOD does not have the part */
+function donePart(index: number, json: string): DonePart | undefined {
+  const { outcome, checksum } = parsePartValue(JSON.parse(json));
+  if (outcome !== 'sent' && outcome !== 'same') return undefined;
+  return { index, json, outcome, ...(checksum !== undefined && { checksum }) };
 }
 
 /** Returns all finished children of an upload, and keeps their number small. */
@@ -73,9 +79,10 @@ export class ChildrenReader {
       const [next, entries] = await this.#redis.hscan(key, cursor, 'COUNT', SCAN_COUNT);
       for (let at = 0; at + 1 < entries.length; at += 2) {
         const [child, value] = [entries[at] as string, entries[at + 1] as string];
-        const index = value === SKIPPED ? undefined : indexOf(child);
-        if (index === undefined || index >= MAX_PARTS) results.set(child, value);
-        else doneParts.set(child, { index, value });
+        const index = indexOf(child);
+        const done = index === undefined || index >= MAX_PARTS ? undefined : donePart(index, value);
+        if (done === undefined) results.set(child, value);
+        else doneParts.set(child, done);
       }
       if (isRecordable && doneParts.size > this.#bounds.recordAbove) {
         const init = results.get(initKey) ?? (await this.#redis.hget(key, initKey));
@@ -88,7 +95,7 @@ export class ChildrenReader {
       }
       cursor = next;
     } while (cursor !== '0');
-    for (const [child, { value }] of doneParts) results.set(child, value);
+    for (const [child, { json }] of doneParts) results.set(child, json);
     return results;
   }
 
@@ -104,11 +111,18 @@ export class ChildrenReader {
     const stored = parseJsonOr<object>({}, init);
     const value = parseInitValue(stored);
     if (value.kind !== 'send') return undefined;
-    const [sent, same]: [number[], number[]] = [[], []];
-    for (const { index, value: result } of doneParts.values()) (result === SAME ? same : sent).push(index);
+    const done: { sent: number[]; same: number[]; checksums: string[] } = {
+      sent: [],
+      same: [],
+      checksums: [],
+    };
+    for (const { index, outcome, checksum } of doneParts.values()) {
+      done[outcome].push(index);
+      if (checksum !== undefined) done.checksums.push(checksum);
+    }
     // Fields of a newer version are kept.
-    const recorded = JSON.stringify({ ...stored, ...recordDone(value, { sent, same }) });
-    const done = await this.#redis.eval(RECORD, 1, key, initKey, init, recorded, ...doneParts.keys());
-    return done === 1 ? recorded : undefined;
+    const recorded = JSON.stringify({ ...stored, ...recordDone(value, done) });
+    const isDone = await this.#redis.eval(RECORD, 1, key, initKey, init, recorded, ...doneParts.keys());
+    return isDone === 1 ? recorded : undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DelayedError, type Job, UnrecoverableError, WaitingChildrenError } from 'bullmq';
+import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import type { VodEventLog } from '../events/vod-event-log.ts';
@@ -15,11 +16,12 @@ import { type JobChange, writeJob } from '../queue/write-job.ts';
 import { admitsFanOut } from '../quota/limits.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
+import { combineChecksums } from '../upload/checksum.ts';
 import type { AbortFlags } from './abort-flags.ts';
 import { ActiveUpload, type UploadChange } from './active-upload.ts';
 import { ChildJobs } from './child-jobs.ts';
 import { Children } from './children.ts';
-import { factsOf } from './facts.ts';
+import { expiredSessions, factsOf } from './facts.ts';
 import { countWaitingParts, FAN_OUT, type FanOutBounds } from './fan-out.ts';
 import type { FileIndex } from './file-index.ts';
 import { nextStep, type Step } from './next-step.ts';
@@ -129,11 +131,11 @@ class Reconciliation {
       case 'hash':
         return await this.#hash();
       case 'init':
-        return await this.#init(step);
+        return await this.#init(step, children);
       case 'parts':
         return await this.#sendParts(step, children);
       case 'finish':
-        return await this.#finish(step);
+        return await this.#finish(step, children);
       case 'replan':
         return await this.#replan(step);
       case 'settle':
@@ -145,7 +147,7 @@ class Reconciliation {
       case 'complete':
         return await this.#complete(step.result, children);
       case 'fail':
-        return await this.#fail(step);
+        return await this.#fail(step, children);
     }
   }
 
@@ -155,20 +157,29 @@ class Reconciliation {
     await Promise.all([this.#upload.enterStage('hashing', 0, text), this.#jobs.addHash()]);
   }
 
-  async #init({ hashed, compare }: StepOf<'init'>): Promise<undefined> {
+  async #init({ hashed, compare }: StepOf<'init'>, children: Children): Promise<undefined> {
     const upload = this.#upload;
     if (!isDeepStrictEqual(upload.data.hashed, hashed)) upload.setHashed(hashed);
-    const sha1 = `SHA-1 ${hashed.fileSha} of ${formatBytes(hashed.version.size)}`;
+    const { fileSha, version } = hashed;
+    const size = formatBytes(version.size);
+    const text = fileSha === undefined ? `file of ${size}` : `SHA-1 ${fileSha} of ${size}`;
     const [isNew, sender] = await Promise.all([
-      upload.enterStage('initializing', 0, `${sha1}; asking VOD what it has`),
-      this.#deps.senderLocks.acquire(hashed.fileSha, upload.id),
+      upload.enterStage('initializing', 0, `${text}; asking VOD what it has`),
+      fileSha === undefined ? upload.id : this.#deps.senderLocks.acquire(fileSha, upload.id),
     ]);
     if (sender !== upload.id) {
       if (isNew)
         await upload.note('initializing', `waiting for upload ${sender}, which sends the same content`);
       return await this.#delay(SENDER_RECHECK_MS);
     }
-    await this.#jobs.addInit(hashed, compare);
+    const resume = children.sessionBefore(upload.run);
+    const expired = expiredSessions(upload.run, children);
+    await this.#jobs.addInit({
+      hashed,
+      ...(compare && { compare }),
+      ...defined({ resume }),
+      ...(expired > 0 && { expiredSessions: expired }),
+    });
   }
 
   /** Adds the next part jobs, or delays the upload while the part queue is full. */
@@ -181,7 +192,8 @@ class Reconciliation {
     if (room === undefined) return await this.#delay(RECHECK_MS);
     await Promise.all([
       this.#upload.enterStage('uploading', bytesSent, text),
-      room > 0 && this.#addParts({ hashed, init, done, count, room, isLarge }),
+      room > 0 &&
+        this.#addParts({ hashed, init, done, count, room, isLarge, first: this.#hasExpired(children) }),
     ]);
   }
 
@@ -194,8 +206,10 @@ class Reconciliation {
     /** Parts to add now. */
     readonly room: number;
     readonly isLarge: boolean;
+    /** Before the parts of all other uploads: a session of this one has expired before it was done. */
+    readonly first: boolean;
   }): Promise<void> {
-    const { hashed, init, done, count, room, isLarge } = options;
+    const { hashed, init, done, count, room, isLarge, first } = options;
     const { id, run } = this.#upload;
     const queued = isLarge ? await this.#jobs.unfinishedParts() : [];
     const excluded = new Set([...done, ...queued]);
@@ -204,7 +218,8 @@ class Reconciliation {
     // Before the parts are added: a process that sends one of them must not see the number of an earlier attempt.
     if (isLarge) await this.#jobs.setUnqueued(Math.max(0, count - queued.length - parts.length));
     const isCancelled = () => this.#deps.abortFlags.isCancelled(id, run.attempt);
-    await this.#jobs.addParts(hashed, parts, isCancelled);
+    const hasSession = init.session !== undefined;
+    await this.#jobs.addParts({ hashed, hasSession, first }, parts, isCancelled);
   }
 
   /**
@@ -220,15 +235,29 @@ class Reconciliation {
     return isLarge ? maxPending - unfinished : left;
   }
 
-  async #finish({ hashed }: StepOf<'finish'>): Promise<undefined> {
+  async #finish({ hashed, init }: StepOf<'finish'>, children: Children): Promise<undefined> {
+    const { fileSha, version } = hashed;
+    const { session, checksum } = init;
+    const checksums = [
+      ...(checksum === undefined ? [] : [checksum]),
+      ...children.checksums(this.#upload.run),
+    ];
     await Promise.all([
-      this.#upload.enterStage('finishing', hashed.version.size, 'VOD has all parts; finishing'),
-      this.#jobs.addFinish(hashed.fileSha),
+      this.#upload.enterStage('finishing', version.size, 'VOD has all parts; finishing'),
+      this.#jobs.addFinish({
+        fileSize: version.size,
+        ...defined({ fileSha, session, checksum: combineChecksums(checksums) }),
+      }),
     ]);
   }
 
-  async #replan({ reason, pause }: StepOf<'replan'>): Promise<StoredResult | undefined> {
-    await this.#upload.startNextRound(`not finished: ${reason}; asking VOD again what it has`);
+  async #replan({ reason, pause, expired }: StepOf<'replan'>): Promise<StoredResult | undefined> {
+    // The parts of this round can't be sent any more.
+    if (expired) await this.#jobs.removePending();
+    const text = expired
+      ? `${reason}; beginning anew`
+      : `not finished: ${reason}; asking VOD again what it has`;
+    await this.#upload.startNextRound(text, expired ? 'warn' : 'info');
     if (pause) return await this.#delay(this.#deps.backoff(this.#upload.run.round));
     return await this.#doNextStep();
   }
@@ -283,18 +312,25 @@ class Reconciliation {
   /** Releases the sender lock and deletes the child entries. Idempotent. */
   async #releaseAll(result: StoredResult, children: Children): Promise<void> {
     const { fileSha, partsSent, partsSkipped } = result;
-    await this.#deps.senderLocks.release(fileSha, this.#upload.id, 'done');
+    if (fileSha !== undefined) await this.#deps.senderLocks.release(fileSha, this.#upload.id, 'done');
     await this.#jobs.forget(children, partsSent + partsSkipped);
   }
 
-  async #fail({ failure, rehash }: StepOf<'fail'>): Promise<never> {
+  async #fail({ failure, rehash }: StepOf<'fail'>, children: Children): Promise<never> {
     const { id, run } = this.#upload;
     await this.#deps.abortFlags.stop(id, run.attempt);
     await this.#jobs.removePending();
     if (rehash) await this.#upload.update({ rehash: true });
-    const { hashed } = this.#upload.data;
-    if (hashed) await this.#deps.senderLocks.release(hashed.fileSha, id, 'failed');
+    // A retry would go on with a session that is not over.
+    const session = failure.retryable ? undefined : children.sessionBefore({ ...run, round: run.round + 1 });
+    if (session !== undefined) await this.#jobs.addAbandon(session);
+    const { fileSha } = this.#upload.data.hashed ?? {};
+    if (fileSha !== undefined) await this.#deps.senderLocks.release(fileSha, id, 'failed');
     throw new UnrecoverableError(formatFailure(failure));
+  }
+
+  #hasExpired(children: Children): boolean {
+    return expiredSessions(this.#upload.run, children) > 0;
   }
 
   /** Ends this activation. The next one starts after `ms`, or when the upload is woken. */

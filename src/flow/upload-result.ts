@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { parseHashed } from '../queue/jobs/hash.ts';
 import { parseInitValue } from '../queue/jobs/init.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
@@ -21,7 +22,8 @@ export function uploadResult(
   const { fileSha, version } = parseHashed(children.result(run, 'hash'));
   const { name, type } = data.video;
   return {
-    ...{ outcome, fileId, url, fileSha, fileSize: version.size, name, type },
+    ...{ outcome, fileId, url, fileSize: version.size, name, type },
+    ...defined({ fileSha }),
     ...countParts(run, children, version.size, data.video.partSize),
     metadataApplied: outcome === 'completed',
     durationMs,
@@ -32,22 +34,24 @@ function countParts(
   { attempt, round }: Run,
   children: Children,
   fileSize: number,
-  requestedPartSize: UploadData['video']['partSize'],
+  requestedPartSize = fileSize,
 ): Pick<StoredResult, 'partsSent' | 'partsSkipped' | 'bytesSent'> {
   let partsSent = 0;
   let bytesSent = 0;
   let parts = partCount(fileSize, requestedPartSize);
-  let missingAtFirst: number | undefined;
+  /** Of the first round with these parts: after a new session, all parts are sent again, and they may be larger. */
+  let first: { readonly partSize: number; readonly missing: number } | undefined;
   for (let past = 0; past <= round; past++) {
     const run = { attempt, round: past };
     const init = parseInitValue(children.result(run, 'init'));
     if (init.kind === 'exists') continue;
     parts = partCount(fileSize, init.partSize);
     const recorded = init.sent ?? [];
-    missingAtFirst ??= countIndices(union(init.missing, recorded));
+    if (first?.partSize !== init.partSize)
+      first = { partSize: init.partSize, missing: countIndices(union(init.missing, recorded)) };
     const sent = union(recorded, rangesOf(children.sentParts(run)));
     partsSent += countIndices(sent);
     bytesSent += bytesOf(sent, fileSize, init.partSize);
   }
-  return { partsSent, partsSkipped: parts - (missingAtFirst ?? 0), bytesSent };
+  return { partsSent, partsSkipped: parts - (first?.missing ?? 0), bytesSent };
 }

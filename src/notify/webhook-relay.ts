@@ -166,6 +166,6 @@ function toPayload(
   return {
     ...ended,
     type: event.type,
-    data: { ...common, name, type, fileId, url: storedUrl(url), outcome, fileSha, fileSize },
+    data: { ...common, name, type, fileId, url: storedUrl(url), outcome, fileSha: fileSha ?? '', fileSize },
   };
 }

@@ -4,18 +4,13 @@ import type { Logger } from '../process/log.ts';
 import { countConnectedWorkers } from '../queue/connected-workers.ts';
 import { STAGES } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
-import {
-  openQuotaLog,
-  QUOTA_ACTIONS,
-  type QuotaAction,
-  type QuotaSettings,
-  quotaOf,
-} from '../quota/quotas.ts';
+import { openQuotaLog, type QuotaSettings, quotaActions, quotaOf } from '../quota/quotas.ts';
 import { callOnKeyNode, type RedisClient } from '../redis/client.ts';
 import { infoFields } from '../redis/info.ts';
 import { optionalReply } from '../redis/optional-commands.ts';
 import { oldestDueMs } from '../status/oldest-due.ts';
 import type { OpsMetrics } from '../telemetry/ops-metrics.ts';
+import type { QuotaAction } from '../vod/wire/protocol.ts';
 
 export interface QueueSources extends QuotaSettings {
   readonly queues: Queues;
@@ -32,7 +27,8 @@ const TIMEOUT_MS = 4000;
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
   const { queues, redis, vod, log } = sources;
-  for (const action of QUOTA_ACTIONS) metrics.quotaLimit.set({ action }, quotaOf(action, vod.quotaPerMinute));
+  for (const action of quotaActions(vod.api))
+    metrics.quotaLimit.set({ action }, quotaOf(action, vod).requests);
   const forget = (): void => {
     const { jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed } = metrics;
     for (const gauge of [jobs, oldestWaitingAge, paused, rateLimited, workers, quotaUsed]) gauge.reset();
@@ -79,7 +75,9 @@ async function readUsedQuotas(
   const time = await optionalReply(callOnKeyNode(redis, `${prefix}:`, ['time']));
   if (time === undefined) return [];
   return await Promise.all(
-    QUOTA_ACTIONS.map(async (action) => [action, await lookAtQuota(action, settings)] as const),
+    quotaActions(settings.vod.api).map(
+      async (action) => [action, await lookAtQuota(action, settings)] as const,
+    ),
   );
 }
 

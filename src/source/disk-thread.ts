@@ -6,7 +6,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from 'node:worker_
 import { directoryState } from './directory-state.ts';
 import { sourceErrorOf } from './errors.ts';
 import { openFile, verifyFile } from './open-file.ts';
-import { digestOf, hashFile, readRange } from './read-file.ts';
+import { digestOf, hashFile, isLoaded, loadCrc64, readRange } from './read-file.ts';
 import {
   type Reply,
   type Request,
@@ -18,12 +18,21 @@ import {
 if (parentPort === null) throw new Error('This file is the body of a worker thread');
 const port: MessagePort = parentPort;
 
+/** Set once a request has needed the code of a digest that is loaded then. Requests are answered in their order. */
+let loading: Promise<void> | undefined;
+
 port.on('message', (message: RequestMessage | StopMessage) => {
   if ('kind' in message) return;
-  const { request, startFlag } = message;
-  if (startFlag === undefined || setStartFlag(startFlag)) reply(replyTo(request));
+  const { request } = message;
+  if (loading === undefined && request.kind === 'read' && !isLoaded(request.digest)) loading = loadCrc64();
+  if (loading === undefined) answer(message);
+  else loading = loading.then(() => answer(message));
 });
 reply({ kind: 'ready' });
+
+function answer({ request, startFlag }: RequestMessage): void {
+  if (startFlag === undefined || setStartFlag(startFlag)) reply(replyTo(request));
+}
 
 function replyTo(request: Request): Reply {
   const startedAt = performance.now();

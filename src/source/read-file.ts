@@ -3,6 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { fstatSync, readSync } from 'node:fs';
+import { type Crc64, createCrc64 } from '../base/crc64.ts';
 import { endedEarlyError } from './errors.ts';
 import type { OpenedFile } from './open-file.ts';
 import type { Digest } from './source.ts';
@@ -22,9 +23,22 @@ export function readRange(
   if (bytes < target.length) throw endedEarlyError(path, version.size, offset + bytes);
 }
 
+let crc64: Crc64 | undefined;
+
+/** Loads the code for CRC-64, which few processes need: call it before the first {@link digestOf} of that kind. */
+export async function loadCrc64(): Promise<void> {
+  crc64 = await createCrc64();
+}
+
+export function isLoaded(digest: Digest): boolean {
+  return digest !== 'crc64' || crc64 !== undefined;
+}
+
 /** @returns in lower-case hex */
 export function digestOf(bytes: Uint8Array, digest: Digest): string {
-  return createHash(digest).update(bytes).digest('hex');
+  if (digest !== 'crc64') return createHash(digest).update(bytes).digest('hex');
+  crc64?.update(bytes);
+  return (crc64?.digest() ?? 0n).toString(16).padStart(16, '0');
 }
 
 /** Small enough that the bytes are still in the CPU cache when they are hashed. */

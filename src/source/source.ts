@@ -13,7 +13,7 @@ export interface FileVersion {
 }
 
 /** Hash functions for ranges. */
-export type Digest = 'md5' | 'sha1';
+export type Digest = 'md5' | 'sha1' | 'crc64';
 
 /** An open file. Must be closed. */
 export interface FileSource {

@@ -1,6 +1,6 @@
 import { CANCELLED, parseFailure } from '../queue/failure.ts';
 import { parseInitValue } from '../queue/jobs/init.ts';
-import { PART_SAME, PART_SKIPPED } from '../queue/jobs/part.ts';
+import { parsePartValue } from '../queue/jobs/part.ts';
 import type { UploadData } from '../queue/jobs/upload.ts';
 import type { UploadResult } from '../queue/jobs/upload-result.ts';
 import { childId, partIndexReader } from '../queue/names.ts';
@@ -10,9 +10,6 @@ import type { RedisClient } from '../redis/client.ts';
 import { MAX_PARTS, partCount, tooManyParts } from '../upload/plan.ts';
 import { type PartState, partStates } from './part-states.ts';
 import type { UploadStatus } from './status.ts';
-
-/** Return values of part jobs that sent nothing, as JSON. */
-const UNSENT: readonly string[] = [PART_SKIPPED, PART_SAME].map((value) => JSON.stringify(value));
 
 /**
  * The state of each part of an upload in its current run; undefined until InitUpload has returned which parts VOD has.
@@ -43,13 +40,18 @@ export async function readPartStates(
     count: partCount(size, init.partSize),
     missing: init.missing,
     recorded: init.sent ?? [],
-    sent: indices(Object.keys(processed).filter((key) => !UNSENT.includes(processed[key] ?? ''))),
+    sent: indices(Object.keys(processed).filter((key) => isSent(processed[key]))),
     sending: indices(jobs.active),
     retrying: indices(jobs.delayed),
     failed: indices(
       Object.keys(failed).filter((key) => parseFailure(failed[key] ?? '').code !== CANCELLED.code),
     ),
   });
+}
+
+/** @param json result of a part job */
+function isSent(json: string | undefined): boolean {
+  return parsePartValue(parseJsonOr<unknown>(undefined, json)).outcome === 'sent';
 }
 
 interface PartJobs {

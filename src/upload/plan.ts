@@ -25,10 +25,11 @@ export interface Part {
 export const MAX_PARTS = 500_000;
 
 /** Bounds of the size of a part. Each of the service's APIs has bounds of its own within these. */
-export const [MIN_PART_BYTES, MAX_PART_BYTES] = PART_SIZES;
+export const MIN_PART_BYTES = PART_SIZES[0];
+export const MAX_PART_BYTES = 5 * 2 ** 30;
 
-/** Maximum size of a file: 488 GiB, with parts of 1 MiB. */
-export const MAX_FILE_BYTES = MAX_PARTS * PART_SIZES[1];
+/** Maximum size of a file: 48.8 TiB, that of an object in COS. Each of the service's APIs has its own limit within this. */
+export const MAX_FILE_BYTES = 10_000 * MAX_PART_BYTES;
 
 /**
  * The number of parts of a file.

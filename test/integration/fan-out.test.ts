@@ -25,7 +25,7 @@ it('a part is taken by a worker on the same connection while further parts are b
   const hashed = { fileSha: 'a'.repeat(40), version: { size: PARTS * MIB, mtimeNs: '1', inode: '2' } };
   const init: SendValue = { kind: 'send', partSize: MIB, missing: [[0, PARTS - 1]] };
   const parts = partJobs(init, PARTS * MIB, { isExcluded: () => false, limit: PARTS });
-  await jobs.addParts(hashed, parts, async () => {
+  await jobs.addParts({ hashed, hasSession: false, first: false }, parts, async () => {
     await started.promise;
     return true;
   });

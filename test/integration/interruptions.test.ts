@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RedisUnavailableError, VodUploads } from '../../src/index.ts';
-import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
+import { MAX_PARTS } from '../../src/upload/plan.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { withQueue } from '../support/seed.ts';
 import { useWorld } from '../support/use-world.ts';
@@ -191,7 +191,7 @@ describe('cancel', () => {
   it('ends uploads that are queued, delayed or being hashed', async () => {
     const paths = await Promise.all(['a', 'b'].map((name) => source(`${name}.mp4`, 10)));
     // Hashing takes longer than the test.
-    const big = await writeSparseFile(join(world().sources, 'big.mp4'), MAX_FILE_BYTES);
+    const big = await writeSparseFile(join(world().sources, 'big.mp4'), MAX_PARTS * 2 ** 20);
     const queued = await world().uploads.add({ source: paths[0] ?? '' });
     expect(await world().uploads.cancel(queued.id)).toBe(true);
     await world().worker({}, ['--stages', 'upload,hash']).ready();

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import { Worker } from 'bullmq';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MAX_FILE_BYTES, MAX_PARTS } from '../../src/upload/plan.ts';
+import { MAX_PARTS } from '../../src/upload/plan.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { useWorld } from '../support/use-world.ts';
+
+/** The largest file with parts of 1 MiB. */
+const LARGEST = MAX_PARTS * 2 ** 20;
 
 const { world, source, stats } = useWorld();
 
@@ -18,7 +21,7 @@ const hashed = (size: number) => ({ fileSha: 'a'.repeat(40), version: { size, mt
 
 describe('a file with too many parts', () => {
   it('is refused by add, or by the worker when add can’t see it', async () => {
-    const path = await writeSparseFile(join(world().sources, 'huge.mp4'), MAX_FILE_BYTES + 1);
+    const path = await writeSparseFile(join(world().sources, 'huge.mp4'), LARGEST + 1);
     const words = /huge\.mp4 is too large: 488\.3 GiB are 500001 parts of 1\.0 MiB, more than 500000/;
     await expect(world().uploads.add({ source: path })).rejects.toThrow(words);
     await expect(world().uploads.add({ source: path, partSize: 524288 })).rejects.toThrow('244.1 GiB');
@@ -35,10 +38,10 @@ describe('forged sizes and parts', () => {
     ['a file of 8 PiB', hashed(9e15), undefined],
     [
       'the same parts a thousand times',
-      hashed(MAX_FILE_BYTES),
+      hashed(LARGEST),
       Array.from({ length: 1000 }, () => [0, MAX_PARTS - 1]),
     ],
-    ['parts beyond all files', hashed(MAX_FILE_BYTES), [[0, 2 ** 50]]],
+    ['parts beyond all files', hashed(LARGEST), [[0, 2 ** 50]]],
   ])('%s fail the upload but not the worker', async (_, hash, missing) => {
     answer('hash', hash);
     if (missing !== undefined) answer('init', { kind: 'send', partSize: 1048576, missing });

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { MAX_FILE_BYTES } from '../../src/upload/plan.ts';
+import { MAX_PARTS } from '../../src/upload/plan.ts';
 import { CliProcess } from './cli-process.ts';
 import { writeSparseFile } from './files.ts';
 
@@ -43,7 +43,7 @@ export async function demo(args: readonly string[] = [], more: Record<string, st
 
 /** Runs the demo with a file that takes very long to hash; resolves when hashing has started. */
 export async function hashingDemo() {
-  const file = await writeSparseFile(join(await directory(), 'endless.mp4'), MAX_FILE_BYTES);
+  const file = await writeSparseFile(join(await directory(), 'endless.mp4'), MAX_PARTS * 2 ** 20);
   const started = await demo([file]);
   await started.process.wrote(/endless\.mp4: hashing/);
   return started;

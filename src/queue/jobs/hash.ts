@@ -11,8 +11,12 @@ const fileVersion = z.object({
   ctimeNs: decimal.exactOptional(),
 });
 
-export const hashed = z.object({ fileSha: sha1, version: fileVersion });
-/** The SHA-1 of a version of a file. */
+export const hashed = z.object({
+  /** Absent if it was not computed. Programs with a schema version before 3 require it. */
+  fileSha: sha1.exactOptional(),
+  version: fileVersion,
+});
+/** A version of a file, and its SHA-1. */
 export type Hashed = z.infer<typeof hashed>;
 export const parseHashed = createParser(hashed, 'result of a hash job');
 
@@ -20,6 +24,8 @@ const hashData = child.extend({
   source: path,
   known: hashed.exactOptional(),
   rehash: z.boolean().exactOptional(),
+  /** Compute the SHA-1 even if VOD does not need it. */
+  hash: z.literal(true).exactOptional(),
 });
 export type HashData = z.infer<typeof hashData>;
 export const parseHashData = createParser(hashData, 'hash job');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_PARTS } from '../../upload/plan.ts';
-import { child, partSize } from './fields.ts';
+import { checksum, child, memo, partSize, session } from './fields.ts';
 import { hashed } from './hash.ts';
 import { createParser } from './schema.ts';
 import { video } from './upload.ts';
@@ -11,6 +11,11 @@ const initData = child.extend({
   video,
   /** Compare the parts that VOD lists with the file, because VOD refused FinishUpload. */
   compare: z.literal(true).exactOptional(),
+  /** The last session of this upload. */
+  resume: session.exactOptional(),
+  /** How many sessions of this attempt have expired; default 0. */
+  expiredSessions: z.int().min(0).exactOptional(),
+  memo: memo.exactOptional(),
 });
 export type InitData = z.infer<typeof initData>;
 export const parseInitData = createParser(initData, 'init job');
@@ -45,8 +50,11 @@ const sendValue = z.object({
    */
   sent: indexRanges.exactOptional(),
   same: indexRanges.exactOptional(),
+  /** The combined checksums of these parts, if parts have checksums. */
+  checksum: checksum.exactOptional(),
+  session: session.exactOptional(),
 });
-/** The answer of InitUpload that asks for parts. */
+/** Parts are to be sent. */
 export type SendValue = z.infer<typeof sendValue>;
 
 const initValue = z.union([

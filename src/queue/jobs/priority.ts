@@ -1,3 +1,5 @@
+import { PART_SIZES } from '../../vod/wire/protocol.ts';
+
 /** Priority levels of uploads: 1 goes first, 10 last. */
 export const PRIORITY = { first: 1, normal: 5, last: 10 } as const;
 
@@ -10,6 +12,6 @@ export function partPriority(level: number, index: number): number {
 }
 
 /** Priority of a hash job: that of the file's last part, so that smaller files are hashed first. */
-export function hashPriority(level: number, fileSize: number, partSize: number): number {
+export function hashPriority(level: number, fileSize: number, partSize: number = PART_SIZES[1]): number {
   return partPriority(level, Math.floor(fileSize / partSize));
 }

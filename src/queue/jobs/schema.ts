@@ -16,7 +16,7 @@ import { formatFailure } from '../failure.ts';
  *   producer, and are not upgraded together with the workers.
  */
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 /** The oldest version that this program reads. */
 const OLDEST_SCHEMA_VERSION = 1;
 export const schemaVersion = z.int().min(OLDEST_SCHEMA_VERSION).max(SCHEMA_VERSION);

@@ -9,7 +9,8 @@ export const storedResult = z.object({
   outcome: z.enum(['completed', 'instant']),
   fileId: fileIdSchema,
   url: storedUrlSchema,
-  fileSha: sha1,
+  /** Absent if it was not computed. Programs with a schema version before 3 require it. */
+  fileSha: sha1.exactOptional(),
   /** Bytes. */
   fileSize: bytes,
   /** The name and type that were sent to VOD. */
@@ -29,6 +30,8 @@ export type StoredResult = z.infer<typeof storedResult>;
 const uploadResult = storedResult.extend({
   /** Null if VOD returned none. */
   url: nullableUrlSchema,
+  /** Null if it was not computed. */
+  fileSha: sha1.nullable().default(null),
 });
 /** The result of a finished upload. `partsSent`, `partsSkipped` and `bytesSent` count the last attempt only. */
 export type UploadResult = z.infer<typeof uploadResult>;

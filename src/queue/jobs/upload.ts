@@ -6,11 +6,12 @@ import { createParser, schemaVersion } from './schema.ts';
 import { transcodeFlags } from './transcode.ts';
 import { storedResult } from './upload-result.ts';
 
-/** The parameters of InitUpload that describe the video. */
+/** What describes the video to VOD. */
 export const video = z.object({
   name: text,
   type: text,
-  partSize,
+  /** Absent: the worker's backend chooses. */
+  partSize: partSize.exactOptional(),
   tags: z.array(text).max(64).exactOptional(),
   classId: z.int().exactOptional(),
   transcode: z.boolean().exactOptional(),
@@ -39,9 +40,11 @@ const uploadData = z.object({
    * versions ignore it.
    */
   rehash: z.boolean().exactOptional(),
+  /** Computes the SHA-1 even if VOD does not need it. */
+  hash: z.literal(true).exactOptional(),
   /** Random. Tells a producer whether its own `add` created this upload or found it. */
   nonce: text,
-  /** The last known SHA-1. Reused while the file is the same version, unless `rehash` is set. */
+  /** The last known version, and its SHA-1, which is reused while the file is the same version, unless `rehash` is set. */
   hashed: hashed.exactOptional(),
   /** The current run. If absent or of an earlier attempt, the current round is 0. */
   run: run.exactOptional(),

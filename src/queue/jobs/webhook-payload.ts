@@ -33,7 +33,7 @@ const video = {
   fileId: z.string(),
   /** completed: its bytes were sent; instant: VOD had the whole file. */
   outcome: z.enum(['completed', 'instant']),
-  /** SHA-1 of the file. */
+  /** SHA-1 of the file; empty if it was not computed, because receivers of older versions require a string. */
   fileSha: z.string(),
   /** Bytes. */
   fileSize: z.int(),

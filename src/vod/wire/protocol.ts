@@ -39,6 +39,13 @@ export type CosAction =
 
 export type VodAction = V2Action | Api3Action | CosAction;
 
+/** The actions with a quota of the account that is counted: all of v2, and those of API 3.0 that are called often. */
+export type QuotaAction = V2Action | Exclude<Api3Action, 'DescribeMediaInfos' | 'SearchMedia'>;
+
+/** The service's APIs for uploads. */
+export const VOD_APIS = ['v2', '2018-07-17'] as const;
+export type VodApi = (typeof VOD_APIS)[number];
+
 /** The only part sizes that the service accepts, in bytes: 512 KiB and 1 MiB. */
 export const PART_SIZES = [524288, 1048576] as const;
 export type PartSize = (typeof PART_SIZES)[number];

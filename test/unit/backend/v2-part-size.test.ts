@@ -6,7 +6,7 @@ import { PART_SIZES, type PartSize, type ReceivedPart } from '../../../src/vod/w
 
 const HALF = 524288;
 const FULL = 1048576;
-const MAX_FILE_BYTES = MAX_PARTS * FULL;
+const LARGEST = MAX_PARTS * FULL;
 
 const partSizes = fc.constantFrom<PartSize>(...PART_SIZES);
 /** Sizes around multiples of the part sizes, and any others, up to 40 MiB. */
@@ -49,7 +49,7 @@ describe('bindingPartSize', () => {
   });
 
   test('is the larger one for a file that has too many of the smaller', () => {
-    const largest = { fileSize: MAX_FILE_BYTES, requested: FULL as PartSize };
+    const largest = { fileSize: LARGEST, requested: FULL as PartSize };
     expect(bindingPartSize({ ...largest, received: [] })).toBe(FULL);
     expect(bindingPartSize({ ...largest, received: [part(0, FULL), part(HALF, HALF)] })).toBe(FULL);
   });

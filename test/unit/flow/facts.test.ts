@@ -19,7 +19,15 @@ const refused = { kind: 'refused', reason: '2 parts missing [-10003]' };
 
 it('has no optional facts of an upload that has just started', () => {
   expect(factsOf(observed({}))).toEqual({
-    ...{ cancelled: false, partsDone: 0, partsPlanned: 0, round: 0, refusals: 0, refusedBefore: false },
+    ...{
+      cancelled: false,
+      expired: false,
+      partsDone: 0,
+      partsPlanned: 0,
+      round: 0,
+      refusals: 0,
+      refusedBefore: false,
+    },
   });
 });
 

@@ -13,7 +13,7 @@ const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
 const unknown: FinishValue = { kind: 'unknown', reason: 'no reply [TIMEOUT, retryable]' };
 const refused: FinishValue = { kind: 'refused', reason: '2 parts missing [-10003]' };
 const nothing: Facts = {
-  ...{ cancelled: false, partsDone: 0, partsPlanned: 0 },
+  ...{ cancelled: false, expired: false, partsDone: 0, partsPlanned: 0 },
   ...{ round: 0, refusals: 0, refusedBefore: false },
 };
 const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
@@ -25,7 +25,7 @@ describe('nextStep', () => {
     expect(nextStep({ ...nothing, hashed })).toEqual({ kind: 'init', hashed, compare: false });
     expect(nextStep(planned)).toEqual({ kind: 'parts', hashed, init: send });
     expect(nextStep({ ...planned, partsDone: 2 }).kind).toBe('parts');
-    expect(nextStep({ ...planned, partsDone: 3 })).toEqual({ kind: 'finish', hashed });
+    expect(nextStep({ ...planned, partsDone: 3 })).toEqual({ kind: 'finish', hashed, init: send });
     expect(nextStep({ ...planned, partsDone: 3, finish: finished })).toMatchObject({
       kind: 'settle',
       outcome: 'completed',
@@ -69,8 +69,10 @@ describe('nextStep', () => {
 
   it('re-plans if FinishUpload has no reply, first at once and then with pauses, for up to MAX_ROUNDS', () => {
     const facts = { ...planned, partsDone: 3, finish: unknown };
-    expect(nextStep(facts)).toEqual({ kind: 'replan', pause: false, reason: unknown.reason });
-    expect(nextStep({ ...facts, round: 1 })).toEqual({ kind: 'replan', pause: true, reason: unknown.reason });
+    expect(nextStep(facts)).toEqual({
+      ...{ kind: 'replan', pause: false, reason: unknown.reason, expired: false },
+    });
+    expect(nextStep({ ...facts, round: 1 })).toMatchObject({ kind: 'replan', pause: true });
     expect(nextStep({ ...facts, round: MAX_ROUNDS - 1 }).kind).toBe('replan');
     expect(nextStep({ ...facts, round: MAX_ROUNDS }).kind).toBe('fail');
   });
@@ -102,7 +104,7 @@ describe('nextStep', () => {
 
 describe('after the upload', () => {
   const result: StoredResult = {
-    ...{ outcome: 'instant', fileId: '9', url: 'u', fileSha: hashed.fileSha, fileSize: 3_000_000 },
+    ...{ outcome: 'instant', fileId: '9', url: 'u', fileSha: 'a'.repeat(40), fileSize: 3_000_000 },
     ...{ name: 'n', type: 'mp4', partsSent: 0, partsSkipped: 3, bytesSent: 0, metadataApplied: false },
     durationMs: 1,
   };

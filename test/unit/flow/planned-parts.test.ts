@@ -48,7 +48,11 @@ describe('the parts that the result of an init job asks for', () => {
 
 describe('parts that are recorded as done', () => {
   it('are no longer planned, and no longer missing for workers that ignore the record', () => {
-    const recorded = recordDone(recordDone(send, { sent: [5], same: [] }), { sent: [1, 1], same: [] });
+    const recorded = recordDone(recordDone(send, { sent: [5], same: [], checksums: [] }), {
+      sent: [1, 1],
+      same: [],
+      checksums: [],
+    });
     expect(recorded).toEqual({
       ...send,
       missing: [[4, 4]],
@@ -63,7 +67,7 @@ describe('parts that are recorded as done', () => {
 
   it('are no longer planned when parts are compared, and the MD5s of the others stay theirs', () => {
     const compared = { ...send, listedMd5s: encodeMd5s(['a', 'b', 'c', 'd'].map(md5)) };
-    const recorded = recordDone(compared, { sent: [0, 4], same: [2, 6] });
+    const recorded = recordDone(compared, { sent: [0, 4], same: [2, 6], checksums: [] });
     expect(recorded).toMatchObject({ missing: send.missing, listedMd5s: compared.listedMd5s });
     expect([...plannedParts(recorded, 7)]).toEqual([
       { index: 1 },
@@ -71,7 +75,7 @@ describe('parts that are recorded as done', () => {
       { index: 5 },
     ]);
     // Its job ran twice: the second time VOD had the part.
-    expect(recordDone(recorded, { sent: [], same: [4] })).toEqual(recorded);
+    expect(recordDone(recorded, { sent: [], same: [4], checksums: [] })).toEqual(recorded);
   });
 
   it('cost the same to record and to plan, however many are recorded', () => {
@@ -81,7 +85,7 @@ describe('parts that are recorded as done', () => {
       const sent = countReads<IndexRange>([[0, recordedParts - 1]]);
       const init = { ...send, missing: counted.array, sent: sent.array } as unknown as SendValue;
       const done = Array.from({ length: 2000 }, (_, index) => recordedParts + index);
-      const recorded = recordDone(init, { sent: done, same: [] });
+      const recorded = recordDone(init, { sent: done, same: [], checksums: [] });
       expect(recorded).toMatchObject({
         missing: [[recordedParts + 2000, count - 1]],
         sent: [[0, recordedParts + 1999]],
