@@ -23,6 +23,23 @@ export interface NewVideo {
   readonly transcode?: boolean;
   readonly screenshot?: boolean;
   readonly watermark?: boolean;
+  /** Name of the task flow that VOD runs on the video. */
+  readonly procedure?: string;
+  /** Where VOD keeps the video, such as `ap-chongqing`. */
+  readonly storageRegion?: string;
+  /** When VOD deletes the video: ISO 8601, with a time zone. */
+  readonly expireTime?: string;
+  /** Text that VOD repeats in the events of the video. */
+  readonly sourceContext?: string;
+  /** Path of the video in an application that has paths; begins with `/`. */
+  readonly storagePath?: string;
+}
+
+/** The picture that VOD shows for a video. */
+export interface Cover {
+  /** Extension without a dot: `jpg`. */
+  readonly type: string;
+  readonly bytes: Uint8Array;
 }
 
 /** A video that VOD has. */
@@ -42,6 +59,8 @@ export const MAX_SESSION_LENGTH = 16_384;
 export interface BeginRequest {
   readonly file: UploadedFile;
   readonly video: NewVideo;
+  /** Reads the cover; absent if the video has none. Rejects with SourceError. */
+  readonly readCover?: (signal: AbortSignal) => Promise<Cover>;
   /** The last session of this upload, which may be over. */
   readonly resume?: Session;
   /** How many sessions of this attempt have expired. */
