@@ -1,4 +1,7 @@
 import { InvalidArgumentError } from 'commander';
+import { type Api3Action, isApi3Action } from '../emulator/protocol/api3-actions.ts';
+import type { Api3QuotaLimits } from '../emulator/protocol/api3-quota.ts';
+import { COS_ACTIONS, type CosAction } from '../emulator/protocol/cos-actions.ts';
 import type { QuotaLimits } from '../emulator/protocol/quota.ts';
 import type { PartSize } from '../vod/wire/protocol.ts';
 
@@ -69,6 +72,28 @@ export function parseQuota(text: string): QuotaLimits {
     limits[name] = Number(number);
   }
   return limits;
+}
+
+/** `ApplyUpload=100,CommitUpload=100`; 0 or missing: no limit. */
+export function parseQuotaPerSecond(text: string): Api3QuotaLimits {
+  const limits: Partial<Record<Api3Action, number>> = {};
+  for (const entry of text.split(',')) {
+    const [, name = '', number] = /^\s*(\w+)=(\d{1,9})\s*$/.exec(entry) ?? [];
+    if (!isApi3Action(name) || limits[name] !== undefined) {
+      throw new InvalidArgumentError('It must be like ApplyUpload=100,CommitUpload=100.');
+    }
+    limits[name] = Number(number);
+  }
+  return limits;
+}
+
+/** `HeadObject,AbortMultipartUpload` */
+export function parseCosActions(text: string): CosAction[] {
+  return text.split(',').map((entry) => {
+    const action = COS_ACTIONS.find((known) => known === entry.trim());
+    if (action !== undefined) return action;
+    throw new InvalidArgumentError(`It must be one or more of ${COS_ACTIONS.join(', ')}.`);
+  });
 }
 
 export function parseHttpUrl(text: string): string {

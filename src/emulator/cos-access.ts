@@ -1,6 +1,8 @@
 /** Checks the signature and the temporary credentials of a request to COS. */
+
+import type { CosAction } from './protocol/cos-actions.ts';
 import { CosRefusal } from './protocol/cos-error.ts';
-import type { CosAction, CosTarget } from './protocol/cos-request.ts';
+import type { CosTarget } from './protocol/cos-request.ts';
 import { isSignedBy, parseQSign, type QSign } from './protocol/q-sign.ts';
 import type { VodSession, VodSessions } from './state/vod-sessions.ts';
 

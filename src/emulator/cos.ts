@@ -9,14 +9,9 @@ import { readBody } from './http/body.ts';
 import { type BodyLimit, receiveFile } from './http/receive-file.ts';
 import { BUCKET } from './perform-api3.ts';
 import { type CosContext, type CosRequest, performCos } from './perform-cos.ts';
+import type { CosAction } from './protocol/cos-actions.ts';
 import { CosRefusal, cosErrorText, cosStatusOf } from './protocol/cos-error.ts';
-import {
-  BODY_MAX_BYTES,
-  type CosAction,
-  type CosTarget,
-  cosActionOf,
-  parsePartNumber,
-} from './protocol/cos-request.ts';
+import { BODY_MAX_BYTES, type CosTarget, cosActionOf, parsePartNumber } from './protocol/cos-request.ts';
 import type { VodSessions } from './state/vod-sessions.ts';
 import { type FaultContext, underFaults } from './under-faults.ts';
 
@@ -61,9 +56,7 @@ export async function serveCos(
         received = await receive(context, target, action, request, isDamaged, limit);
         return received;
       },
-      async perform(body) {
-        return answerTo(context, target, action, body);
-      },
+      perform: (body) => answerTo(context, target, action, body),
       change: (answer, outcome) => changed(answer, outcome, target),
     });
     counts.result(action, result);
@@ -132,15 +125,15 @@ function digestRefusal(header: string | string[] | undefined, md5: string): CosR
   return new CosRefusal('BadDigest', 'The Content-MD5 you specified did not match what was received.');
 }
 
-function answerTo(
+async function answerTo(
   context: CosServerContext,
   target: CosTarget,
   action: CosAction,
   received: Received,
-): Answer {
+): Promise<Answer> {
   try {
     if ('refusal' in received) throw received.refusal;
-    return performCos(context, received);
+    return await performCos(context, received);
   } catch (error) {
     const refusal = refusalOf(error, context);
     context.log({ action, key: target.key, code: refusal.code, message: refusal.message }, 'reply');

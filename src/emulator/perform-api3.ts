@@ -1,6 +1,6 @@
 /** Performs an admitted request of API 3.0: changes the state, builds the fields of the reply. */
 import type { Events } from './after/events.ts';
-import type { Api3Event, Feed } from './after/feed.ts';
+import type { Feed } from './after/feed.ts';
 import { basicInfo, type MediaUrls } from './after/media-info.ts';
 import type { EmulatorOptions } from './options.ts';
 import type { Api3Action } from './protocol/api3-actions.ts';
@@ -132,14 +132,13 @@ function commitUpload(context: Api3Context, key: string): object {
   const session = sessions.ofKey(key);
   const badKey = (reason: string) => new Api3Refusal('InvalidParameterValue.VodSessionKey', reason);
   if (session === undefined) throw badKey('VodSessionKey is unknown');
-  const committed = store.files.ofId(session.fileId ?? '');
+  const committed = store.files.ofSession(key);
   if (committed !== undefined) {
     if (settings.secondCommit === 'same') return committedFields(context, committed);
     throw badKey('VodSessionKey was committed before');
   }
   if (sessions.isExpired(session)) throw badKey('VodSessionKey has expired');
   const file = storeMedia(context, session);
-  sessions.commit(session, file.fileId);
   context.events.stored(file);
   return committedFields(context, file);
 }
@@ -151,6 +150,7 @@ function storeMedia({ objects, store, clock }: Api3Context, session: VodSession)
   }
   const cover = session.coverKey === undefined ? undefined : objects.ofKey(session.coverKey);
   const media = {
+    sessionKey: session.key,
     objectId: object.id,
     ...(cover !== undefined && { coverId: cover.id }),
     coverType: session.coverType,
@@ -173,7 +173,7 @@ async function pullEvents({ feed }: Api3Context, signal: AbortSignal): Promise<o
   const events = pulled.map(({ handle, event }) => ({
     EventHandle: handle,
     ...NO_EVENTS,
-    ...(event.api3 as Api3Event),
+    ...event.api3,
   }));
   return { EventSet: events.length === 0 ? null : events };
 }

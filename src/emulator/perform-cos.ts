@@ -5,9 +5,9 @@ import type { RequestCounts } from './control/stats.ts';
 import { parseRange } from './http/playback.ts';
 import type { ReceivedFile } from './http/receive-file.ts';
 import { sendStream } from './http/send.ts';
+import type { CosAction } from './protocol/cos-actions.ts';
 import { CosRefusal, xmlText } from './protocol/cos-error.ts';
 import {
-  type CosAction,
   type CosTarget,
   PAGE_SIZE,
   parseComplete,
@@ -41,7 +41,7 @@ export interface CosRequest {
 const OK = { status: 200, type: 'application/xml', result: 'ok' };
 
 /** @throws {CosRefusal} */
-export function performCos(context: CosContext, request: CosRequest): Answer {
+export async function performCos(context: CosContext, request: CosRequest): Promise<Answer> {
   const { objects, cosSettings } = context;
   const { action, target, body } = request;
   const { bucket, key, query } = target;
@@ -62,8 +62,8 @@ export function performCos(context: CosContext, request: CosRequest): Answer {
       return xmlAnswer('CompleteMultipartUploadResult', fields);
     }
     case 'AbortMultipartUpload':
-      objects.abort(key, uploadId);
-      return { ...OK, status: 204, text: '' };
+      await objects.abort(key, uploadId);
+      return { ...OK, text: '', stream: async (response) => void response.writeHead(204).end() };
     case 'ListMultipartUploads':
       return listUploads(context, target);
     case 'PutObject': {

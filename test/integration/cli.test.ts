@@ -81,10 +81,8 @@ beforeAll(async () => {
   const [, controlUrl = ''] = await emulator.wrote(/control +(http\S+)/);
   control = controlClient(controlUrl);
   await emulator.wrote(/Ctrl-C/);
-  const variables = [...emulator.stdout.matchAll(/^ +(VOD_[A-Z_]+)=(\S+)$/gm)].map(([, name, value]) => [
-    name,
-    value,
-  ]);
+  const [ofV2 = ''] = emulator.stdout.split('worker that uses API 3.0');
+  const variables = [...ofV2.matchAll(/^ +(VOD_[A-Z_]+)=(\S+)$/gm)].map(([, name, value]) => [name, value]);
   worker = start(['worker'], {
     ...Object.fromEntries(variables),
     SOURCE_ROOTS: videos,

@@ -11,13 +11,18 @@ export interface Certificates {
   /** PEM of the CA. */
   readonly ca: string;
   readonly caFile: string;
-  /** For 127.0.0.1, signed by the CA. */
+  /** For 127.0.0.1 and the given names, signed by the CA. */
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** Creates a CA and a server certificate; deleted after the test. */
-export async function makeCertificates(): Promise<Certificates> {
+/**
+ * Creates a CA and a server certificate; deleted after the test.
+ *
+ * @param names of hosts; `*.` stands for one label
+ */
+export async function makeCertificates(names: readonly string[] = []): Promise<Certificates> {
+  const alternatives = ['IP:127.0.0.1', ...names.map((name) => `DNS:${name}`)].join(',');
   const dir = await mkdtemp(join(tmpdir(), 'vod-certificates-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const [caFile, caKeyFile, certFile, keyFile] = ['ca.pem', 'ca.key', 'cert.pem', 'cert.key'].map((name) =>
@@ -34,7 +39,7 @@ export async function makeCertificates(): Promise<Certificates> {
   request('/CN=vod-test-authority', caFile, caKeyFile, ['-addext', 'keyUsage=keyCertSign']);
   request('/CN=vod-test-redis', certFile, keyFile, [
     ...['-CA', caFile, '-CAkey', caKeyFile],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-addext', 'basicConstraints=critical,CA:FALSE'],
+    ...['-addext', `subjectAltName=${alternatives}`, '-addext', 'basicConstraints=critical,CA:FALSE'],
   ]);
   return { ca: await readFile(caFile, 'utf8'), caFile, certFile, keyFile };
 }

@@ -1,6 +1,6 @@
 import { ACTIONS } from '../protocol/actions.ts';
 import { API3_ACTIONS } from '../protocol/api3-actions.ts';
-import { COS_ACTIONS } from '../protocol/cos-request.ts';
+import { COS_ACTIONS } from '../protocol/cos-actions.ts';
 
 /** The APIs of the emulator. UploadPart is an action of two of them. */
 export const APIS = ['v2', 'api3', 'cos'] as const;

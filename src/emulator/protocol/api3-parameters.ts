@@ -1,9 +1,9 @@
-/** Parses and checks the JSON parameters of API 3.0. */
+/** Parses and checks the parameters of API 3.0. */
 import type { Api3Action } from './api3-actions.ts';
 import { Api3Refusal } from './api3-reply.ts';
 import { EVENTS_PER_CALL } from './event-parameters.ts';
 
-/** Checked values by parameter name; absent ones are missing. */
+/** Values by parameter name. */
 export type Api3Params = Readonly<Record<string, unknown>>;
 
 type Type = 'text' | 'integer' | 'texts' | 'integers' | 'object';
@@ -76,8 +76,7 @@ const MAX_LENGTHS: Readonly<Record<string, number>> = {
  * @param subAppId the application that requests must name; undefined: any, or none
  * @throws {Api3Refusal}
  */
-export function parseApi3(action: Api3Action, body: Uint8Array, subAppId: number | undefined): Api3Params {
-  const params = parseObject(body);
+export function checkApi3(action: Api3Action, params: Api3Params, subAppId: number | undefined): void {
   const rules = RULES[action];
   for (const [name, rule] of Object.entries(rules)) {
     const value = params[name];
@@ -100,7 +99,10 @@ export function parseApi3(action: Api3Action, body: Uint8Array, subAppId: number
     }
   }
   CHECKS[action]?.(params);
-  return params;
+}
+
+export function typeOfParameter(action: Api3Action, name: string): Type | undefined {
+  return name === 'SubAppId' ? 'integer' : RULES[action][name]?.type;
 }
 
 /** @returns '' for an absent one */
@@ -113,7 +115,8 @@ export function textsOf(params: Api3Params, name: string): readonly string[] | u
   return params[name] as readonly string[] | undefined;
 }
 
-function parseObject(body: Uint8Array): Api3Params {
+/** Null is the same as an absent parameter. @throws {Api3Refusal} InvalidParameter */
+export function parseApi3Json(body: Uint8Array): Api3Params {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));

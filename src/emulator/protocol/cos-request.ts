@@ -1,20 +1,7 @@
 /** Recognizes requests to COS, and the action that they ask for. */
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import type { CosAction } from './cos-actions.ts';
 import { CosRefusal } from './cos-error.ts';
-
-/** The actions of COS's XML API that the emulator has, by the names in its document. */
-export const COS_ACTIONS = [
-  'InitiateMultipartUpload',
-  'UploadPart',
-  'ListParts',
-  'CompleteMultipartUpload',
-  'AbortMultipartUpload',
-  'ListMultipartUploads',
-  'PutObject',
-  'HeadObject',
-  'GetObject',
-] as const;
-export type CosAction = (typeof COS_ACTIONS)[number];
 
 /** Parts of an upload are numbered from 1. */
 const MAX_PART_NUMBER = 10_000;

@@ -168,10 +168,10 @@ export class Objects {
   }
 
   /** @throws {CosRefusal} NoSuchUpload */
-  abort(key: string, id: string): void {
+  async abort(key: string, id: string): Promise<void> {
     this.#upload(key, id);
     this.#uploads.delete(id);
-    fs.rmSync(this.#path('uploads', id), { recursive: true });
+    await fs.promises.rm(this.#path('uploads', id), { recursive: true });
   }
 
   /** Stores an object that was received as a whole. */

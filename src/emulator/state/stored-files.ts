@@ -24,6 +24,8 @@ export interface StoredFile extends VideoProperties {
 
 /** How a video came by API 3.0. */
 export interface Media {
+  /** The session that CommitUpload named: each has at most one video. */
+  readonly sessionKey: string;
   /** Of the stored object. */
   readonly objectId: string;
   readonly coverId?: string;
@@ -44,6 +46,7 @@ export class StoredFiles {
   readonly #objects: Objects;
   readonly #bySha = new Map<string, StoredFile>();
   readonly #byId = new Map<string, StoredFile>();
+  readonly #bySession = new Map<string, StoredFile>();
 
   /** Loads the directory. Deletes properties without a video: a crash left them. */
   constructor(directory: string, objects: Objects) {
@@ -62,6 +65,10 @@ export class StoredFiles {
 
   ofSha(fileSha: string): StoredFile | undefined {
     return this.#bySha.get(fileSha);
+  }
+
+  ofSession(sessionKey: string): StoredFile | undefined {
+    return this.#bySession.get(sessionKey);
   }
 
   ofId(fileId: string): StoredFile | undefined {
@@ -131,6 +138,7 @@ export class StoredFiles {
 
   #remember(file: StoredFile): void {
     if (file.media === undefined) this.#bySha.set(file.fileSha, file);
+    else this.#bySession.set(file.media.sessionKey, file);
     this.#byId.set(file.fileId, file);
   }
 

@@ -33,14 +33,9 @@ export interface VodSession {
   readonly coverType: string;
   readonly credentials: TempCredentials;
   readonly properties: MediaProperties;
-  /** Set by CommitUpload. */
-  readonly fileId?: string;
 }
 
-type JournalLine =
-  | { readonly session: VodSession }
-  | { readonly committed: string; readonly fileId: string }
-  | { readonly expiredAll: true };
+type JournalLine = { readonly session: VodSession } | { readonly expiredAll: true };
 
 export interface NewSession {
   readonly region: string;
@@ -67,11 +62,7 @@ export class VodSessions {
 
   #replay(line: JournalLine): void {
     if ('session' in line) this.#remember(line.session);
-    else if ('expiredAll' in line) this.#expireAll();
-    else {
-      const session = this.#byKey.get(line.committed);
-      if (session) this.#remember({ ...session, fileId: line.fileId });
-    }
+    else this.#expireAll();
   }
 
   create({ region, lifeSeconds, coverType, mediaKey, properties }: NewSession): VodSession {
@@ -104,10 +95,6 @@ export class VodSessions {
 
   isExpired({ credentials }: VodSession): boolean {
     return this.#clock() >= credentials.expiredTime * 1000;
-  }
-
-  commit(session: VodSession, fileId: string): void {
-    this.#write({ committed: session.key, fileId });
   }
 
   /** Makes all sessions so far expired. */
