@@ -56,7 +56,7 @@ export function failureOf(error: unknown, stop: AbortSignal, caller: AbortSignal
 }
 
 /** The longest Retry-After that counts. */
-const MAX_RETRY_AFTER_MS = 300_000;
+export const MAX_RETRY_AFTER_MS = 300_000;
 
 /** The failure for a status that is not 2xx. */
 export function statusFailure(
