@@ -57,5 +57,5 @@ function checkTimes(sign: QSign, now: number): void {
 /** Credentials are for the paths of their own session; a list of uploads must be limited to one of them. */
 function mayUse({ mediaKey, coverKey }: VodSession, { key, query }: CosTarget, action: CosAction): boolean {
   const used = action === 'ListMultipartUploads' ? query.get('prefix') : key;
-  return used === mediaKey || used === coverKey;
+  return used !== undefined && [mediaKey, coverKey].includes(used);
 }

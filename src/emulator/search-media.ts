@@ -15,7 +15,8 @@ export function searchMedia(
   if (sort !== undefined && sort.Field !== 'CreateTime') {
     throw new Api3Refusal('InvalidParameterValue.Sort', 'Sort.Field is not CreateTime');
   }
-  const matching = all.filter((file) => matches(file, params));
+  const range = parseRange(params.CreateTime);
+  const matching = all.filter((file) => matches(file, params) && isWithin(file, range));
   const timeOf = ({ media }: StoredFile): number => media?.createdAtMs ?? 0;
   const direction = sort?.Order === 'Asc' ? 1 : -1;
   const sorted = matching.sort((a, b) => direction * (timeOf(a) - timeOf(b)));
@@ -34,19 +35,26 @@ function matches(file: StoredFile, params: Api3Params): boolean {
     some('NamePrefixes', (prefix) => file.fileName.startsWith(prefix)) &&
     some('SourceTypes', (type) => type === 'Upload') &&
     some('MediaTypes', (type) => type.toLowerCase() === file.fileType.toLowerCase()) &&
-    (classIds?.includes(file.classId ?? 0) ?? true) &&
-    isWithin(file, params.CreateTime)
+    (classIds?.includes(file.classId ?? 0) ?? true)
   );
 }
 
-/** Both ends of the range are included. */
-function isWithin({ media }: StoredFile, range: unknown): boolean {
+/** In ms, both ends included. */
+interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+function parseRange(range: unknown): TimeRange | undefined {
+  if (range === undefined) return undefined;
+  const { After, Before } = range as { After?: unknown; Before?: unknown };
+  const [from, to] = [Date.parse(String(After)), Date.parse(String(Before))];
+  if (!Number.isNaN(from) && !Number.isNaN(to)) return { from, to };
+  throw new Api3Refusal('InvalidParameterValue.CreateTime', 'CreateTime lacks After or Before');
+}
+
+function isWithin({ media }: StoredFile, range: TimeRange | undefined): boolean {
   if (range === undefined) return true;
-  const { After = '', Before = '' } = range as { After?: string; Before?: string };
-  const [from, to] = [Date.parse(After), Date.parse(Before)];
-  if (Number.isNaN(from) || Number.isNaN(to)) {
-    throw new Api3Refusal('InvalidParameterValue.CreateTime', 'CreateTime lacks After or Before');
-  }
   const at = Date.parse(isoSeconds(media?.createdAtMs ?? 0));
-  return from <= at && at <= to;
+  return range.from <= at && at <= range.to;
 }

@@ -137,13 +137,13 @@ export function cosCallerOf(
 }
 
 /** The text of an XML element, of its first occurrence. */
-function element(xml: string, name: string): string {
+export function element(xml: string, name: string): string {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? '';
 }
 
-const contentMd5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('base64');
+export const contentMd5 = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('base64');
 
-function completeXml(etags: readonly (readonly [number: number, etag: string])[]): Buffer {
+export function completeXml(etags: readonly (readonly [number: number, etag: string])[]): Buffer {
   const parts = etags.map(
     ([number, etag]) => `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag></Part>`,
   );
