@@ -79,6 +79,8 @@ const RESPONSE_MS = 10_000;
 /** How many of the newest videos SearchMedia looks at. */
 const SEARCH_LIMIT = 1000;
 
+const DAY_MS = 86_400_000;
+
 interface Call<T> {
   readonly action: Api3Action;
   readonly params: Readonly<Record<string, unknown>>;
@@ -160,7 +162,7 @@ export function createApi3Client(options: Api3ClientOptions): Api3Client {
       run(
         {
           action: 'SearchMedia',
-          params: searchParams(request),
+          params: searchParams(request, serviceClock.now()),
           parse: (reply) => parseSearchReply(reply, request.sourceContext),
         },
         signal,
@@ -191,10 +193,17 @@ function applyParams(request: ApplyRequest): Readonly<Record<string, unknown>> {
   };
 }
 
-function searchParams({ mediaName, createdAfterMs }: SearchRequest): Readonly<Record<string, unknown>> {
+/** A range of times has two ends; no video is a day newer than the service's time. */
+function searchParams(
+  { mediaName, createdAfterMs }: SearchRequest,
+  nowMs: number,
+): Readonly<Record<string, unknown>> {
   return {
     Names: mediaName === undefined ? undefined : [mediaName],
-    CreateTime: createdAfterMs === undefined ? undefined : { After: isoSeconds(createdAfterMs) },
+    CreateTime:
+      createdAfterMs === undefined
+        ? undefined
+        : { After: isoSeconds(createdAfterMs), Before: isoSeconds(nowMs + DAY_MS) },
     Sort: { Field: 'CreateTime', Order: 'Desc' },
     Filters: ['basicInfo'],
     Offset: 0,

@@ -284,7 +284,7 @@ describe('stored videos', () => {
     expect(sent()).toEqual([
       {
         Names: ['a'],
-        CreateTime: { After: '2030-01-02T03:04:05Z' },
+        CreateTime: { After: '2030-01-02T03:04:05Z', Before: '2030-01-03T03:04:05Z' },
         Sort: { Field: 'CreateTime', Order: 'Desc' },
         ...{ Filters: ['basicInfo'], Offset: 0, Limit: 1000 },
       },
