@@ -18,12 +18,14 @@ interface SendOptions {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | undefined;
+  /** Aborts the request. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-function sendTo(origin: string, { method, path, headers, body }: SendOptions): Promise<Answer> {
+function sendTo(origin: string, { method, path, headers, body, signal }: SendOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(origin);
-    const options = { hostname, port, method, path, agent: false, headers };
+    const options = { hostname, port, method, path, agent: false, headers, ...(signal && { signal }) };
     const request = http.request(options, (response) => {
       const received: Buffer[] = [];
       response.on('data', (bytes: Buffer) => received.push(bytes));
@@ -100,6 +102,8 @@ export interface CosOptions {
   readonly path?: string;
   /** Seconds since 1970: `start;end`. */
   readonly keyTime?: string;
+  /** Aborts the request. */
+  readonly signal?: AbortSignal;
   /** Replaces fields of the credentials. */
   readonly credentials?: Partial<Applied['TempCertificate']>;
 }
@@ -132,7 +136,7 @@ export function cosCallerOf(
       .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
       .join('&');
     const target = `/${applied.StorageBucket}${encodeURI(path)}${text === '' ? '' : `?${text}`}`;
-    return sendTo(api3Url, { method, path: target, headers, body });
+    return sendTo(api3Url, { method, path: target, headers, body, signal: options.signal });
   };
 }
 
