@@ -8,10 +8,11 @@
  * - event: a notification from VOD about a video, such as the end of its transcoding.
  */
 
+export type { TranscodeOptions } from './backend/media.ts';
 export { UploaderError } from './base/errors.ts';
 export { KeyConflictError } from './client/key-conflict.ts';
 export type { ListOptions } from './client/list-options.ts';
-export type { TranscodeOptions, Transcoding } from './client/transcodings.ts';
+export type { Transcoding } from './client/transcodings.ts';
 export type { Upload } from './client/upload.ts';
 export { InvalidUploadError, type UploadOptions } from './client/upload-options.ts';
 export { VodUploads } from './client/vod-uploads.ts';

@@ -33,11 +33,11 @@ export function startEvents(context: StageContext): {
 }
 
 function startPuller(context: StageContext): Puller {
-  const { config, queues, quotas, api, backoff, log } = context;
+  const { config, queues, quotas, media, backoff, log } = context;
   return new Puller({
-    ...{ api, queue: queues.events, quotas, backoff, log },
+    ...{ media, queue: queues.events, quotas, backoff, log },
     minuteMs: config.vod.quotaWindowMs,
     accountProbeMs: config.probeMs.account,
-    onInvalid: (counts) => reportInvalidEvents(counts, context),
+    onInvalid: (counts) => reportInvalidEvents(media.quotaActions.pullEvents, counts, context),
   });
 }

@@ -2,15 +2,17 @@ import type { Job, Worker } from 'bullmq';
 import { parseFailure } from '../src/queue/failure.ts';
 import type { EventData, EventValue } from '../src/queue/jobs/event.ts';
 import { parseEvent, type VodEvent } from '../src/vod/wire/events.ts';
+import type { QuotaAction } from '../src/vod/wire/protocol.ts';
 import { type ObserverDependencies, observeWorker } from './observe-worker.ts';
 import type { InvalidEvents } from './pull.ts';
 
 export function reportInvalidEvents(
+  action: QuotaAction,
   { unreadable, unconfirmed }: InvalidEvents,
   { log, metrics }: ObserverDependencies,
 ): void {
   metrics.events.inc({ type: 'other', via: 'pull', outcome: 'invalid' }, unreadable);
-  log.warn({ unreadable, unconfirmed }, 'PullEvent returned entries that are not events or have no handle');
+  log.warn({ unreadable, unconfirmed }, `${action} returned entries that are not events or have no handle`);
 }
 
 /** Reports whether each event was joined to uploads. */

@@ -1,19 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
+import type { MediaBackend } from '../src/backend/media.ts';
 import { enqueueVodEvents } from '../src/events/vod-event-queue.ts';
 import type { Logger } from '../src/process/log.ts';
 import { failureOf } from '../src/queue/failure.ts';
 import { scaleHoldMs } from '../src/quota/limits.ts';
 import type { RequestQuotas } from '../src/quota/quotas.ts';
-import type { VodApiClient } from '../src/vod/api-client.ts';
-import { confirmGroups } from '../src/vod/wire/params.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 
 /** Minimum time between two pulls that brought nothing to confirm, for a service that does not hold the request open. */
 const IDLE_MS = 1000;
 
 export interface PullerOptions {
-  readonly api: VodApiClient;
+  readonly media: MediaBackend;
   /** The queue of events. */
   readonly queue: Queue;
   /** The account's quotas. */
@@ -28,7 +27,7 @@ export interface PullerOptions {
   readonly log: Logger;
 }
 
-/** Numbers of entries of one PullEvent reply. */
+/** Numbers of entries of one reply. */
 export interface InvalidEvents {
   /** Entries that are not events. */
   readonly unreadable: number;
@@ -81,11 +80,12 @@ export class Puller {
   }
 
   async #pull(): Promise<void> {
-    const { api, queue, quotas } = this.#options;
+    const { media, queue, quotas } = this.#options;
+    const { quotaActions } = media;
     const { signal } = this.#aborting;
-    await quotas.PullEvent?.acquire(this.#stopping.signal);
+    await quotas[quotaActions.pullEvents]?.acquire(this.#stopping.signal);
     const startedAt = performance.now();
-    const { events, unreadable } = await api.pullEvents(signal);
+    const { events, unreadable } = await media.pullEvents(signal);
     const handles = events.flatMap(({ msgHandle }) => msgHandle ?? []);
     const unconfirmed = events.length - handles.length;
     if (unreadable + unconfirmed > 0) this.#options.onInvalid({ unreadable, unconfirmed });
@@ -97,9 +97,9 @@ export class Puller {
       );
       this.#options.log.debug({ events: events.length }, 'events pulled');
     }
-    for (const group of confirmGroups(handles)) {
-      await quotas.ConfirmEvent?.acquire(signal);
-      await api.confirmEvents(group, signal);
+    for (const group of media.confirmGroups(handles)) {
+      await quotas[quotaActions.confirmEvents]?.acquire(signal);
+      await media.confirmEvents(group, signal);
     }
     if (handles.length > 0) return;
     const leftMs = IDLE_MS - (performance.now() - startedAt);

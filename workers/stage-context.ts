@@ -1,4 +1,5 @@
 import type { UploadBackend, UploadStage } from '../src/backend/backend.ts';
+import type { MediaBackend } from '../src/backend/media.ts';
 import type { Config } from '../src/config/config.ts';
 import { VodEventLog } from '../src/events/vod-event-log.ts';
 import { AbortFlags } from '../src/flow/abort-flags.ts';
@@ -26,11 +27,9 @@ import { OpenFileCache } from '../src/source/open-file-cache.ts';
 import type { RootWatch } from '../src/source/root-watch.ts';
 import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
 import type { Hasher } from '../src/upload/hash.ts';
-import type { VodApiClient } from '../src/vod/api-client.ts';
 import type { Throttle } from '../src/vod/http/throttle.ts';
 import { type Backoff, Consumers } from './consumers.ts';
 import { AttemptObserver } from './observe-attempts.ts';
-import { isUnexpectedStatus } from './transcode.ts';
 import { VodCall } from './vod-call.ts';
 
 /** An interrupted job waits about this long; less where outages are probed more often. */
@@ -47,10 +46,10 @@ export interface StageDependencies {
   readonly redis: RedisClient;
   readonly queues: Queues;
   readonly backend: UploadBackend;
-  readonly api: VodApiClient;
+  readonly media: MediaBackend;
   readonly webhooks: WebhookSender;
   readonly breaker: Breaker;
-  /** Of the host that `api` calls. */
+  /** Of the host that `media` calls. */
   readonly apiBreaker: Breaker;
   /** Limits the bandwidth of this process. */
   readonly throttle: Throttle;
@@ -83,13 +82,13 @@ export interface StageContext extends StageDependencies {
 }
 
 export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDependencies): StageContext {
-  const { config, redis, queues, disk, roots, metrics, log } = deps;
+  const { config, redis, queues, media, disk, roots, metrics, log } = deps;
   const traced = config.tracing !== undefined;
   const worker = workerIdentity();
   const history = new History(queues.upload, redis);
   const observer = new AttemptObserver({ log, metrics, history });
   const settings = consumerSettings(deps, worker, observer);
-  const backoff = createBackoff(config);
+  const backoff = createBackoff(config, media);
   return {
     ...deps,
     ...{ worker, settings, backoff, history, traced },
@@ -106,8 +105,8 @@ export function createStageContext(stages: ReadonlySet<Stage>, deps: StageDepend
 
 /** The calls to VOD of the jobs of a stage. */
 export function vodCall(stage: UploadStage | 'transcode', context: StageContext): VodCall {
-  const { config, queues, quotas, backend, breaker, apiBreaker } = context;
-  const action = stage === 'transcode' ? 'ConvertVodFile' : backend.quotaActions[stage];
+  const { config, queues, quotas, backend, media, breaker, apiBreaker } = context;
+  const action = stage === 'transcode' ? media.quotaActions.transcode : backend.quotaActions[stage];
   return new VodCall({
     queue: queues[stage],
     breaker: stage === 'transcode' ? apiBreaker : breaker,
@@ -136,10 +135,10 @@ function consumerSettings(
   };
 }
 
-function createBackoff({ backoffBaseMs, backoffMaxMs }: Config): Backoff {
+function createBackoff({ backoffBaseMs, backoffMaxMs }: Config, media: MediaBackend): Backoff {
   return (attempt, error) =>
     backoffDelayMs(attempt, {
-      baseMs: backoffBaseMs * (isUnexpectedStatus(error) ? UNREADY_FILE_FACTOR : 1),
+      baseMs: backoffBaseMs * (media.isUnready(error) ? UNREADY_FILE_FACTOR : 1),
       maxMs: backoffMaxMs,
     });
 }

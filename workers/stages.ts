@@ -77,7 +77,7 @@ function startHashing(context: StageContext): void {
 
 /** The stages with one small request per job. */
 function startCalls(context: StageContext): void {
-  const { consumers, backend, contents, breaker, api, apiBreaker } = context;
+  const { consumers, backend, contents, breaker, media, apiBreaker } = context;
   const concurrency = CONTROL_CONCURRENCY;
   consumers.start('init', {
     ...{ concurrency, breaker },
@@ -92,6 +92,6 @@ function startCalls(context: StageContext): void {
   consumers.start('transcode', {
     ...{ concurrency, breaker: apiBreaker },
     parse: parseTranscodeData,
-    process: transcodeProcessor({ api, call: vodCall('transcode', context) }),
+    process: transcodeProcessor({ media, call: vodCall('transcode', context) }),
   });
 }

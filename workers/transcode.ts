@@ -1,42 +1,43 @@
-import { defined } from '../src/base/defined.ts';
+import { createHash } from 'node:crypto';
+import { MAX_KEY_LENGTH, type MediaBackend } from '../src/backend/media.ts';
+import { UploaderError } from '../src/base/errors.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import type { TranscodeData, TranscodeValue } from '../src/queue/jobs/transcode.ts';
 import { QuotaHoldError } from '../src/queue/postpone-errors.ts';
-import type { VodApiClient } from '../src/vod/api-client.ts';
-import { UNEXPECTED_FILE_STATUS } from '../src/vod/wire/service-codes.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 import type { VodCall } from './vod-call.ts';
 
 /**
- * ConvertVodFile. It is called again only after a refusal or a lost reply. Before each call the job stores that it has
- * asked, because after a lost reply VOD refuses a file that it is transcoding already.
+ * Has VOD transcode a video. It is called again only after a refusal or a lost reply. Before each call the job stores that
+ * it has asked, because after a lost reply VOD refuses what it is doing already.
  */
 export function transcodeProcessor(deps: {
-  readonly api: VodApiClient;
+  readonly media: MediaBackend;
   readonly call: VodCall;
 }): (data: TranscodeData, attempt: JobContext) => Promise<TranscodeValue> {
-  return async (data, { signal, save }) => {
-    const { fileId, screenshot, watermark, asked = false } = data;
-    const request = defined({ fileId, screenshot, watermark });
+  const { media, call } = deps;
+  return async (data, attempt) => {
+    const { asked = false } = data;
+    const problem = media.transcodeProblem(data);
+    if (problem !== undefined) throw new UploaderError('TRANSCODE_OPTIONS', problem);
+    const request = { ...data, key: keyOf(attempt), repeated: asked };
     const at = Date.now();
-    if (!asked) await save({ ...data, asked: true });
+    if (!asked) await attempt.save({ ...data, asked: true });
     try {
-      return { ...(await deps.call.run(() => deps.api.convertFile(request, signal))), at };
+      return { ...(await call.run(() => media.transcode(request, attempt.signal))), at };
     } catch (error) {
-      if (!isRefusal(error)) throw error;
-      if (asked && isUnexpectedStatus(error)) return { at };
-      if (!asked) await save(data);
+      if (isRefusal(error) && !asked) await attempt.save(data);
       throw error;
     }
   };
 }
 
+/** The same for every try of a job. Another job can have the id later: that of the same upload, when it is added again. */
+function keyOf({ jobId, createdAtMs }: JobContext): string {
+  return createHash('sha256').update(`${jobId} ${createdAtMs}`).digest('hex').slice(0, MAX_KEY_LENGTH);
+}
+
 /** Whether VOD has certainly not started transcoding. */
 function isRefusal(error: unknown): boolean {
   return error instanceof QuotaHoldError || (error instanceof VodError && !error.outcomeUnknown);
-}
-
-/** A file that was stored just now may not be ready to be transcoded yet. */
-export function isUnexpectedStatus(error: unknown): boolean {
-  return error instanceof VodError && error.code === String(UNEXPECTED_FILE_STATUS);
 }

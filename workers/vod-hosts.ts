@@ -1,5 +1,7 @@
 import type { UploadBackend } from '../src/backend/backend.ts';
+import type { MediaBackend } from '../src/backend/media.ts';
 import { createV2Backend } from '../src/backend/v2.ts';
+import { createV2Media } from '../src/backend/v2-media.ts';
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
 import type { Config } from '../src/config/config.ts';
 import { MAX_PART_SLOTS } from '../src/limits/limits.ts';
@@ -22,7 +24,7 @@ import type { QuotaAction } from '../src/vod/wire/protocol.ts';
 import { SYSTEMIC_CAUSES, VodError } from '../src/vod/wire/vod-error.ts';
 import { tracedApiClient, tracedClient } from './spans.ts';
 
-/** InitUpload, FinishUpload and ConvertVodFile jobs of one process at a time; the account's quota is the real limit. */
+/** Jobs of init, finish and transcode of one process at a time; the account's quota is the real limit. */
 export const CONTROL_CONCURRENCY = 8;
 
 /** The stages that call VOD, by host. */
@@ -42,9 +44,9 @@ export function callsVod(stages: ReadonlySet<Stage>): boolean {
 /** Clients and circuit breakers of VOD's two hosts. */
 export interface VodHosts {
   readonly backend: UploadBackend;
-  readonly api: VodApiClient;
+  readonly media: MediaBackend;
   readonly breaker: Breaker;
-  /** Of the host that `api` calls. */
+  /** Of the host that `media` calls. */
   readonly apiBreaker: Breaker;
   /** The account's quotas. */
   readonly quotas: RequestQuotas;
@@ -73,24 +75,25 @@ export interface VodHostsDependencies {
  */
 export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
   const { backend, api } = createClients(deps);
+  const media = createV2Media(api);
   const { redis, stages } = deps;
   const { queuePrefix: prefix, vod } = deps.config;
   const quotas = openRequestQuotas({ redis, prefix, vod });
   if (callsVod(stages) && Object.keys(quotas).length > 0) await requireTime(redis, prefix);
   const { breaker, apiBreaker, showHolds } = await startBreakers(deps, {
     checkKey: withPermit(backend.checkAction, quotas, (signal) => backend.checkKey(signal)),
-    checkApiKey: withPermit('ConvertVodFile', quotas, (signal) => api.checkKey(signal)),
+    checkApiKey: withPermit(media.checkAction, quotas, (signal) => media.checkKey(signal)),
   });
   const accounts = callsVod(stages) ? await registerAccount(deps) : undefined;
   // Both hosts take the same key, so one request is enough.
   await (breaker.canProbe ? breaker : apiBreaker).checkKey();
 
   return {
-    ...{ backend, api, breaker, apiBreaker, quotas, showHolds },
+    ...{ backend, media, breaker, apiBreaker, quotas, showHolds },
     unreadyReason: () => breaker.unreadyReason ?? apiBreaker.unreadyReason,
     async close() {
       backend.close();
-      api.close();
+      media.close();
       breaker.stop();
       apiBreaker.stop();
       await fulfilledWithin(Promise.all([accounts?.close(), closeRequestQuotas(quotas)]), CLOSE_MS);
@@ -98,12 +101,10 @@ export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts
   };
 }
 
-function createClients({
-  config,
-  credentials,
-  throttle,
-  metrics,
-}: VodHostsDependencies): Pick<VodHosts, 'backend' | 'api'> {
+function createClients({ config, credentials, throttle, metrics }: VodHostsDependencies): {
+  readonly backend: UploadBackend;
+  readonly api: VodApiClient;
+} {
   const { endpoint, eventEndpoint, region, signatureMethod } = config.vod;
   const account: Omit<VodClientOptions, 'endpoint'> = {
     ...{ credentials, region, signatureMethod, proxyEnv: config.proxyEnv },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
+import type { TranscodeOptions } from '../backend/media.ts';
 import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { parseFailure } from '../queue/failure.ts';
@@ -10,13 +11,6 @@ import { parseTranscodeValue, type TranscodeData } from '../queue/jobs/transcode
 import { RedisUnavailableError } from '../redis/errors.ts';
 import { fileIdSchema } from '../vod/wire/file-id.ts';
 import { InvalidUploadError } from './upload-options.ts';
-
-export interface TranscodeOptions {
-  /** Whether VOD also takes screenshots. Default: false. */
-  readonly screenshot?: boolean;
-  /** Whether VOD adds the watermark that is configured in its console. Default: false. */
-  readonly watermark?: boolean;
-}
 
 /** How often {@link Transcoding.begun} reads the job. */
 const POLL_MS = 200;
@@ -79,13 +73,13 @@ export function checkFileId(fileId: string): void {
 export async function addTranscoding(
   queue: Queue,
   fileId: string,
-  { screenshot, watermark }: TranscodeOptions,
+  { screenshot, watermark, procedure }: TranscodeOptions,
 ): Promise<string> {
   const id = `t${randomBytes(12).toString('hex')}`;
   const data: TranscodeData = {
     schema: SCHEMA_VERSION,
     fileId,
-    ...defined({ screenshot, watermark }),
+    ...defined({ screenshot, watermark, procedure }),
   };
   await queue.add('transcode', data, { ...TRANSCODE_JOB_OPTIONS, jobId: id });
   return id;

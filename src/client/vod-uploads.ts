@@ -1,4 +1,5 @@
 import type { Job, Queue } from 'bullmq';
+import type { TranscodeOptions } from '../backend/media.ts';
 import { UploaderError } from '../base/errors.ts';
 import type { Subscriber } from '../notify/subscriber.ts';
 import { Subscription } from '../notify/subscription.ts';
@@ -11,7 +12,7 @@ import { cancelUpload } from './cancel.ts';
 import { checkAll, enqueueUploads } from './enqueue.ts';
 import { type ListOptions, toListQuery } from './list-options.ts';
 import { ProducerConnection } from './producer-connection.ts';
-import { addTranscoding, checkFileId, type TranscodeOptions, Transcoding } from './transcodings.ts';
+import { addTranscoding, checkFileId, Transcoding } from './transcodings.ts';
 import { Upload } from './upload.ts';
 import { toUploadJob, type UploadJob } from './upload-job.ts';
 import { InvalidUploadError, type UploadOptions } from './upload-options.ts';

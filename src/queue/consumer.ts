@@ -14,6 +14,8 @@ import { logWorkerError, type WorkerSettings, workerOptions } from './worker-opt
 /** What a processor gets besides its job's data. */
 export interface JobContext {
   readonly jobId: string;
+  /** When this job was added, in milliseconds since 1970. */
+  readonly createdAtMs: number;
   /** Whether an earlier start of this job may have sent something already. */
   readonly restarted: boolean;
   /** How often this job was started, including this time. Not every start spends an attempt. */
@@ -135,9 +137,9 @@ export class Consumer<Data extends { readonly uploadId?: string }> implements St
     const { signal } = controller;
     this.#active.set(jobId, { uploadId: data.uploadId, controller });
     try {
-      const { attemptsStarted: starts } = job;
+      const { attemptsStarted: starts, timestamp: createdAtMs } = job;
       const save = (changed: object): Promise<void> => job.updateData(changed);
-      return await process(data, { jobId, restarted: starts > 1, starts, signal, save });
+      return await process(data, { jobId, createdAtMs, restarted: starts > 1, starts, signal, save });
     } catch (error) {
       return await this.#postponeOrFail(job, token, error, signal.reason);
     } finally {

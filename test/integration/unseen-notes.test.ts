@@ -19,7 +19,14 @@ function setUp(graceMs = GRACE_MS) {
   const { redis, queues } = connect(world());
   const key = `${world().prefix}:vod-unseen:u:1:part`;
   const signal = new AbortController().signal;
-  const attempt: JobContext = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
+  const attempt: JobContext = {
+    jobId: 'j',
+    createdAtMs: 0,
+    restarted: false,
+    starts: 1,
+    signal,
+    save: async () => {},
+  };
   return {
     redis,
     /** Makes the last note `ms` older. */

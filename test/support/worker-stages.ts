@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createV2Backend } from '../../src/backend/v2.ts';
+import { createV2Media } from '../../src/backend/v2-media.ts';
 import { loadConfig, requireCredentials } from '../../src/config/config.ts';
 import { limitVariables } from '../../src/config/worker.ts';
 import { LiveLimits } from '../../src/limits/live-limits.ts';
@@ -67,7 +68,8 @@ export async function runStages(
   const metrics = createWorkerMetrics('test');
   const stages = new Set(STAGES.filter((stage) => !NOT_RUN.includes(stage)));
   const { workers } = startStages(stages, {
-    ...{ config, redis, queues, api, webhooks, breaker, apiBreaker, quotas: {}, hasher, disk, metrics, log },
+    ...{ config, redis, queues, webhooks, breaker, apiBreaker, quotas: {}, hasher, disk, metrics, log },
+    media: createV2Media(api),
     backend: createV2Backend(options.wrapClient?.(client) ?? client),
     throttle: new Throttle(config.maxBytesPerSecond.process),
     limits: new LiveLimits({

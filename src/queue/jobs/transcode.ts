@@ -3,10 +3,12 @@ import { fileIdSchema } from '../../vod/wire/file-id.ts';
 import { run, text } from './fields.ts';
 import { createParser, schemaVersion } from './schema.ts';
 
-/** The parameters of ConvertVodFile, besides the file. */
+/** What VOD is to make of the video. */
 export const transcodeFlags = z.object({
   screenshot: z.boolean().exactOptional(),
   watermark: z.boolean().exactOptional(),
+  /** Name of a task flow. */
+  procedure: text.exactOptional(),
 });
 
 const transcodeData = transcodeFlags.extend({
@@ -15,15 +17,17 @@ const transcodeData = transcodeFlags.extend({
   /** Absent for a transcoding without an upload. */
   uploadId: text.exactOptional(),
   run: run.exactOptional(),
-  /** An earlier ConvertVodFile of this upload or job may have taken effect. */
+  /** An earlier request of this upload or job may have taken effect. */
   asked: z.boolean().exactOptional(),
 });
 export type TranscodeData = z.infer<typeof transcodeData>;
 export const parseTranscodeData = createParser(transcodeData, 'transcode job');
 
 const transcodeValue = z.object({
-  /** The id that TranscodeComplete will carry, if the reply contained it. */
+  /** VOD's id of the transcoding, which the event of its end has; absent if the reply had none. */
   vodTaskId: z.string().exactOptional(),
+  /** The key of the request, if the event of its end has that, too. */
+  key: z.string().exactOptional(),
   /** When the transcoding was requested, in milliseconds since 1970. */
   at: z.int(),
 });

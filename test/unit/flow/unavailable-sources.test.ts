@@ -37,7 +37,14 @@ describe('a worker', () => {
   const missing = new SourceError('SOURCE_NOT_FOUND', '/srv/x.mp4 does not exist');
   const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, source: '/srv/x.mp4' };
   const attempt = (jobId: string): JobContext => ({
-    ...{ jobId, restarted: false, starts: 1, signal: new AbortController().signal, save: async () => {} },
+    ...{
+      jobId,
+      createdAtMs: 0,
+      restarted: false,
+      starts: 1,
+      signal: new AbortController().signal,
+      save: async () => {},
+    },
   });
 
   const REFUSAL = JSON.stringify({ host: 'a', pid: 7, roots: '/srv', code: 'SOURCE_NOT_FOUND' });

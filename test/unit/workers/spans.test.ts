@@ -33,7 +33,7 @@ async function spanOf(call: () => Promise<never>) {
   const traced = client(call);
   const process = tracedProcessor(() => traced.finishUpload(SHA));
   const { signal } = new AbortController();
-  const attempt = { jobId: 'j', restarted: false, starts: 1, signal, save: async () => {} };
+  const attempt = { jobId: 'j', createdAtMs: 0, restarted: false, starts: 1, signal, save: async () => {} };
   await process({ uploadId: 'u1' }, attempt).catch(() => {});
   const spans = exporter.getFinishedSpans();
   expect(spans).toHaveLength(1);
