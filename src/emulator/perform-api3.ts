@@ -184,9 +184,13 @@ function processMedia({ store, events }: Api3Context, params: Api3Params): objec
   const ofPath = () => store.files.all().findLast(({ media }) => `/${media?.key}` === path);
   const file = fileId === '' ? ofPath() : store.files.ofId(fileId);
   if (file === undefined) throw new Api3Refusal('InvalidParameterValue.FileId', 'There is no such video');
-  const context = textOf(params, 'SessionContext');
+  const sessionContext = textOf(params, 'SessionContext');
+  const sessionId = textOf(params, 'SessionId');
+  if (events.isRepeated(sessionId)) {
+    throw new Api3Refusal('InvalidParameterValue.SessionId', 'SessionId was used before');
+  }
   return {
-    TaskId: events.process(file, { sessionContext: context, sessionId: textOf(params, 'SessionId') }),
+    TaskId: events.process(file, { sessionContext, sessionId }),
     ReviewAudioVideoTaskId: '',
   };
 }

@@ -30,8 +30,13 @@ export interface EventsOptions {
   readonly onEvent: (event: FeedEvent) => void;
 }
 
+/** For how long a SessionId is not accepted again. */
+const SESSION_ID_MS = 3 * 86_400_000;
+
 export class Events {
   readonly #options: EventsOptions;
+  /** When task flows were started, by their SessionId; forgotten at a restart. */
+  readonly #sessionIds = new Map<string, number>();
   #emitted: Record<string, number> = {};
 
   constructor(options: EventsOptions) {
@@ -75,8 +80,16 @@ export class Events {
   /** Runs a task flow. @returns the TaskId of the later ProcedureStateChanged */
   process(file: StoredFile, run: Pick<ProcedureRun, 'sessionContext' | 'sessionId'>): string {
     const taskId = newTaskId('procedurev2');
+    this.#sessionIds.set(run.sessionId, this.#options.clock());
     this.#process(file, { taskId, ...run });
     return taskId;
+  }
+
+  /** Whether another task flow with this SessionId was started in the last days. */
+  isRepeated(sessionId: string): boolean {
+    const startedAtMs = this.#sessionIds.get(sessionId);
+    if (sessionId === '' || startedAtMs === undefined) return false;
+    return this.#options.clock() - startedAtMs < SESSION_ID_MS;
   }
 
   isTranscoding(fileId: string): boolean {

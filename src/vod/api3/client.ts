@@ -147,8 +147,11 @@ export function createApi3Client(options: Api3ClientOptions): Api3Client {
       if (handles.length > CONFIRM_MAX) throw new RangeError(`more than ${CONFIRM_MAX} handles`);
       await run({ action: 'ConfirmEvents', params: { EventHandles: handles }, parse: openApi3Reply }, signal);
     },
-    processMediaByProcedure: ({ fileId, procedure, sessionContext }, signal) => {
-      const params = { FileId: fileId, ProcedureName: procedure, SessionContext: sessionContext };
+    processMediaByProcedure: ({ fileId, procedure, sessionId, sessionContext }, signal) => {
+      const params = {
+        ...{ FileId: fileId, ProcedureName: procedure },
+        ...{ SessionId: sessionId, SessionContext: sessionContext },
+      };
       return run({ action: 'ProcessMediaByProcedure', params, parse: parseProcessReply }, signal);
     },
     describeMedia: (fileId, signal) => {

@@ -52,6 +52,11 @@ export interface ProcessRequest {
   readonly fileId: string;
   /** Name of a task flow. */
   readonly procedure: string;
+  /**
+   * Returned in the event of the task's end; at most 50 characters. The service refuses a request whose id another one had in
+   * the last 3 days (7 according to newer documents), with code InvalidParameterValue.SessionId.
+   */
+  readonly sessionId?: string | undefined;
   /** Returned in the event of the task's end; at most 1000 characters. */
   readonly sessionContext?: string | undefined;
 }
