@@ -4,6 +4,7 @@ import { tooManyParts } from '../upload/plan.ts';
 import type { VodClient } from '../vod/client.ts';
 import { type InitRequest, isPartSize, PART_SIZES } from '../vod/wire/protocol.ts';
 import type { Begun, UploadBackend } from './backend.ts';
+import { unsupportedOptions } from './unsupported.ts';
 import { bindingPartSize } from './v2-part-size.ts';
 
 /** Uploads by InitUpload, UploadPart and FinishUpload. VOD identifies a file by its SHA-1, so there are no sessions. */
@@ -16,7 +17,9 @@ export function createV2Backend(client: VodClient): UploadBackend {
     partDigest: 'md5',
     // With smaller parts the check is repeated when VOD has set the part size.
     sizeProblem: (fileSize) => tooManyParts(fileSize, PART_SIZES[1]),
-    async begin({ file, video }, _memo, signal): Promise<Begun> {
+    async begin({ file, video, readCover }, _memo, signal): Promise<Begun> {
+      const problem = unsupportedOptions('v2', video, readCover !== undefined);
+      if (problem !== undefined) throw new UploaderError('UNSUPPORTED_OPTION', problem);
       const { name, type, partSize = PART_SIZES[1], ...flags } = video;
       if (!isPartSize(partSize)) {
         const message = `partSize is ${partSize}: with VOD_API=v2 it must be ${PART_SIZES.join(' or ')}`;

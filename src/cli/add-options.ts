@@ -1,6 +1,5 @@
 import { defined } from '../base/defined.ts';
 import type { UploadOptions } from '../index.ts';
-import type { PartSize } from '../vod/wire/protocol.ts';
 
 /** Options of `vod-upload add` as parsed by commander. */
 export interface AddOptions {
@@ -15,7 +14,14 @@ export interface AddOptions {
   readonly waitFor?: NonNullable<UploadOptions['waitFor']>;
   /** Milliseconds. */
   readonly transcodeTimeout?: number;
-  readonly partSize?: PartSize;
+  readonly procedure?: string;
+  readonly storageRegion?: string;
+  readonly expire?: Date | string;
+  readonly sourceContext?: string;
+  readonly storagePath?: string;
+  readonly cover?: string;
+  readonly hash?: boolean;
+  readonly partSize?: number;
   readonly priority?: number;
   /** Milliseconds. */
   readonly delay?: number;
@@ -34,6 +40,7 @@ export function toUploadOptions(source: string, options: AddOptions): UploadOpti
     tag,
     transcodeAfter,
     transcodeTimeout,
+    expire,
     webhook,
     conflict,
     wait: _wait,
@@ -46,6 +53,7 @@ export function toUploadOptions(source: string, options: AddOptions): UploadOpti
     ...(transcodeAfter && { transcode: 'after' }),
     ...defined({
       transcodeTimeoutMs: transcodeTimeout,
+      expireTime: expire,
       tags: tag,
       webhookUrl: webhook,
       onConflict: conflict,

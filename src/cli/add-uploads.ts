@@ -37,7 +37,11 @@ export async function addUploads(
   };
   const { config, roots } = await orRefuseAll(() => prepare(files, options, context));
   const many = files.map((file) => toUploadOptions(file, options));
-  const checked = await checkAll(many, roots, config.webhooks.allowPrivate);
+  const checked = await checkAll(many, {
+    api: config.vod.api,
+    roots,
+    allowPrivateWebhooks: config.webhooks.allowPrivate,
+  });
   const refusal = refuseWrong(checked, { json, context });
   if (refusal !== undefined) {
     if (checked.some(isOutside))
@@ -62,9 +66,13 @@ async function prepare(
   options: AddOptions,
   { env }: CliContext,
 ): Promise<{ config: Config; roots: readonly string[] | undefined }> {
-  for (const name of ['name', 'key'] as const) {
-    if (files.length > 1 && options[name] !== undefined) {
-      throw new UploaderError('INVALID_UPLOAD', `--${name} is for one file, and there are ${files.length}`);
+  for (const [flag, value] of Object.entries({
+    '--name': options.name,
+    '--key': options.key,
+    '--storage-path': options.storagePath,
+  })) {
+    if (files.length > 1 && value !== undefined) {
+      throw new UploaderError('INVALID_UPLOAD', `${flag} is for one file, and there are ${files.length}`);
     }
   }
   const config = loadConfig(env);

@@ -1,4 +1,4 @@
-import type { UploadJob } from '../client/upload-job.ts';
+import type { UploadJob, WorkerRules } from '../client/upload-job.ts';
 import type { UploadOptions } from '../index.ts';
 
 /** Result of checking one file: its job, or the error. */
@@ -10,15 +10,11 @@ export type Checked =
 const CONCURRENCY = 32;
 
 /** Checks all files as `VodUploads.add` does, but continues after an error, so that every wrong file is reported. */
-export async function checkAll(
-  many: readonly UploadOptions[],
-  roots: readonly string[] | undefined,
-  allowPrivateWebhooks: boolean,
-): Promise<Checked[]> {
+export async function checkAll(many: readonly UploadOptions[], rules: WorkerRules): Promise<Checked[]> {
   const { toUploadJob } = await import('../client/upload-job.ts');
   const check = async (options: UploadOptions): Promise<Checked> => {
     try {
-      return { ok: true, job: await toUploadJob(options, roots, allowPrivateWebhooks) };
+      return { ok: true, job: await toUploadJob(options, rules) };
     } catch (error) {
       return { ok: false, source: options.source, error };
     }

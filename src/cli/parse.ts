@@ -3,25 +3,20 @@ import { type Api3Action, isApi3Action } from '../emulator/protocol/api3-actions
 import type { Api3QuotaLimits } from '../emulator/protocol/api3-quota.ts';
 import { COS_ACTIONS, type CosAction } from '../emulator/protocol/cos-actions.ts';
 import type { QuotaLimits } from '../emulator/protocol/quota.ts';
-import type { PartSize } from '../vod/wire/protocol.ts';
+import { MAX_PART_BYTES, MIN_PART_BYTES } from '../upload/plan.ts';
 
 /*
  * Parsers of option values. They throw InvalidArgumentError with the rule; commander adds the option's name.
  */
 
-const PART_SIZES: Readonly<Record<string, PartSize>> = {
-  '512k': 524_288,
-  '524288': 524_288,
-  '1m': 1_048_576,
-  '1024k': 1_048_576,
-  '1048576': 1_048_576,
-};
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
-/** `512k`, `1m` (also `512KiB`, `1MiB`) or the number of bytes: the two part sizes of VOD. */
-export function parsePartSize(text: string): PartSize {
-  const size = PART_SIZES[text.toLowerCase().replace(/i?b$/, '')];
-  if (size === undefined) throw new InvalidArgumentError('It must be 512k or 1m.');
-  return size;
+/** `512k`, `1m`, `2g` (also `512KiB`, `1MB`, units are multiples of 1,024) or the number of bytes. */
+export function parsePartSize(text: string): number {
+  const [, number, unit = ''] = /^(\d{1,10})(?:([kmg])(?:i?b)?)?$/i.exec(text) ?? [];
+  const size = Number(number) * (BYTES_PER_UNIT[unit.toLowerCase()] ?? Number.NaN);
+  if (size >= MIN_PART_BYTES && size <= MAX_PART_BYTES) return size;
+  throw new InvalidArgumentError('It must be a size from 512k to 5g, such as 16m; a plain number is bytes.');
 }
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = {
@@ -42,6 +37,16 @@ export function parseDuration(text: string): number {
     );
   }
   return ms;
+}
+
+/** A time from now with a unit, such as `30d`, or a time in ISO 8601, which is checked later. */
+export function parseExpiry(text: string): Date | string {
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return text;
+  const expiry = /^[\d.]+(ms|[smhd])$/.test(text) ? new Date(Date.now() + parseDuration(text)) : undefined;
+  if (expiry !== undefined && !Number.isNaN(expiry.getTime())) return expiry;
+  throw new InvalidArgumentError(
+    'It must be a time from now such as 12h or 30d, or a time such as 2031-01-01T00:00:00Z.',
+  );
 }
 
 export function parseWholeNumber(text: string): number {

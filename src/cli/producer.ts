@@ -17,6 +17,7 @@ export async function withProducer<T>(
   const uploads = new VodUploads({
     ...connectionOptions(config.redis),
     prefix: config.queuePrefix,
+    api: config.vod.api,
     allowPrivateWebhooks: config.webhooks.allowPrivate,
     ...(sourceRoots !== undefined && { sourceRoots }),
   });

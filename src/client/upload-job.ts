@@ -6,9 +6,11 @@ import type { UploadData } from '../queue/jobs/upload.ts';
 import { idOfKey } from '../queue/names.ts';
 import { inspectFile } from '../source/inspect-file.ts';
 import type { FileVersion } from '../source/source.ts';
+import { checkCoverSize, coverError } from '../upload/cover.ts';
 import { checkName, checkType, deriveName, missingTypeProblem } from '../upload/name.ts';
-import { tooManyParts } from '../upload/plan.ts';
+import { MAX_OBJECT_PARTS, MAX_PART_BYTES, tooManyParts } from '../upload/plan.ts';
 import { initQueryBytes, MAX_QUERY_BYTES } from '../vod/wire/params.ts';
+import { PART_SIZES, type VodApi } from '../vod/wire/protocol.ts';
 import { InvalidUploadError, type UploadOptions } from './upload-options.ts';
 import { combinationProblems, type ParsedOptions, parseUploadOptions } from './upload-options-schema.ts';
 
@@ -22,37 +24,59 @@ export interface UploadJob {
   readonly onConflict: NonNullable<UploadOptions['onConflict']>;
 }
 
+/** The settings of the workers that decide what can be enqueued. */
+export interface WorkerRules {
+  readonly api: VodApi;
+  /** The directories that workers allow, if known. */
+  readonly roots?: readonly string[] | undefined;
+  /** Whether webhook URLs may use http and private addresses. */
+  readonly allowPrivateWebhooks: boolean;
+}
+
 const DEFAULT_TRANSCODE_TIMEOUT_MS = 6 * 3_600_000;
 
 /**
  * Checks everything that can be checked before an upload is enqueued.
- * @param roots the directories that workers allow, if known
- * @param allowPrivateWebhooks whether webhook URLs may use http and private addresses
  * @throws {InvalidUploadError} naming every invalid option
- * @throws {SourceError} when the file does not exist, is empty, is not a regular file, or is outside the roots
+ * @throws {SourceError} when the file or the cover does not exist, is empty, is not a regular file, or is outside the
+ *   roots, or when the cover is too large
  */
-export async function toUploadJob(
-  options: UploadOptions,
-  roots: readonly string[] | undefined,
-  allowPrivateWebhooks = false,
-): Promise<UploadJob> {
+export async function toUploadJob(options: UploadOptions, rules: WorkerRules): Promise<UploadJob> {
+  const { api, roots = ['/'] } = rules;
   const parsed = parseUploadOptions(options);
-  const { key, partSize } = parsed;
+  const { key } = parsed;
   const source = resolve(parsed.source);
+  const cover = parsed.cover === undefined ? undefined : resolve(parsed.cover);
   const { name, type, problems } = nameAndType(source, parsed);
-  const queryProblem = queryLengthProblem(parsed, name, type ?? '');
-  const all = [...combinationProblems(parsed, allowPrivateWebhooks), ...problems, ...queryProblem];
+  const queryProblem = api === 'v2' ? queryLengthProblem(parsed, name, type ?? '') : [];
+  const all = [...combinationProblems(parsed, rules), ...problems, ...queryProblem];
   if (all.length > 0 || type === undefined) throw new InvalidUploadError(all);
-  const version = parsed.checkSource ? await inspectFile(source, roots ?? ['/']) : undefined;
-  const sizeProblem = version && tooManyParts(version.size, partSize);
+  const version = parsed.checkSource ? await inspectFile(source, roots) : undefined;
+  const sizeProblem = version && partCountProblem(version.size, parsed.partSize, api);
   if (sizeProblem) throw new InvalidUploadError([`source ${source} is too large: ${sizeProblem}`]);
+  if (parsed.checkSource && cover !== undefined) await inspectCover(cover, roots);
   return {
     id: key === undefined ? `u${randomBytes(12).toString('hex')}` : idOfKey(key),
     delayMs: parsed.delay,
     version,
     onConflict: parsed.onConflict,
-    data: toUploadData(parsed, { source, name, type, size: version?.size }),
+    data: toUploadData(parsed, { source, cover, name, type, size: version?.size }, api),
   };
+}
+
+function partCountProblem(fileSize: number, partSize: number | undefined, api: VodApi): string | undefined {
+  if (api === 'v2') return tooManyParts(fileSize, partSize ?? PART_SIZES[1]);
+  const problem = tooManyParts(fileSize, partSize ?? MAX_PART_BYTES, MAX_OBJECT_PARTS);
+  return problem && partSize !== undefined ? `${problem}; use a larger partSize, or none` : problem;
+}
+
+/** @throws {SourceError} */
+async function inspectCover(cover: string, roots: readonly string[]): Promise<void> {
+  try {
+    checkCoverSize(cover, (await inspectFile(cover, roots)).size);
+  } catch (error) {
+    throw coverError(error);
+  }
 }
 
 /** The video's name and type: as given, or derived from the file's path. */
@@ -68,15 +92,11 @@ export function nameAndType(
 }
 
 /** InitUpload sends name and tags in its query, whose length servers limit. */
-function queryLengthProblem(
-  { tags, classId, partSize }: ParsedOptions,
-  name: string,
-  type: string,
-): string[] {
+function queryLengthProblem({ tags, classId }: ParsedOptions, name: string, type: string): string[] {
   const bytes = initQueryBytes({
     fileName: name,
     fileType: type,
-    dataSize: partSize,
+    dataSize: PART_SIZES[1],
     transcode: true,
     screenshot: true,
     watermark: true,
@@ -94,15 +114,24 @@ export function toUploadData(
   options: ParsedOptions,
   file: {
     readonly source: string;
+    readonly cover?: string | undefined;
     readonly name: string;
     readonly type: string;
     readonly size: number | undefined;
   },
+  api: VodApi,
 ): UploadData {
-  const { transcode, screenshot, watermark, tags, classId, partSize, priority, key, webhookUrl } = options;
-  const { source, name, type, size } = file;
+  const { transcode, screenshot, watermark, procedure, tags, classId, priority, key, webhookUrl } = options;
+  const { storageRegion, sourceContext, storagePath } = options;
+  const { source, cover, name, type, size } = file;
   const isTranscodedAfter = transcode === 'after';
-  const video = { name, type, partSize, ...defined({ tags, classId }) };
+  const partSize = options.partSize ?? (api === 'v2' ? PART_SIZES[1] : undefined);
+  const expireTime = options.expireTime?.toISOString().replace('.000', '');
+  const video = {
+    ...{ name, type },
+    ...defined({ partSize, tags, classId, storageRegion, expireTime, sourceContext, storagePath }),
+  };
+  const processing = defined({ procedure, screenshot, watermark });
   const timeoutMs =
     options.waitFor === 'transcoded'
       ? (options.transcodeTimeoutMs ?? DEFAULT_TRANSCODE_TIMEOUT_MS)
@@ -110,11 +139,12 @@ export function toUploadData(
   return {
     schema: SCHEMA_VERSION,
     source,
-    video: isTranscodedAfter ? video : { ...video, ...defined({ transcode, screenshot, watermark }) },
-    ...(isTranscodedAfter && { transcoding: defined({ screenshot, watermark, timeoutMs }) }),
+    video: isTranscodedAfter ? video : { ...video, ...defined({ transcode }), ...processing },
+    ...(isTranscodedAfter && { transcoding: { ...processing, ...defined({ timeoutMs }) } }),
     priority,
-    ...defined({ key, webhookUrl, size }),
+    ...defined({ key, webhookUrl, size, cover }),
     ...(options.rehash && { rehash: true }),
+    ...(options.hash && { hash: true }),
     nonce: randomBytes(8).toString('base64url'),
   };
 }

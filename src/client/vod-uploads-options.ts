@@ -2,6 +2,7 @@ import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { locationProblem, type RedisLocation } from '../redis/location.ts';
 import type { RedisTarget } from '../redis/target.ts';
+import type { VodApi } from '../vod/wire/protocol.ts';
 
 export interface VodUploadsOptions {
   /**
@@ -27,6 +28,11 @@ export interface VodUploadsOptions {
   readonly sourceRoots?: readonly string[];
   /** The workers' WEBHOOK_ALLOW_PRIVATE: whether webhook URLs may use http and private addresses. Default: false. */
   readonly allowPrivateWebhooks?: boolean;
+  /**
+   * The workers' VOD_API: which of the service's APIs uploads are sent by. It decides which options `add` accepts. Default:
+   * `v2`; `2018-07-17` is API 3.0.
+   */
+  readonly api?: VodApi;
   /** @internal How long a call waits for a connection to Redis, in ms. Default: 5000. */
   readonly connectTimeoutMs?: number;
 }

@@ -8,13 +8,14 @@ import { type Blockers, readBlockers } from '../status/blockers.ts';
 import type { UploadDetails } from '../status/details.ts';
 import type { UploadStatus } from '../status/status.ts';
 import { readUploadPage, type UploadPage, type UploadPageQuery } from '../status/upload-page.ts';
+import { VOD_APIS } from '../vod/wire/protocol.ts';
 import { cancelUpload } from './cancel.ts';
 import { checkAll, enqueueUploads } from './enqueue.ts';
 import { type ListOptions, toListQuery } from './list-options.ts';
 import { ProducerConnection } from './producer-connection.ts';
 import { addTranscoding, checkFileId, Transcoding } from './transcodings.ts';
 import { Upload } from './upload.ts';
-import { toUploadJob, type UploadJob } from './upload-job.ts';
+import { toUploadJob, type UploadJob, type WorkerRules } from './upload-job.ts';
 import { InvalidUploadError, type UploadOptions } from './upload-options.ts';
 import { UploadReader } from './upload-reader.ts';
 import type { VodUploadsOptions } from './vod-uploads-options.ts';
@@ -33,14 +34,16 @@ export class VodUploads {
   readonly #connection: ProducerConnection;
   readonly #reader: UploadReader;
   readonly #subscriptions = new Set<Subscription>();
-  readonly #allowPrivateWebhooks: boolean;
+  readonly #rules: Omit<WorkerRules, 'roots'>;
   readonly #roots: Promise<readonly string[]> | undefined;
 
-  /** @throws {UploaderError} `CONFIG` when `connection` is invalid */
+  /** @throws {UploaderError} `CONFIG` when `connection` or `api` is invalid */
   constructor(options: VodUploadsOptions) {
+    const { api = 'v2', allowPrivateWebhooks = false } = options;
+    if (!VOD_APIS.includes(api)) throw new UploaderError('CONFIG', `api must be ${VOD_APIS.join(' or ')}`);
+    this.#rules = { api, allowPrivateWebhooks };
     this.#connection = new ProducerConnection(options);
     this.#reader = new UploadReader(this.#connection);
-    this.#allowPrivateWebhooks = options.allowPrivateWebhooks ?? false;
     this.#roots = options.sourceRoots && resolveRoots(options.sourceRoots, process.cwd());
     // `add` reports the error.
     this.#roots?.catch(() => {});
@@ -49,11 +52,12 @@ export class VodUploads {
   /**
    * Enqueues one upload.
    * @throws {InvalidUploadError} naming the invalid options
-   * @throws {SourceError} when the file does not exist, is empty, is not a regular file, or is outside `sourceRoots`
+   * @throws {SourceError} when the file or the cover does not exist, is empty, is not a regular file, or is outside
+   *   `sourceRoots`, or when the cover is too large
    * @throws {KeyConflictError} with `onConflict: 'error'`
    */
   async add(options: UploadOptions): Promise<Upload> {
-    const job = await toUploadJob(options, await this.#roots, this.#allowPrivateWebhooks);
+    const job = await toUploadJob(options, { ...this.#rules, roots: await this.#roots });
     const [added] = await this.#enqueue([job]);
     return added as Upload;
   }
@@ -65,8 +69,8 @@ export class VodUploads {
    *   enqueued
    */
   async addMany(many: readonly UploadOptions[]): Promise<Upload[]> {
-    const roots = await this.#roots;
-    const check = (options: UploadOptions) => toUploadJob(options, roots, this.#allowPrivateWebhooks);
+    const rules = { ...this.#rules, roots: await this.#roots };
+    const check = (options: UploadOptions) => toUploadJob(options, rules);
     return await this.#enqueue(await checkAll(many, check));
   }
 

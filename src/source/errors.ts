@@ -7,6 +7,7 @@ export type SourceErrorCode =
   | 'SOURCE_NOT_UTF8'
   | 'SOURCE_NOT_A_FILE'
   | 'SOURCE_EMPTY'
+  | 'SOURCE_TOO_LARGE'
   | 'SOURCE_OUTSIDE_ROOTS'
   | 'SOURCE_PERMISSION'
   | 'SOURCE_CHANGED'
@@ -19,6 +20,7 @@ const RETRYABLE: Readonly<Record<SourceErrorCode, boolean>> = {
   SOURCE_NOT_UTF8: false,
   SOURCE_NOT_A_FILE: false,
   SOURCE_EMPTY: false,
+  SOURCE_TOO_LARGE: false,
   SOURCE_OUTSIDE_ROOTS: false,
   SOURCE_PERMISSION: false,
   SOURCE_CHANGED: false,

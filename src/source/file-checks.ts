@@ -41,7 +41,8 @@ export function checkRegularFile(path: string, stats: BigIntStats): void {
 
 /** @throws {SourceError} SOURCE_EMPTY */
 export function checkNotEmpty(path: string, { size }: Pick<BigIntStats, 'size'>): void {
-  if (size === 0n) throw new SourceError('SOURCE_EMPTY', `${path} is empty; a video has at least 1 byte`);
+  if (size === 0n)
+    throw new SourceError('SOURCE_EMPTY', `${path} is empty; a file to upload has at least 1 byte`);
 }
 
 function kindOf(stats: BigIntStats): string {

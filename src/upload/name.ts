@@ -18,7 +18,10 @@ const FORBIDDEN: ReadonlySet<string> = new Set(FILE_NAME_FORBIDDEN);
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const FALLBACK_NAME = 'video';
 
-/** The problem with a video's name according to the service's rules; undefined if there is none. */
+/**
+ * The problem with a video's name according to v2's rules; undefined if there is none. The documents of API 3.0 have no rule
+ * for the name of an upload, and allow 64 characters when a name is changed.
+ */
 export function checkName(name: string): string | undefined {
   if (name.trim() === '') return 'name is empty; it needs at least 1 visible character';
   for (const character of name) {

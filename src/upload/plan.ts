@@ -24,12 +24,15 @@ export interface Part {
  */
 export const MAX_PARTS = 500_000;
 
+/** Maximum number of parts of an object in COS, and so of a file with API 3.0. */
+export const MAX_OBJECT_PARTS = 10_000;
+
 /** Bounds of the size of a part. Each of the service's APIs has bounds of its own within these. */
 export const MIN_PART_BYTES = PART_SIZES[0];
 export const MAX_PART_BYTES = 5 * 2 ** 30;
 
 /** Maximum size of a file: 48.8 TiB, that of an object in COS. Each of the service's APIs has its own limit within this. */
-export const MAX_FILE_BYTES = 10_000 * MAX_PART_BYTES;
+export const MAX_FILE_BYTES = MAX_OBJECT_PARTS * MAX_PART_BYTES;
 
 /**
  * The number of parts of a file.
@@ -46,11 +49,15 @@ export function partCount(fileSize: number, partSize: number): number {
 }
 
 /** The problem with a file that has too many parts; undefined if it has not. */
-export function tooManyParts(fileSize: number, partSize: number): string | undefined {
+export function tooManyParts(
+  fileSize: number,
+  partSize: number,
+  maxParts: number = MAX_PARTS,
+): string | undefined {
   const count = Math.ceil(fileSize / partSize);
-  if (count <= MAX_PARTS) return undefined;
-  const largest = formatBytes(MAX_PARTS * partSize);
-  return `${formatBytes(fileSize)} are ${count} parts of ${formatBytes(partSize)}, more than ${MAX_PARTS}: ${largest} can be uploaded at most`;
+  if (count <= maxParts) return undefined;
+  const largest = formatBytes(maxParts * partSize);
+  return `${formatBytes(fileSize)} are ${count} parts of ${formatBytes(partSize)}, more than ${maxParts}: ${largest} can be uploaded at most`;
 }
 
 /** @throws {RangeError} when the file has no part of this index. */

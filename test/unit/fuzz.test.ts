@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   parseDuration,
+  parseExpiry,
   parsePartSize,
   parsePort,
   parseQuota,
@@ -201,7 +202,10 @@ describe('lists of hosts of a cluster or of sentinels', () => {
 
 describe('the command line', () => {
   test('values of options are values, or errors that say what they should be', () => {
-    for (const parse of [parseDuration, parsePartSize, parsePort, parseQuota, parseWholeNumber]) {
+    for (const parse of [
+      ...[parseDuration, parseExpiry, parsePartSize],
+      ...[parsePort, parseQuota, parseWholeNumber],
+    ]) {
       fc.assert(
         fc.property(text, (value) => {
           try {
@@ -218,6 +222,7 @@ describe('the command line', () => {
   test('any arguments end in an exit code, in words, and never in a stack', async () => {
     const option = fc.constantFrom(
       ...['--name', '--type', '--tag', '--class-id', '--part-size', '--priority', '--delay', '--key'],
+      ...['--procedure', '--expire', '--storage-path', '--cover', '--hash'],
       ...[
         '--state',
         '--limit',

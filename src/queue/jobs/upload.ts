@@ -17,6 +17,11 @@ export const video = z.object({
   transcode: z.boolean().exactOptional(),
   screenshot: z.boolean().exactOptional(),
   watermark: z.boolean().exactOptional(),
+  procedure: text.exactOptional(),
+  storageRegion: text.exactOptional(),
+  expireTime: z.iso.datetime({ offset: true }).exactOptional(),
+  sourceContext: text.exactOptional(),
+  storagePath: path.exactOptional(),
 });
 
 const uploadData = z.object({
@@ -40,6 +45,8 @@ const uploadData = z.object({
    * versions ignore it.
    */
   rehash: z.boolean().exactOptional(),
+  /** The picture that VOD shows for the video: an absolute path. */
+  cover: path.exactOptional(),
   /** Computes the SHA-1 even if VOD does not need it. */
   hash: z.literal(true).exactOptional(),
   /** Random. Tells a producer whether its own `add` created this upload or found it. */

@@ -6,6 +6,14 @@ import { memoryContext } from './memory-output.ts';
 test.each([
   [[], {}],
   [['--rehash'], { rehash: true }],
+  [['--procedure', 'LongVideoPreset', '--hash'], { procedure: 'LongVideoPreset', hash: true }],
+  [
+    ['--storage-region', 'ap-chongqing', '--storage-path', '/a'],
+    { storageRegion: 'ap-chongqing', storagePath: '/a' },
+  ],
+  [['--expire', '2031-01-01T00:00:00Z'], { expireTime: '2031-01-01T00:00:00Z' }],
+  [['--source-context', 'order 7', '--cover', 'a.jpg'], { sourceContext: 'order 7', cover: 'a.jpg' }],
+  [['--part-size', '16m'], { partSize: 16_777_216 }],
 ])('parses add a.mp4 %j', async (flags, more) => {
   const program = createProgram(memoryContext(), () => {});
   const parsed: object[] = [];

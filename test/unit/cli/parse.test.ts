@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   collect,
   parseDuration,
+  parseExpiry,
   parsePartSize,
   parsePort,
   parseQuota,
@@ -43,10 +44,37 @@ describe('parsePartSize', () => {
     ['1MB', 1_048_576],
     ['1024k', 1_048_576],
     ['1048576', 1_048_576],
+    ['16m', 16_777_216],
+    ['5g', 5_368_709_120],
+    ['5368709120', 5_368_709_120],
+    ['2000000', 2_000_000],
   ])('%s is %i bytes', (text, bytes) => expect(parsePartSize(text)).toBe(bytes));
 
-  test.each(['', '2m', '1', '512', '524289', 'toString', '1mm'])('refuses %j', (text) => {
-    expect(() => parsePartSize(text)).toThrow(/512k or 1m/);
+  test.each(['', '1', '512', '511k', '524287', '6g', '5368709121', 'toString', '1mm', '1.5m', '-1m', 'm'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parsePartSize(text)).toThrow('It must be a size from 512k to 5g, such as 16m');
+    },
+  );
+});
+
+describe('parseExpiry', () => {
+  test('a time from now is a date', () => {
+    const before = Date.now();
+    const expiry = parseExpiry('30d') as Date;
+    const monthMs = 30 * 86_400_000;
+    expect(expiry.getTime()).toBeGreaterThanOrEqual(before + monthMs);
+    expect(expiry.getTime()).toBeLessThanOrEqual(Date.now() + monthMs);
+  });
+
+  test('a time in ISO 8601 is checked by add', () => {
+    for (const text of ['2031-01-01T00:00:00Z', '2031-01-01T00:00'] as const)
+      expect(parseExpiry(text)).toBe(text);
+  });
+
+  // A number without a unit might be meant as a year.
+  test.each(['', '2031', 'soon', '30', 'd', '100000000d', '2031-01-01'])('refuses %j', (text) => {
+    expect(() => parseExpiry(text)).toThrow('such as 12h or 30d, or a time such as 2031-01-01T00:00:00Z');
   });
 });
 

@@ -89,7 +89,7 @@ describe('wrong usage exits with 2 and prints the reason on standard error', () 
     [['bogus'], "unknown command 'bogus'"],
     [['add'], "missing required argument 'FILE'"],
     [['add', 'a.mp4', '--bogus'], "unknown option '--bogus'"],
-    [['add', 'a.mp4', '--part-size', '3'], 'It must be 512k or 1m'],
+    [['add', 'a.mp4', '--part-size', '3'], 'It must be a size from 512k to 5g'],
     [['add', 'a.mp4', '--delay', 'soon'], '10s, 5m or 2h'],
     [['add', 'a.mp4', '--name'], 'argument missing'],
     [['status'], "missing required argument 'ID'"],
