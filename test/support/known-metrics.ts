@@ -2,7 +2,7 @@ import { Histogram, type Metric, type Registry } from 'prom-client';
 import { QUEUES } from '../../src/queue/names.ts';
 import { createOpsMetrics } from '../../src/telemetry/ops-metrics.ts';
 import { createWorkerMetrics } from '../../src/telemetry/worker-metrics.ts';
-import { DOCUMENTED_CODE_LABELS } from '../../src/vod/wire/code-labels.ts';
+import { DOCUMENTED_CODE_LABELS } from '../../src/vod/code-labels.ts';
 
 /*
  * All time series that rules and dashboards can use, with their labels.

@@ -76,7 +76,7 @@ export const API3_MEANINGS: Readonly<Record<string, Meaning>> = {
 const UNDOCUMENTED: Meaning = { ...RETRYABLE, description: 'undocumented code' };
 
 /** The row of a code: its own, else that of the part before the first dot; undefined if neither is documented. */
-function api3Row(code: string): string | undefined {
+export function api3Row(code: string): string | undefined {
   return [code, code.split('.', 1)[0] ?? ''].find((name) => Object.hasOwn(API3_MEANINGS, name));
 }
 
