@@ -7,6 +7,7 @@ import { startRedisServer } from '../../src/demo/redis-server.ts';
 import { type ControlClient, controlClient } from '../../src/emulator/control/client.ts';
 import { CliProcess, type Ended } from '../support/cli-process.ts';
 import { sha1Of, writeRandomFile } from '../support/files.ts';
+import { api3CallerOf, cosCallerOf } from '../unit/emulator/api3-support.ts';
 
 /*
  * Runs every command as a process, with Redis, an emulator and a worker as processes too. The emulator and the worker
@@ -351,6 +352,38 @@ test('an emulator reports that its port is in use', async () => {
   const { exitCode, stderr } = await run(['emulator', '--port', port, '--data', join(videos, '..', 'vod2')]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain(`127.0.0.1:${port}: the port is in use`);
+});
+
+test('an emulator takes the options of API 3.0 and COS', async () => {
+  const options = [
+    ...['--sub-app-id', '7', '--session-life', '1m', '--second-commit', 'same', '--path-mode'],
+    ...['--quota-per-second', 'CommitUpload=100', '--deny', 'HeadObject', '--no-crc64'],
+  ];
+  const ports = ['--port', '0', '--control-port', '0'];
+  const data = join(outside, 'vod-api3');
+  const own = start(['emulator', ...ports, '--data', data, '--json', ...options], { LOG_LEVEL: 'silent' });
+  const [line] = await own.wrote(/^\{.*\}$/m);
+  const { api3Variables } = JSON.parse(line ?? '') as { api3Variables: Record<string, string> };
+  expect(api3Variables).toMatchObject({ VOD_API: '2018-07-17', VOD_SUB_APP_ID: '7' });
+  const { VOD_ENDPOINT = '', VOD_COS_ENDPOINT = '' } = api3Variables;
+  expect(VOD_COS_ENDPOINT).toBe(`${VOD_ENDPOINT}{bucket}`);
+  const keys = { secretId: 'AKIDemulator', secretKey: 'emulator-secret-key' };
+  const call = api3CallerOf({ api3Url: VOD_ENDPOINT });
+  const send = async (action: string, params: object) => (await call(action, params, keys)).json;
+  expect((await send('ApplyUpload', { MediaType: 'mp4' })).Error.Code).toMatch(/SubAppId$/);
+  const path = { MediaType: 'mp4', SubAppId: 7, MediaStoragePath: '/a/b.mp4' };
+  const before = Math.floor(Date.now() / 1000);
+  const applied = await send('ApplyUpload', path);
+  expect(applied.TempCertificate.ExpiredTime - before).toBeLessThan(120);
+  const cos = cosCallerOf({ api3Url: VOD_ENDPOINT }, applied);
+  expect((await cos('PUT', { body: Buffer.from('video') })).headers).not.toHaveProperty(
+    'x-cos-hash-crc64ecma',
+  );
+  expect((await cos('HEAD')).status).toBe(403);
+  const { VodSessionKey } = applied;
+  const commit = () => send('CommitUpload', { VodSessionKey, SubAppId: 7 });
+  expect((await commit()).FileId).toBe((await commit()).FileId);
+  await end(own);
 });
 
 test('a worker without credentials and roots names the variables', async () => {

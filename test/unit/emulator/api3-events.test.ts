@@ -1,11 +1,13 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { EmulatorOptions } from '../../../src/emulator/server.ts';
 import { type Api3Call, api3CallerOf, apply, cosCallerOf } from './api3-support.ts';
 import { HeldTime } from './held-time.ts';
-import { callerOf, start, uploadAll, videoOf } from './support.ts';
+import { callerOf, start, temporaryDirectory, uploadAll, videoOf } from './support.ts';
 
 async function startHeld(options: Partial<EmulatorOptions> = {}) {
   const time = new HeldTime();
@@ -90,6 +92,14 @@ describe('events of API 3.0', () => {
       { EventType: 'NewFileUpload', FileUploadEvent: { FileId: fileId } },
       { EventType: 'TranscodeComplete', TranscodeCompleteEvent: { FileId: fileId, ErrCode: 0 } },
     ]);
+  });
+
+  it('that a version without API 3.0 stored are delivered, too', async () => {
+    const dataDir = await temporaryDirectory();
+    const content = { version: '4.0', eventType: 'Any', data: { fileId: '1' } };
+    await writeFile(join(dataDir, 'events'), `${JSON.stringify({ event: { id: 1, atMs: 0, content } })}\n`);
+    const { call } = await startHeld({ dataDir });
+    expect(await pull(call)).toMatchObject([{ EventType: 'Any', fileId: '1' }]);
   });
 
   it('can be lost, and emitted by the control', async () => {

@@ -57,7 +57,10 @@ export interface Api3Options {
 export type Api3Call = (action: string, params?: object, options?: Api3Options) => Promise<Answer>;
 
 /** `json` of the answer is its `Response`. */
-export function api3CallerOf({ api3Url }: Emulator, clock: () => number = Date.now): Api3Call {
+export function api3CallerOf(
+  { api3Url }: Pick<Emulator, 'api3Url'>,
+  clock: () => number = Date.now,
+): Api3Call {
   return (action, params = {}, options = {}) => {
     const { secretId = SECRET_ID, secretKey = SECRET_KEY, version = '2018-07-17' } = options;
     const timestamp = options.timestamp ?? Math.floor(clock() / 1000);
@@ -112,7 +115,7 @@ export type CosCall = (method: string, options?: CosOptions) => Promise<Answer>;
 
 /** Sends requests about one session's object, in path style. */
 export function cosCallerOf(
-  { api3Url }: Emulator,
+  { api3Url }: Pick<Emulator, 'api3Url'>,
   applied: Applied,
   clock: () => number = Date.now,
 ): CosCall {

@@ -2,6 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../../../src/emulator/control/fault-schema.ts';
+import type { EmulatorOptions } from '../../../../src/emulator/server.ts';
+import type { Sleep } from '../../../../src/emulator/sleep.ts';
 import {
   type Api3Call,
   api3CallerOf,
@@ -16,8 +18,8 @@ import { callerOf, initParams, md5, sendPart, start, videoOf } from '../support.
 
 const BODY = Buffer.from('video');
 
-async function startSession() {
-  const emulator = await start();
+async function startSession(options: Partial<EmulatorOptions> = {}) {
+  const emulator = await start(options);
   const call = api3CallerOf(emulator);
   const applied = await apply(call);
   const cos = cosCallerOf(emulator, applied);
@@ -169,6 +171,17 @@ describe('faults of API 3.0 and COS', () => {
     emulator.control.inject({ action: 'UploadPart', effect: { kind: 'error', code: 'SlowDown' } });
     expect((await sendPart(v2, video, 0)).json.code).toBe(-10005);
     expect(await partStatus(1)).toBe(503);
+  });
+
+  it('bandwidth: slows down the body of a part', async () => {
+    let sleptMs = 0;
+    const sleep: Sleep = async (ms) => {
+      sleptMs += ms;
+    };
+    const { emulator, cos, uploadId } = await startSession({ sleep });
+    emulator.control.inject({ action: 'UploadPart', effect: { kind: 'bandwidth', bytesPerSecond: 20 } });
+    await cos('PUT', { query: { uploadId, partNumber: 1 }, body: BODY });
+    expect(sleptMs).toBeCloseTo(250);
   });
 
   it('holds a part at a gate; it has no effect if the client leaves', async () => {
