@@ -16,7 +16,8 @@ export interface CosHead {
 
 /**
  * @param nowMs of the emulator's clock
- * @throws {CosRefusal} AccessDenied, ExpiredToken, InvalidAccessKeyId, RequestTimeTooSkewed, SignatureDoesNotMatch
+ * @throws {CosRefusal} AccessDenied, ExpiredToken, InvalidAccessKeyId, NoSuchBucket, RequestTimeTooSkewed,
+ * SignatureDoesNotMatch
  */
 export function checkCosAccess(
   sessions: VodSessions,
@@ -30,6 +31,9 @@ export function checkCosAccess(
   const session = sessions.ofSecretId(sign.secretId);
   if (session === undefined || headers['x-cos-security-token'] !== session.credentials.token) {
     throw new CosRefusal('InvalidAccessKeyId', 'The access key or its token is unknown');
+  }
+  if (target.region !== undefined && target.region !== session.region) {
+    throw new CosRefusal('NoSuchBucket', 'The specified bucket does not exist in this region.');
   }
   checkTimes(sign, Math.floor(nowMs / 1000));
   const { secretKey } = session.credentials;

@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { BUCKET } from './bucket.ts';
 import type { Outcome } from './control/fault-schema.ts';
 import type { Answer } from './control/outcome-reply.ts';
 import { checkCosAccess } from './cos-access.ts';
 import { readBody } from './http/body.ts';
 import { type BodyLimit, receiveFile } from './http/receive-file.ts';
-import { BUCKET } from './perform-api3.ts';
 import { type CosContext, type CosRequest, performCos } from './perform-cos.ts';
 import type { CosAction } from './protocol/cos-actions.ts';
 import { CosRefusal, cosErrorText, cosStatusOf } from './protocol/cos-error.ts';

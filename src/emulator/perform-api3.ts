@@ -2,6 +2,7 @@
 import type { Events } from './after/events.ts';
 import type { Feed } from './after/feed.ts';
 import { basicInfo, type MediaUrls } from './after/media-info.ts';
+import { BUCKET } from './bucket.ts';
 import type { EmulatorOptions } from './options.ts';
 import type { Api3Action } from './protocol/api3-actions.ts';
 import { type Api3Params, textOf, textsOf } from './protocol/api3-parameters.ts';
@@ -11,9 +12,6 @@ import type { Objects } from './state/objects.ts';
 import type { Store } from './state/store.ts';
 import type { StoredFile } from './state/stored-files.ts';
 import type { VodSession, VodSessions } from './state/vod-sessions.ts';
-
-/** The emulator's only bucket; the number after the hyphen is an account, as in all names of buckets. */
-export const BUCKET = 'vod-emulator-1250000000';
 
 const DEFAULT_REGION = 'ap-guangzhou';
 

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { API_PATHS, serveApi } from './api.ts';
 import { isApi3, serveApi3 } from './api3.ts';
+import { BUCKET } from './bucket.ts';
 import type { EmulatorControl } from './control/control.ts';
 import { createControlServer } from './control/endpoint.ts';
 import { serveCos } from './cos.ts';
@@ -15,7 +16,6 @@ import { closeServer, listen } from './http/listen.ts';
 import { servePlayback } from './http/playback.ts';
 import { sendJson } from './http/send.ts';
 import type { EmulatorOptions } from './options.ts';
-import { BUCKET } from './perform-api3.ts';
 import { parseCosTarget } from './protocol/cos-request.ts';
 
 export type { Fault } from './control/fault-schema.ts';

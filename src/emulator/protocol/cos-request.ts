@@ -14,6 +14,8 @@ export const PAGE_SIZE = 1000;
 
 export interface CosTarget {
   readonly bucket: string;
+  /** Only if the host names it. */
+  readonly region?: string;
   /** Object key without a leading slash; empty for a request to the bucket itself. */
   readonly key: string;
   /** Paths that the signature may cover: without the bucket, and as sent. */
@@ -34,12 +36,12 @@ export function parseCosTarget(
   rawQuery: string,
   isBucket: (name: string) => boolean,
 ): CosTarget | undefined {
-  const ofHost = /^([a-z0-9-]+)\.cos\.[a-z0-9-]+\./i.exec(host)?.[1];
+  const [, ofHost, region] = /^([a-z0-9-]+)\.cos\.([a-z0-9-]+)\./i.exec(host) ?? [];
   const ofPath = /^\/([^/]+)(\/.*)?$/.exec(path);
   const query = () => parseQuery(rawQuery);
-  if (ofHost !== undefined) {
+  if (ofHost !== undefined && region !== undefined) {
     const decoded = decode(path);
-    return { bucket: ofHost, key: decoded.slice(1), paths: [decoded], query: query() };
+    return { bucket: ofHost, region, key: decoded.slice(1), paths: [decoded], query: query() };
   }
   if (ofPath?.[1] === undefined || !isBucket(ofPath[1])) return undefined;
   const inBucket = decode(ofPath[2] ?? '/');

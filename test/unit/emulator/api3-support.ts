@@ -22,7 +22,10 @@ interface SendOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-function sendTo(origin: string, { method, path, headers, body, signal }: SendOptions): Promise<Answer> {
+export function sendTo(
+  origin: string,
+  { method, path, headers, body, signal }: SendOptions,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(origin);
     const options = { hostname, port, method, path, agent: false, headers, ...(signal && { signal }) };

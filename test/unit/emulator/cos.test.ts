@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import COS from 'cos-nodejs-sdk-v5';
 import { describe, expect, it } from 'vitest';
 import type { EmulatorOptions } from '../../../src/emulator/server.ts';
 import {
@@ -12,6 +13,7 @@ import {
   contentMd5,
   cosCallerOf,
   element,
+  sendTo,
   uploadParts,
 } from './api3-support.ts';
 import { md5, start } from './support.ts';
@@ -214,12 +216,25 @@ describe('objects', () => {
     expect(range).toMatchObject({ status: 206, text: 'ec', headers: { 'content-range': 'bytes 1-2/6' } });
   });
 
-  it('belong to the bucket', async () => {
-    const { applied, emulator } = await startSession();
-    const other = { ...applied, StorageBucket: 'other-1250000000' };
-    const headers = { Host: 'other-1250000000.cos.ap-guangzhou.myqcloud.com' };
-    const { status, text } = await cosCallerOf(emulator, other)('GET', { headers });
-    expect([status, element(text, 'Code')]).toEqual([404, 'NoSuchBucket']);
+  it('belong to the bucket and its region', async () => {
+    const { applied, emulator } = await startSession({}, { StorageRegion: 'ap-chongqing' });
+    const codeOf = async (bucket: string, region: string): Promise<string> => {
+      const headers = { Host: `${bucket}.cos.${region}.myqcloud.com` };
+      const path = applied.MediaStoragePath;
+      const { SecretId, SecretKey, Token } = applied.TempCertificate;
+      const authorization = COS.getAuthorization({
+        ...{ SecretId, SecretKey, Method: 'GET', Key: path, Headers: headers },
+      });
+      const response = await sendTo(emulator.api3Url, {
+        method: 'GET',
+        path,
+        headers: { ...headers, authorization, 'x-cos-security-token': Token },
+      });
+      return element(response.text, 'Code');
+    };
+    expect(await codeOf(applied.StorageBucket, 'ap-chongqing')).toBe('NoSuchKey');
+    expect(await codeOf(applied.StorageBucket, 'ap-guangzhou')).toBe('NoSuchBucket');
+    expect(await codeOf('other-1250000000', 'ap-chongqing')).toBe('NoSuchBucket');
   });
 
   it.each([

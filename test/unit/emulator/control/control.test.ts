@@ -3,6 +3,7 @@ import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { controlClient } from '../../../../src/emulator/control/client.ts';
 import type { Fault } from '../../../../src/emulator/control/fault-schema.ts';
+import { api3CallerOf, apply, cosCallerOf, element } from '../api3-support.ts';
 import { HeldTime } from '../held-time.ts';
 import { callerOf, initParams, sendPart, start, uploadAll, videoOf } from '../support.ts';
 
@@ -74,6 +75,30 @@ describe('control endpoint', () => {
     const call = callerOf(emulator);
     const code = async () => (await call('FinishUpload', { fileSha: 'a'.repeat(40) })).json.code;
     expect([await code(), await code()]).toEqual([-10005, 4400]);
+  });
+
+  it('ends sessions of API 3.0, and sets the life of later ones and limits per second', async () => {
+    const time = new HeldTime();
+    const { clock } = time.options;
+    const emulator = await start(time.options);
+    const client = controlClient(emulator.controlUrl);
+    const call = api3CallerOf(emulator, clock);
+    const cos = cosCallerOf(emulator, await apply(call), clock);
+    await client.setSessions({ expireAll: true, lifeSeconds: 60 });
+    expect(element((await cos('GET')).text, 'Code')).toBe('ExpiredToken');
+    const { TempCertificate } = await apply(call);
+    expect(TempCertificate.ExpiredTime).toBe(Math.floor(clock() / 1000) + 60);
+    await client.setQuota({ perSecond: { SearchMedia: 1 } });
+    const answers = [await call('SearchMedia'), await call('SearchMedia')];
+    expect(answers.map(({ json }) => json.Error?.Code)).toEqual([undefined, 'RequestLimitExceeded']);
+    expect(await client.stats()).toMatchObject({ peakPerWindow: { ApplyUpload: 2, SearchMedia: 2 } });
+    await client.resetStats();
+    expect(await client.stats()).toMatchObject({
+      requests: { ApplyUpload: { total: 0, byResult: {} } },
+      peakPerWindow: { SearchMedia: 0 },
+      quotaRefusals: { SearchMedia: 0 },
+    });
+    await expect(client.setSessions({ lifeSeconds: 0 })).rejects.toMatchObject({ code: 'EMULATOR_CONTROL' });
   });
 
   it('refuses invalid requests with a reason', async () => {
