@@ -44,6 +44,8 @@ export {
 export type {
   FileDeletedData,
   NewFileUploadData,
+  ProcedureStateChangedData,
+  ProcedureTask,
   TranscodeCompleteData,
   TranscodedVideo,
   VodEvent,

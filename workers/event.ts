@@ -9,7 +9,7 @@ import { type EventValue, type JoinedUpload, parseEventData } from '../src/queue
 import { NewerJobError } from '../src/queue/jobs/schema.ts';
 import type { LeaveNewerJob } from '../src/queue/leave-newer-job.ts';
 import { isRedisError } from '../src/redis/errors.ts';
-import { fileIdsOf, parseEvent } from '../src/vod/wire/events.ts';
+import { fileIdsOf, parseEvent, transcodingEnd } from '../src/vod/wire/events.ts';
 
 /** Delay of an event's next attempt after an error of Redis. */
 const REDIS_RETRY_MS = 500;
@@ -73,7 +73,7 @@ async function joinEvent(
     const { outcome, finishedOn } = await events.append(uploadId, event);
     if (outcome === 'full') full = true;
     if (outcome === 'gone' || outcome === 'full') continue;
-    if (parsed.type === 'TranscodeComplete') await transcoded(uploadId);
+    if (transcodingEnd(parsed) !== undefined) await transcoded(uploadId);
     const lagMs = finishedOn === undefined ? undefined : Math.max(0, Date.now() - finishedOn);
     joined.push(defined({ uploadId, isNew: outcome === 'added', lagMs }));
   }

@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { EventData, EventWay } from '../queue/jobs/event.ts';
 import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
-import { eventId, eventTypeSchema } from '../vod/wire/events.ts';
+import { eventId, eventTypeOf } from '../vod/wire/events.ts';
 
 /** The job name of content that is not a valid event. */
 const UNKNOWN = 'unknown';
@@ -17,15 +17,10 @@ export async function enqueueVodEvents(
 ): Promise<void> {
   await queue.addBulk(
     contents.map((content) => ({
-      name: nameOf(content),
+      // For display in dashboards.
+      name: eventTypeOf(content) ?? UNKNOWN,
       data: { schema: SCHEMA_VERSION, via, content } satisfies EventData,
       opts: { jobId: eventId(content), stackTraceLimit: 1 },
     })),
   );
-}
-
-/** The event's type, for display in dashboards. */
-function nameOf(content: unknown): string {
-  const { eventType } = (content ?? {}) as { readonly eventType?: unknown };
-  return eventTypeSchema.safeParse(eventType).data ?? UNKNOWN;
 }

@@ -38,7 +38,7 @@ const RECHECK_MS = 500;
 /** An upload that waits for another upload of the same content is woken when that ends; the delay is for a lost wake-up. */
 const SENDER_RECHECK_MS = 15_000;
 
-/** An upload that waits for its transcoding is woken by TranscodeComplete; the delay is for a lost event. */
+/** An upload that waits for its transcoding is woken by the event of its end; the delay is for a lost event. */
 const EVENT_RECHECK_MS = 300_000;
 
 export interface ReconcilerOptions {

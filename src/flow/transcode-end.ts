@@ -1,12 +1,9 @@
 import type { ReceivedEvent } from '../events/vod-event-log.ts';
 import type { TranscodeValue } from '../queue/jobs/transcode.ts';
+import { type TranscodingEnd, transcodingEnd } from '../vod/wire/events.ts';
 
-/** How a transcoding ended, from the event TranscodeComplete. */
-export interface TranscodeEnd {
-  /** 0 = success; anything else is an error code of the service. */
-  readonly status: number;
-  readonly message: string;
-}
+/** How a transcoding ended, from its event. */
+export type TranscodeEnd = Pick<TranscodingEnd, 'status' | 'message'>;
 
 /**
  * How the transcoding of an upload ended. A success counts for any attempt: the event of an earlier attempt's
@@ -22,13 +19,19 @@ export function transcodeEnd(
 ): TranscodeEnd | undefined {
   const endsOf = (transcoding: TranscodeValue): TranscodeEnd[] =>
     events.flatMap(({ at, event }) => {
-      if (event.type !== 'TranscodeComplete') return [];
-      const { vodTaskId, status, message = '' } = event.data;
-      const bothHaveId = transcoding.vodTaskId !== undefined && vodTaskId !== undefined;
-      // VOD does not transcode a file twice at the same time, so without ids the next event belongs to it.
-      const matches = bothHaveId ? vodTaskId === transcoding.vodTaskId : at.getTime() >= transcoding.at;
-      return matches ? [{ status, message }] : [];
+      const end = transcodingEnd(event);
+      if (end === undefined || !isOf(transcoding, end, at.getTime())) return [];
+      const { status, message } = end;
+      return [{ status, message }];
     });
   const ends = started.map(endsOf);
   return ends.flat().find(({ status }) => status === 0) ?? ends.at(-1)?.[0];
+}
+
+function isOf(started: TranscodeValue, end: TranscodingEnd, receivedAtMs: number): boolean {
+  if (started.vodTaskId !== undefined && end.vodTaskId !== undefined)
+    return started.vodTaskId === end.vodTaskId;
+  if (started.key !== undefined && end.key !== undefined) return started.key === end.key;
+  // VOD does not transcode a file twice at the same time, so without ids the next event belongs to it.
+  return receivedAtMs >= started.at;
 }

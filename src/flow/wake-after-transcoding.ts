@@ -4,7 +4,7 @@ import type { RedisClient } from '../redis/client.ts';
 import { isRedisError } from '../redis/errors.ts';
 
 /**
- * Wakes an upload after its TranscodeComplete was stored. An upload that is active reads its events again before it
+ * Wakes an upload after the event that its transcoding has ended was stored. An upload that is active reads its events again before it
  * waits, so it need not be woken.
  *
  * @throws Redis errors; call it again then

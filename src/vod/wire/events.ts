@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { UploaderError } from '../../base/errors.ts';
+import { isApi3Event, namedFileIds, toV2Event, withoutNulls } from './api3-events.ts';
 import { fileIdSchema } from './file-id.ts';
 
-/** A video has been stored. Only `fileId` is always there. Fields that are not listed here are kept as well. */
+/**
+ * A video has been stored. Only `fileId` is always there. Fields that are not listed here are kept as well, with the names
+ * that VOD gives them.
+ */
 export interface NewFileUploadData {
   readonly fileId: string;
   readonly fileName?: string | undefined;
   readonly fileUrl?: string | undefined;
   readonly coverUrl?: string | undefined;
-  /** `ServerUpload` for uploads of this program. */
+  /** `ServerUpload` for uploads of this program by v2, `Upload` by API 3.0. */
   readonly sourceType?: string | undefined;
   readonly sourceContext?: string | undefined;
   /** If the upload requested transcoding. */
   readonly transcodeTaskId?: string | undefined;
+  /** If the upload requested a task flow. */
   readonly procedureTaskId?: string | undefined;
   readonly author?: string | undefined;
   readonly streamId?: string | undefined;
@@ -45,6 +50,38 @@ export interface TranscodedVideo {
   readonly vwidth?: number | undefined;
 }
 
+/** A task flow has begun a task or ended. Only by API 3.0. */
+export interface ProcedureStateChangedData {
+  readonly fileId: string;
+  readonly taskId: string;
+  /** `PROCESSING`, or `FINISH` when all tasks have ended. */
+  readonly status: string;
+  /** Of the flow: 0 = done. The flow can be done although tasks failed. */
+  readonly errCode?: number | undefined;
+  readonly message?: string | undefined;
+  readonly fileName?: string | undefined;
+  readonly fileUrl?: string | undefined;
+  /** As in the request that started the flow. */
+  readonly sessionId?: string | undefined;
+  readonly sessionContext?: string | undefined;
+  readonly tasks: readonly ProcedureTask[];
+}
+
+/** A task of a task flow. */
+export interface ProcedureTask {
+  /** Such as `Transcode` or `CoverBySnapshot`. */
+  readonly type: string;
+  /** `PROCESSING`, `SUCCESS` or `FAIL`. */
+  readonly status?: string | undefined;
+  /** 0 = done; anything else is the service's error. */
+  readonly errCode?: number | undefined;
+  /** Name of the error. */
+  readonly errCodeExt?: string | undefined;
+  readonly message?: string | undefined;
+  /** Of the result, if it is a video. */
+  readonly url?: string | undefined;
+}
+
 /** Videos have been deleted. */
 export interface FileDeletedData {
   readonly fileInfo: readonly { readonly fileId: string }[];
@@ -63,6 +100,11 @@ export type VodEvent =
       readonly type: 'TranscodeComplete';
       readonly eventType: 'TranscodeComplete';
       readonly data: TranscodeCompleteData;
+    }
+  | {
+      readonly type: 'ProcedureStateChanged';
+      readonly eventType: 'ProcedureStateChanged';
+      readonly data: ProcedureStateChangedData;
     }
   | { readonly type: 'FileDeleted'; readonly eventType: 'FileDeleted'; readonly data: FileDeletedData }
   | { readonly type: 'other'; readonly eventType: string; readonly data: unknown };
@@ -104,6 +146,28 @@ const DATA = {
       .optional()
       .catch(undefined),
   }),
+  // v2 has this event, too, but without `taskId`.
+  ProcedureStateChanged: z.looseObject({
+    fileId: fileIdSchema,
+    taskId: z.string().min(1),
+    status: z.string(),
+    errCode: number,
+    message: text,
+    fileName: text,
+    fileUrl: text,
+    sessionId: text,
+    sessionContext: text,
+    tasks: z.array(
+      z.object({
+        type: z.string().catch(''),
+        status: text,
+        errCode: number,
+        errCodeExt: text,
+        message: text,
+        url: text,
+      }),
+    ),
+  }),
   FileDeleted: z.looseObject({
     fileInfo: z.array(z.looseObject({ fileId: fileIdSchema })),
     status: number,
@@ -117,7 +181,7 @@ type KnownType = keyof typeof DATA;
 export const EVENT_TYPES: readonly VodEvent['type'][] = [...(Object.keys(DATA) as KnownType[]), 'other'];
 
 /** VOD's name for an event type. */
-export const eventTypeSchema = z.string().regex(/^\w{1,64}$/);
+const eventTypeSchema = z.string().regex(/^\w{1,64}$/);
 
 const eventSchema = z.object({
   eventType: eventTypeSchema,
@@ -138,7 +202,7 @@ export function parseEvent(content: unknown): VodEvent {
   if (isTooDeep(content)) {
     throw new UploaderError('INVALID_EVENT', `not an event of VOD: it has more than ${MAX_LEVELS} levels`);
   }
-  const parsed = eventSchema.safeParse(content);
+  const parsed = eventSchema.safeParse(inV2Form(content));
   if (!parsed.success) {
     throw new UploaderError(
       'INVALID_EVENT',
@@ -153,14 +217,53 @@ export function parseEvent(content: unknown): VodEvent {
   return { type: eventType, eventType, data: known } as VodEvent;
 }
 
+function inV2Form(content: unknown): unknown {
+  return isApi3Event(content) ? toV2Event(content) : content;
+}
+
+/** VOD's name for the type of an event, if that is one. */
+export function eventTypeOf(content: unknown): string | undefined {
+  return eventSchema.safeParse(inV2Form(content)).data?.eventType;
+}
+
 /** The files that an event is about; for an unknown type, from the fields that VOD usually has them in. */
 export function fileIdsOf(event: VodEvent): string[] {
   if (event.type === 'FileDeleted') return event.data.fileInfo.map((file) => file.fileId);
   if (event.type !== 'other') return [event.data.fileId];
-  const { data } = event;
-  if (typeof data !== 'object' || data === null) return [];
-  const { fileId: one, FileId, srcFileId } = data as Readonly<Record<string, unknown>>;
-  return [one, FileId, srcFileId].filter((id): id is string => fileIdSchema.safeParse(id).success);
+  const ids = namedFileIds(event.data);
+  return [...new Set(ids.filter((id): id is string => fileIdSchema.safeParse(id).success))];
+}
+
+/** The end of a transcoding that was requested after the upload of its video. */
+export interface TranscodingEnd {
+  readonly vodTaskId: string | undefined;
+  /** Of the request. */
+  readonly key: string | undefined;
+  /** 0 = success; anything else is an error code of the service. */
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The status of a failed task whose event has no code. */
+const UNKNOWN_STATUS = -1;
+
+/** @returns undefined if the event reports no such end */
+export function transcodingEnd(event: VodEvent): TranscodingEnd | undefined {
+  if (event.type === 'TranscodeComplete') {
+    const { vodTaskId, status, message = '' } = event.data;
+    return { vodTaskId, key: undefined, status, message };
+  }
+  if (event.type !== 'ProcedureStateChanged' || event.data.status !== 'FINISH') return undefined;
+  const { taskId, sessionId, errCode = 0, message = '', tasks } = event.data;
+  const ids = { vodTaskId: taskId, key: sessionId || undefined };
+  const failed = tasks.find((task) => task.status === 'FAIL' || (task.errCode ?? 0) !== 0);
+  if (failed === undefined) return { ...ids, status: errCode, message };
+  const name = failed.errCodeExt ? ` (${failed.errCodeExt})` : '';
+  return {
+    ...ids,
+    status: errCode || failed.errCode || UNKNOWN_STATUS,
+    message: `${failed.type}: ${failed.message ?? ''}${name}`,
+  };
 }
 
 /** JSON with sorted keys, so that copies of one event are the same text. */
@@ -173,5 +276,6 @@ export function canonicalJson(value: unknown, levels = MAX_LEVELS): string {
 
 /** The same for all copies of an event, however they were received; valid as a job id. */
 export function eventId(content: unknown): string {
-  return `e${createHash('sha256').update(canonicalJson(content)).digest('hex').slice(0, 40)}`;
+  const copied = isApi3Event(content) ? withoutNulls(content, MAX_LEVELS) : content;
+  return `e${createHash('sha256').update(canonicalJson(copied)).digest('hex').slice(0, 40)}`;
 }

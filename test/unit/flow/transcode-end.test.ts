@@ -31,6 +31,26 @@ describe('transcodeEnd', () => {
     expect(transcodeEnd([complete(100, undefined)], named)?.status).toBe(0);
   });
 
+  it('matches the task flow with the id of the transcoding, or else with the key of its request', () => {
+    const flow = (atMs: number, TaskId: string, SessionId: string, ErrCode = 0): ReceivedEvent => {
+      const data = { TaskId, Status: 'FINISH', ErrCode, Message: '', FileId: '9', SessionId };
+      const event = parseEvent({ EventType: 'ProcedureStateChanged', ProcedureStateChangeEvent: data });
+      return { id: `e${atMs}`, at: new Date(atMs), via: 'pull', event };
+    };
+    const started = [{ vodTaskId: 'mine', key: 'key', at: 100 }];
+    expect(transcodeEnd([flow(200, 'of the upload', '')], started)).toBeUndefined();
+    expect(transcodeEnd([flow(200, 'of the upload', ''), flow(201, 'mine', 'key', 7)], started)?.status).toBe(
+      7,
+    );
+    // The reply was lost, and the flow had ended before the request was repeated.
+    const repeated = [{ key: 'key', at: 300 }];
+    expect(transcodeEnd([flow(400, 'another', 'its key'), flow(200, 'mine', 'key')], repeated)?.status).toBe(
+      0,
+    );
+    expect(transcodeEnd([flow(400, 'another', 'its key')], repeated)).toBeUndefined();
+    expect(transcodeEnd([flow(400, 'unknown', '')], repeated)?.status).toBe(0);
+  });
+
   it('is that of the latest attempt, or a success of any attempt', () => {
     const started = [
       { vodTaskId: 'first', at: 100 },
