@@ -65,7 +65,7 @@ export function partProcessor(
         const { md5, pieces } = await digests(part.body, signal);
         if (md5 === listedMd5) {
           metrics.parts.inc({ outcome: 'skipped' });
-          return partValue('same', backend.checksumOf({ upload, offset, md5, pieces }));
+          return partValue('same', await backend.checksumOf({ upload, offset, md5, pieces }));
         }
         // Its pieces can be read once only.
         if (part.body.whole === undefined) {

@@ -17,7 +17,7 @@ import type { Puller } from './pull.ts';
 import { createStageContext, type StageContext, type StageDependencies, vodCall } from './stage-context.ts';
 import { transcodeProcessor } from './transcode.ts';
 import { startUploads } from './upload-stage.ts';
-import { CONTROL_CONCURRENCY } from './vod-hosts.ts';
+import { CONTROL_CONCURRENCY } from './vod-clients.ts';
 import { startWebhooks } from './webhook-stage.ts';
 
 /**

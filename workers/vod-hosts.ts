@@ -1,10 +1,4 @@
-import type { UploadBackend } from '../src/backend/backend.ts';
-import type { MediaBackend } from '../src/backend/media.ts';
-import { createV2Backend } from '../src/backend/v2.ts';
-import { createV2Media } from '../src/backend/v2-media.ts';
 import { fulfilledWithin } from '../src/base/fulfilled-within.ts';
-import type { Config } from '../src/config/config.ts';
-import { MAX_PART_SLOTS } from '../src/limits/limits.ts';
 import type { Logger } from '../src/process/log.ts';
 import type { Stage } from '../src/queue/names.ts';
 import type { Queues } from '../src/queue/queues.ts';
@@ -14,18 +8,9 @@ import { apiHoldKey, holdKey } from '../src/quota/hold.ts';
 import { closeRequestQuotas, openRequestQuotas, type RequestQuotas } from '../src/quota/quotas.ts';
 import type { RedisClient } from '../src/redis/client.ts';
 import { requireTime } from '../src/redis/optional-commands.ts';
-import type { WorkerMetrics } from '../src/telemetry/worker-metrics.ts';
-import { createApiClient, type VodApiClient } from '../src/vod/api-client.ts';
-import { createVodClient, type VodClientOptions } from '../src/vod/client.ts';
-import { documentedCodeLabel } from '../src/vod/code-labels.ts';
-import type { Throttle } from '../src/vod/http/throttle.ts';
-import type { VodCredentials } from '../src/vod/wire/params.ts';
 import type { QuotaAction } from '../src/vod/wire/protocol.ts';
 import { SYSTEMIC_CAUSES, VodError } from '../src/vod/wire/vod-error.ts';
-import { tracedApiClient, tracedClient } from './spans.ts';
-
-/** Jobs of init, finish and transcode of one process at a time; the account's quota is the real limit. */
-export const CONTROL_CONCURRENCY = 8;
+import { openVodClients, type VodClients, type VodClientsDependencies } from './vod-clients.ts';
 
 /** The stages that call VOD, by host. */
 const UPLOAD_STAGES: readonly Stage[] = ['init', 'part', 'finish'];
@@ -42,9 +27,7 @@ export function callsVod(stages: ReadonlySet<Stage>): boolean {
 }
 
 /** Clients and circuit breakers of VOD's two hosts. */
-export interface VodHosts {
-  readonly backend: UploadBackend;
-  readonly media: MediaBackend;
+export interface VodHosts extends VodClients {
   readonly breaker: Breaker;
   /** Of the host that `media` calls. */
   readonly apiBreaker: Breaker;
@@ -57,15 +40,10 @@ export interface VodHosts {
   close(): Promise<void>;
 }
 
-export interface VodHostsDependencies {
-  readonly config: Config;
+export interface VodHostsDependencies extends VodClientsDependencies {
   readonly stages: ReadonlySet<Stage>;
-  readonly credentials: () => VodCredentials | Promise<VodCredentials>;
   readonly redis: RedisClient;
   readonly queues: Queues;
-  /** Limits the bandwidth of parts. */
-  readonly throttle: Throttle;
-  readonly metrics: WorkerMetrics;
   readonly log: Logger;
 }
 
@@ -74,8 +52,7 @@ export interface VodHostsDependencies {
  * call VOD; if VOD can't be reached, it starts as usual.
  */
 export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts> {
-  const { backend, api } = createClients(deps);
-  const media = createV2Media(api);
+  const { backend, media } = openVodClients(deps);
   const { redis, stages } = deps;
   const { queuePrefix: prefix, vod } = deps.config;
   const quotas = openRequestQuotas({ redis, prefix, vod });
@@ -101,29 +78,6 @@ export async function openVodHosts(deps: VodHostsDependencies): Promise<VodHosts
   };
 }
 
-function createClients({ config, credentials, throttle, metrics }: VodHostsDependencies): {
-  readonly backend: UploadBackend;
-  readonly api: VodApiClient;
-} {
-  const { endpoint, eventEndpoint, region, signatureMethod } = config.vod;
-  const account: Omit<VodClientOptions, 'endpoint'> = {
-    ...{ credentials, region, signatureMethod, proxyEnv: config.proxyEnv },
-    onRequest: requestObserver(metrics),
-  };
-  const client = createVodClient({
-    ...account,
-    ...{ endpoint, throttle },
-    // Enough for every number of slots that can be set later; only as many are opened as there are requests.
-    connections: MAX_PART_SLOTS + 2 * CONTROL_CONCURRENCY,
-  });
-  const api = createApiClient({ ...account, endpoint: eventEndpoint });
-  const isTraced = config.tracing !== undefined;
-  return {
-    backend: createV2Backend(isTraced ? tracedClient(client) : client),
-    api: isTraced ? tracedApiClient(api) : api,
-  };
-}
-
 type CheckKey = (signal: AbortSignal) => Promise<string>;
 
 /** A check of the key is a request of `action`, and counts as one. */
@@ -135,15 +89,6 @@ function withPermit(action: QuotaAction, quotas: RequestQuotas, checkKey: CheckK
       throw new VodError(`the quota of ${action} is used up`, fields);
     }
     return await checkKey(signal);
-  };
-}
-
-function requestObserver(metrics: WorkerMetrics): NonNullable<VodClientOptions['onRequest']> {
-  return ({ action, result, code, durationMs, retryable }) => {
-    metrics.apiRequests.observe({ action, result }, durationMs / 1000);
-    if (result === 'ok') return;
-    const label = code === undefined ? 'other' : documentedCodeLabel(code);
-    metrics.apiErrors.inc({ action, code: label, retryable: String(retryable ?? false) });
   };
 }
 

@@ -168,7 +168,7 @@ export interface UploadBackend {
    */
   sendPart(part: PartToSend, signal: AbortSignal): Promise<string | undefined>;
   /** The checksum of a part that need not be sent. */
-  checksumOf(part: ListedPart): string | undefined;
+  checksumOf(part: ListedPart): Promise<string | undefined>;
   /**
    * Makes a video of the parts, all of which VOD has.
    * @param checksum of all parts, combined by `combineChecksums`; absent if parts have none

@@ -47,7 +47,7 @@ export function createV2Backend(client: VodClient): UploadBackend {
       await client.uploadPart(part, signal);
       return undefined;
     },
-    checksumOf: () => undefined,
+    checksumOf: async () => undefined,
     finish: (upload, _checksum, _memo, signal) => client.finishUpload(sha1Of(upload), signal),
     failedFinish({ outcomeUnknown, kind }) {
       if (outcomeUnknown) return 'unknown';

@@ -26,7 +26,7 @@ export const VOD_VARIABLES = {
   VOD_REGION: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be a region such as gz')
-    .default('gz'),
+    .optional(),
   VOD_SIGNATURE_METHOD: z
     .enum(['HmacSHA1', 'HmacSHA256'], 'must be HmacSHA1 or HmacSHA256')
     .default('HmacSHA1'),
@@ -64,7 +64,8 @@ export interface VodConfig {
     readonly cosEndpoint: string;
     /** Absent = the account's default application. */
     readonly subAppId?: number;
-    readonly region: string;
+    /** Absent = the API's default. */
+    readonly region?: string;
     readonly signatureMethod: SignatureMethod;
     /** Absent when neither the variable nor its file is set; see `requireCredentials`. */
     readonly secretId?: string;
@@ -96,9 +97,9 @@ export function vodConfig(values: Values<typeof VOD_VARIABLES>, variables: Envir
       endpoint: values.VOD_ENDPOINT ?? ENDPOINTS[values.VOD_API],
       eventEndpoint: values.VOD_EVENT_ENDPOINT,
       cosEndpoint: values.VOD_COS_ENDPOINT,
-      region: values.VOD_REGION,
       signatureMethod: values.VOD_SIGNATURE_METHOD,
       ...defined({
+        region: values.VOD_REGION,
         subAppId: values.VOD_SUB_APP_ID,
         secretId: values.VOD_SECRET_ID,
         secretKey: values.VOD_SECRET_KEY,

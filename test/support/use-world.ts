@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import type { EmulatorOptions, Fault } from '../../src/emulator/server.ts';
 import type { Upload } from '../../src/index.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { writeRandomFile } from './files.ts';
 import { World } from './world.ts';
 
@@ -37,15 +38,15 @@ export interface WorldOfTests {
  *   both.
  */
 export function useWorld(
-  options: Partial<EmulatorOptions> & { readonly ownRedis?: boolean } = {},
+  options: Partial<EmulatorOptions> & { readonly ownRedis?: boolean; readonly api?: VodApi } = {},
 ): WorldOfTests {
-  const { ownRedis = false, ...emulator } = options;
+  const { ownRedis = false, api = 'v2', ...emulator } = options;
   let world: World;
   let seed = 0;
   let gates = 0;
   beforeAll(async () => {
     const redisUrl = process.env.REDIS_URL || (ownRedis ? undefined : inject('redisUrl'));
-    world = await World.create({ redisUrl, emulator });
+    world = await World.create({ redisUrl, api, emulator });
   });
   afterEach(() => world.reset());
   afterAll(() => world.close());

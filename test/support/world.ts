@@ -7,6 +7,7 @@ import { freePort } from '../../src/demo/free-port.ts';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/server.ts';
 import { VodUploads } from '../../src/index.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { LoggedProcess } from './process.ts';
 import { parseMetrics, type Series, sumOf } from './prometheus-text.ts';
 
@@ -22,6 +23,7 @@ export const ACCOUNT = {
   VOD_QUOTA_FINISH_PER_MINUTE: '0',
   VOD_QUOTA_TRANSCODE_PER_MINUTE: '0',
   VOD_QUOTA_EVENT_PER_MINUTE: '0',
+  VOD_QUOTA_PER_SECOND: '0',
 } as const;
 
 /** How many parts a worker of a world sends at a time, a fixed number by default. */
@@ -68,6 +70,8 @@ export class OpsProcess extends LoggedProcess {
 export interface WorldOptions {
   /** A shared Redis; default: a private one with AOF. */
   readonly redisUrl?: string | undefined;
+  /** Default v2. */
+  readonly api?: VodApi;
   readonly emulator?: Partial<EmulatorOptions>;
 }
 
@@ -83,6 +87,7 @@ export class World {
   /** Directory of sources; the workers' only source root. */
   readonly sources: string;
   readonly uploads: VodUploads;
+  readonly api: VodApi;
   emulator: Emulator;
   readonly #dir: string;
   readonly #emulatorOptions: EmulatorOptions;
@@ -92,9 +97,11 @@ export class World {
     dir: string;
     redisUrl: string;
     redis: RedisServer | undefined;
+    api: VodApi;
     emulator: Emulator;
     emulatorOptions: EmulatorOptions;
   }) {
+    this.api = parts.api;
     this.#dir = parts.dir;
     this.redisUrl = parts.redisUrl;
     this.redis = parts.redis;
@@ -108,7 +115,7 @@ export class World {
     });
   }
 
-  static async create({ redisUrl, emulator: given }: WorldOptions = {}): Promise<World> {
+  static async create({ redisUrl, api = 'v2', emulator: given }: WorldOptions = {}): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'vod-world-'));
     await mkdir(join(dir, 'sources'));
     const redis = redisUrl === undefined ? await startRedisServer() : undefined;
@@ -121,7 +128,14 @@ export class World {
       ...given,
     };
     const emulator = await startEmulator(emulatorOptions);
-    return new World({ dir, redisUrl: redisUrl ?? redis?.url ?? '', redis, emulator, emulatorOptions });
+    return new World({ dir, redisUrl: redisUrl ?? redis?.url ?? '', redis, api, emulator, emulatorOptions });
+  }
+
+  /** The variables that lead to the emulator. */
+  get vodEnvironment(): Record<string, string> {
+    const { url } = this.emulator;
+    if (this.api === 'v2') return { VOD_ENDPOINT: url, VOD_EVENT_ENDPOINT: url };
+    return { VOD_API: this.api, VOD_ENDPOINT: this.emulator.api3Url, VOD_COS_ENDPOINT: this.emulator.cosUrl };
   }
 
   /**
@@ -132,8 +146,7 @@ export class World {
     return {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
-      VOD_ENDPOINT: this.emulator.url,
-      VOD_EVENT_ENDPOINT: this.emulator.url,
+      ...this.vodEnvironment,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       PART_CONCURRENCY: String(SLOTS),

@@ -64,6 +64,8 @@ export interface Api3Client {
    * @returns the code of the answer: 0, or a refusal of anything but the account, the signature, the clock or the quota
    */
   checkKey(signal?: AbortSignal): Promise<string>;
+  /** The service's time in ms since 1970, whatever this machine's clock says; undefined until a reply has told it. */
+  serviceTimeMs(): number | undefined;
   /** Closes idle sockets. Calls in flight continue; later calls open new sockets. */
   close(): void;
 }
@@ -172,6 +174,7 @@ export function createApi3Client(options: Api3ClientOptions): Api3Client {
       ),
     checkKey: (signal) =>
       run({ ...commitCall(randomUUID(), parseKeyCheck), observedAs: 'check' as const }, signal),
+    serviceTimeMs: () => serviceClock.serviceTimeMs,
     close: () => requests.close(),
   };
 }

@@ -84,6 +84,8 @@ export interface CosClient {
   head(object: CosObject, signal?: AbortSignal): Promise<StoredObject | undefined>;
   /** Resolves if COS answers an unsigned HEAD of the bucket, whatever it answers short of a failure of its own. */
   probe(bucket: CosBucket, signal?: AbortSignal): Promise<void>;
+  /** COS's time in ms since 1970, whatever this machine's clock says; undefined until a reply has told it. */
+  serviceTimeMs(): number | undefined;
   /** Closes idle sockets. Calls in flight continue; later calls open new sockets. */
   close(): void;
 }
@@ -249,6 +251,7 @@ export function createCosClient(options: CosClientOptions = {}): CosClient {
     head: (object, signal) =>
       run(object, { action: 'HeadObject', method: 'HEAD', parse: parseHeadReply }, signal),
     probe: (bucket, signal) => requests.run('HeadObject', () => probe(urlOf(bucket, '')), signal, 'check'),
+    serviceTimeMs: () => clock.serviceTimeMs,
     close: () => requests.close(),
   };
 }

@@ -7,12 +7,17 @@ test('defaults are as documented', () => {
     redis: { location: 'redis://127.0.0.1:6379' },
     queuePrefix: '{vod}',
     vod: {
+      api: 'v2',
       endpoint: 'https://vod2.qcloud.com/v2/index.php',
-      region: 'gz',
       signatureMethod: 'HmacSHA1',
       quotaPerMinute: { init: 100, part: 10_000, finish: 100 },
     },
     partConcurrency: { min: 4, max: 32 },
+  });
+  expect(loadConfig({ VOD_API: '2018-07-17' }).vod).toMatchObject({
+    endpoint: 'https://vod.tencentcloudapi.com/',
+    cosEndpoint: 'https://{bucket}.cos.{region}.myqcloud.com',
+    quotaPerSecond: 100,
   });
   expect(loadConfig({}).metrics.port).toBeUndefined();
   expect(loadConfig({ METRICS_PORT: '' }).metrics.port).toBeUndefined();
