@@ -1,12 +1,14 @@
-import type { StoredVideo, UploadBackend } from '../src/backend/backend.ts';
+import type { BeginRequest, StoredVideo, UploadBackend } from '../src/backend/backend.ts';
 import { defined } from '../src/base/defined.ts';
 import type { ContentIndex } from '../src/flow/content-index.ts';
 import { encodeMd5s } from '../src/flow/planned-parts.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import type { InitData, InitValue } from '../src/queue/jobs/init.ts';
 import { storedUrl } from '../src/queue/jobs/video-url.ts';
+import type { Disk } from '../src/source/disk.ts';
 import { listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
 import type { IndexRange } from '../src/upload/ranges.ts';
+import { readCover } from './cover.ts';
 import { memoOf } from './memo.ts';
 import type { VodCall } from './vod-call.ts';
 
@@ -14,6 +16,9 @@ interface InitDependencies {
   readonly backend: UploadBackend;
   readonly contents: ContentIndex;
   readonly call: VodCall;
+  readonly disk: Disk;
+  /** Directories that covers may be in. */
+  readonly roots: readonly string[];
 }
 
 /** Finds out which parts VOD has. Returns the parts to send, and the MD5s to compare before sending. */
@@ -22,12 +27,16 @@ export function initProcessor(
 ): (data: InitData, attempt: JobContext) => Promise<InitValue> {
   const { backend, call } = deps;
   return async (data, attempt) => {
-    const { uploadId, hashed, video, resume, expiredSessions = 0 } = data;
+    const { uploadId, hashed, video, cover, resume, expiredSessions = 0 } = data;
     const { fileSha, version } = hashed;
     const fileSize = version.size;
     const file = { uploadId, fileSize, ...defined({ fileSha }) };
     const known = await knownVideo(fileSha, deps);
-    const request = { file, video, expiredSessions, ...defined({ resume, known }) };
+    const request: BeginRequest = {
+      ...{ file, video, expiredSessions },
+      ...defined({ resume, known }),
+      ...(cover !== undefined && { readCover: (signal: AbortSignal) => readCover(cover, deps, signal) }),
+    };
     const begun = await call.run(() => backend.begin(request, memoOf(data, attempt), attempt.signal));
     if (begun.kind === 'exists') return { ...begun, url: storedUrl(begun.url) };
     const { partSize, received, session } = begun;

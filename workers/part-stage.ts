@@ -3,6 +3,7 @@ import type { ProgressWriter } from '../src/flow/progress-writer.ts';
 import { UnavailableSources } from '../src/flow/unavailable-sources.ts';
 import { UNLIMITED } from '../src/limits/limits.ts';
 import { parsePartData } from '../src/queue/jobs/part.ts';
+import type { ReadingStage } from '../src/queue/names.ts';
 import { SharedRate } from '../src/redis/shared-rate.ts';
 import { PART_SIZES } from '../src/vod/wire/protocol.ts';
 import { partProcessor } from './part.ts';
@@ -65,12 +66,12 @@ function followLimits(
   });
 }
 
-/** Leaves jobs whose source this process does not see to other workers. */
-export function createUnseen(context: StageContext, stage: 'hash' | 'part'): UnavailableSources {
+/** Leaves jobs whose file this process does not see to other workers. */
+export function createUnseen(context: StageContext, stage: ReadingStage): UnavailableSources {
   const { config, queues, redis, worker, roots, breaker } = context;
   const { queuePrefix: prefix, sourceGraceMs: graceMs } = config;
   const options = { stage, queues, redis, prefix, graceMs, worker, roots };
-  return new UnavailableSources(stage === 'part' ? { ...options, breaker } : options);
+  return new UnavailableSources(stage === 'hash' ? options : { ...options, breaker });
 }
 
 /** An upload's children count a part as done only after BullMQ has completed its job. */

@@ -77,12 +77,15 @@ function startHashing(context: StageContext): void {
 
 /** The stages with one small request per job. */
 function startCalls(context: StageContext): void {
-  const { consumers, backend, contents, breaker, media, apiBreaker } = context;
+  const { consumers, backend, contents, disk, roots, breaker, media, apiBreaker } = context;
   const concurrency = CONTROL_CONCURRENCY;
   consumers.start('init', {
     ...{ concurrency, breaker },
     parse: parseInitData,
-    process: initProcessor({ backend, contents, call: vodCall('init', context) }),
+    // Not `unseen`: the worker goes on with uploads that have no cover.
+    process: createUnseen(context, 'init').wrap(
+      initProcessor({ backend, contents, disk, roots: roots.roots, call: vodCall('init', context) }),
+    ),
   });
   consumers.start('finish', {
     ...{ concurrency, breaker },

@@ -34,7 +34,12 @@ const UNSUPPORTED: Readonly<Record<VodApi, readonly (readonly [keyof NewVideo, s
 /** The options that an API lacks: one sentence for each, which names the option and what to use. */
 export function unsupportedProblems(api: VodApi, video: Partial<NewVideo>, hasCover: boolean): string[] {
   const problems = UNSUPPORTED[api].filter(([name]) => isSet(video[name])).map(([, problem]) => problem);
-  return hasCover && api === 'v2' ? [...problems, onlyApi3('cover', 'leave it out')] : problems;
+  return hasCover && !takesCover(api) ? [...problems, onlyApi3('cover', 'leave it out')] : problems;
+}
+
+/** Whether an API takes the picture of a video with the video. */
+export function takesCover(api: VodApi): boolean {
+  return api !== 'v2';
 }
 
 /** Why an API can't upload a video with these options; undefined if it can. */

@@ -62,8 +62,8 @@ export class ChildJobs {
   }
 
   async addInit(init: Pick<InitData, 'hashed' | 'compare' | 'resume' | 'expiredSessions'>): Promise<void> {
-    const { video } = this.#upload.data;
-    const data: InitData = { ...this.#childFields(), ...init, video };
+    const { video, cover } = this.#upload.data;
+    const data: InitData = { ...this.#childFields(), ...init, video, ...defined({ cover }) };
     await this.#add('init', data, {});
   }
 

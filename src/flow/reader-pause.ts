@@ -1,5 +1,5 @@
 import { connectedWorkerNames } from '../queue/connected-workers.ts';
-import type { SOURCE_STAGES } from '../queue/names.ts';
+import type { ReadingStage } from '../queue/names.ts';
 import type { PauseControl } from '../queue/pause-control.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Refusal } from './source-refusals.ts';
@@ -10,7 +10,7 @@ import type { Refusal } from './source-refusals.ts';
  * quota.
  */
 const UNSEEN_IN_A_ROW = 8;
-const PAUSE_MS = { hash: 100, part: 500 } as const;
+const PAUSE_MS = { hash: 100, init: 100, part: 500 } as const;
 
 /** The list of connected workers is read at most this often. */
 const WORKERS_READ_MS = 5000;
@@ -18,14 +18,14 @@ const WORKERS_READ_MS = 5000;
 /** Pauses a worker that reads files while it sees none of them. */
 export class ReaderPause {
   readonly #queues: Queues;
-  readonly #stage: (typeof SOURCE_STAGES)[number];
+  readonly #stage: ReadingStage;
   readonly #workerName: string;
   readonly #unseenJobs = new Set<string>();
   #control: PauseControl | undefined;
   #timer: NodeJS.Timeout | undefined;
   #workers: { readonly readAt: number; readonly names: (string | undefined)[] | undefined } | undefined;
 
-  constructor(queues: Queues, stage: (typeof SOURCE_STAGES)[number], workerName: string) {
+  constructor(queues: Queues, stage: ReadingStage, workerName: string) {
     this.#queues = queues;
     this.#stage = stage;
     this.#workerName = workerName;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SOURCE_STAGES } from '../queue/names.ts';
+import type { ReadingStage } from '../queue/names.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { UNSEEN_CODES } from '../source/errors.ts';
@@ -52,7 +52,7 @@ interface SourceRefusalsDeps {
   readonly redis: RedisClient;
   readonly queues: Queues;
   readonly prefix: string;
-  readonly stage: (typeof SOURCE_STAGES)[number];
+  readonly stage: ReadingStage;
   readonly graceMs: number;
 }
 

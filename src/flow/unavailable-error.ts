@@ -12,7 +12,10 @@ const PROBLEMS: Readonly<Record<UnseenCode, string>> = {
   SOURCE_OUTSIDE_ROOTS: 'it is outside of them',
 };
 
-/** The failure of an upload whose source no worker sees: names each worker, the directories it may read, and its problem. */
+/**
+ * The failure of an upload whose source no worker sees: names each worker, the directories it may read, and its problem.
+ * @param source in words: a path, or what it is of
+ */
 export function unavailableError(
   source: string,
   refusals: readonly Refusal[],
@@ -21,7 +24,11 @@ export function unavailableError(
   const code = UNSEEN_CODES.find((candidate) => refusals.some((refusal) => refusal.code === candidate));
   const named = refusals
     .slice(0, MAX_NAMED)
-    .map(({ host, pid, roots, code }) => `${host}, pid ${pid} (SOURCE_ROOTS=${roots}): ${PROBLEMS[code]}`);
+    .map(({ host, pid, roots, code }) =>
+      roots === ''
+        ? `${host}, pid ${pid}: it has no SOURCE_ROOTS`
+        : `${host}, pid ${pid} (SOURCE_ROOTS=${roots}): ${PROBLEMS[code]}`,
+    );
   if (refusals.length > MAX_NAMED) named.push(`and ${refusals.length - MAX_NAMED} more`);
   const duration = waitedMs < 1000 ? '' : `, for ${formatSpan(waitedMs)}`;
   return new SourceError(

@@ -1,6 +1,6 @@
 import { connectedWorkerNames } from '../queue/connected-workers.ts';
 import type { JobContext } from '../queue/consumer.ts';
-import type { Run, SOURCE_STAGES } from '../queue/names.ts';
+import type { ReadingStage, Run } from '../queue/names.ts';
 import type { PauseControl } from '../queue/pause-control.ts';
 import { LeftToOthersError } from '../queue/postpone-errors.ts';
 import type { Queues } from '../queue/queues.ts';
@@ -40,15 +40,17 @@ export function retryDelayMs(waitedMs: number, random: number): number {
   return Math.min(max, Math.max(min, share * waitedMs)) * (0.5 + random);
 }
 
-/** The fields that jobs of the stages that read files have in common. */
+/** The fields that jobs of the stages that read files have in common, and the file. */
 interface SourceJob {
   readonly uploadId: string;
   readonly run: Run;
-  readonly source: string;
+  readonly source?: string;
+  /** Of a job of the stage `init`. */
+  readonly cover?: string;
 }
 
 interface UnavailableSourcesOptions {
-  readonly stage: (typeof SOURCE_STAGES)[number];
+  readonly stage: ReadingStage;
   readonly queues: Queues;
   readonly redis: RedisClient;
   readonly prefix: string;
@@ -102,7 +104,7 @@ export class UnavailableSources {
 
   async #errorFor(
     jobId: string,
-    { uploadId, run, source }: SourceJob,
+    { uploadId, run, source, cover }: SourceJob,
     error: SourceError,
     code: UnseenCode,
   ): Promise<LeftToOthersError | SourceError> {
@@ -119,7 +121,7 @@ export class UnavailableSources {
     const { waitedMs, refusals } = await this.#refusals.record(uploadId, run.attempt, name, refusal);
     const pending = waitedMs < graceMs ? 0 : await this.#countPending(refusals);
     if (isGraceOver({ waitedMs, pending }, graceMs)) {
-      return unavailableError(source, [...refusals.values()], waitedMs);
+      return unavailableError(source ?? `the cover ${cover}`, [...refusals.values()], waitedMs);
     }
     await this.#pause.unseen(jobId, refusals);
     return new LeftToOthersError(retryDelayMs(waitedMs, Math.random()), cause);

@@ -28,6 +28,9 @@ export const DEFAULT_STAGES = STAGES.filter((stage) => stage !== 'events');
 /** The stages whose jobs read the file. */
 export const SOURCE_STAGES = ['hash', 'part'] as const satisfies readonly Stage[];
 
+/** A stage with jobs that read a file: `init` reads the cover of an upload that has one. */
+export type ReadingStage = (typeof SOURCE_STAGES)[number] | 'init';
+
 /**
  * @param list names joined by commas; undefined = {@link DEFAULT_STAGES}
  * @throws {UploaderError} `STAGES`, with the names of all stages

@@ -10,7 +10,7 @@ const COVER_TYPES: readonly string[] = [
 ];
 
 /** The type of a cover: its extension in lower case, without a dot. */
-function coverType(path: string): string {
+export function coverType(path: string): string {
   return extname(path).slice(1).toLowerCase();
 }
 

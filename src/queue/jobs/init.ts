@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_PARTS } from '../../upload/plan.ts';
-import { checksum, child, memo, partSize, session } from './fields.ts';
+import { checksum, child, memo, partSize, path, session } from './fields.ts';
 import { hashed } from './hash.ts';
 import { createParser } from './schema.ts';
 import { video } from './upload.ts';
@@ -11,6 +11,8 @@ const initData = child.extend({
   video,
   /** Compare the parts that VOD lists with the file, because VOD refused FinishUpload. */
   compare: z.literal(true).exactOptional(),
+  /** The picture that VOD shows for the video: an absolute path. */
+  cover: path.exactOptional(),
   /** The last session of this upload. */
   resume: session.exactOptional(),
   /** How many sessions of this attempt have expired; default 0. */

@@ -22,6 +22,14 @@ it('names all workers and their roots, and has the most specific code', () => {
   );
 });
 
+it('names workers without roots', () => {
+  const { message } = unavailableError('the cover /srv/x.jpg', [refusal('a', 'SOURCE_OUTSIDE_ROOTS', '')], 0);
+  expect(message).toBe(
+    "the cover /srv/x.jpg can't be read by any worker that has looked: a, pid 7: it has no SOURCE_ROOTS; " +
+      'check the path, and the mount and SOURCE_ROOTS of these workers, and retry the upload',
+  );
+});
+
 it('names at most eight workers', () => {
   const many = Array.from({ length: 100 }, (_, index) => refusal(`host-${index}`, 'SOURCE_NOT_FOUND'));
   const { message } = unavailableError('/srv/x.mp4', many, 0);
