@@ -19,7 +19,7 @@ export function transcodeProcessor(deps: {
   return async (data, attempt) => {
     const { asked = false } = data;
     const problem = media.transcodeProblem(data);
-    if (problem !== undefined) throw new UploaderError('TRANSCODE_OPTIONS', problem);
+    if (problem !== undefined) throw new UploaderError('UNSUPPORTED_OPTION', problem);
     const request = { ...data, key: keyOf(attempt), repeated: asked };
     const at = Date.now();
     if (!asked) await attempt.save({ ...data, asked: true });

@@ -2,7 +2,7 @@ import type { Api3Client } from '../vod/api3/client.ts';
 import { CONFIRM_MAX } from '../vod/wire/protocol.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
 import type { MediaBackend } from './media.ts';
-import { TRANSCODE_PROBLEMS } from './transcode-problem.ts';
+import { transcodeProblem } from './unsupported.ts';
 
 /** The refusal of a request whose SessionId another one has had. */
 const SESSION_ID_USED = 'InvalidParameterValue.SessionId';
@@ -22,7 +22,7 @@ export function createApi3Media(client: Api3Client): MediaBackend {
         yield handles.slice(start, start + CONFIRM_MAX);
     },
     confirmEvents: (group, signal) => client.confirmEvents(group, signal),
-    transcodeProblem: TRANSCODE_PROBLEMS['2018-07-17'],
+    transcodeProblem: (options) => transcodeProblem('2018-07-17', options),
     async transcode({ fileId, procedure, key }, signal) {
       if (procedure === undefined) throw new TypeError('transcodeProblem was not asked');
       try {

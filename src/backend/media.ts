@@ -2,11 +2,11 @@ import type { PulledEvents, QuotaAction } from '../vod/wire/protocol.ts';
 
 /** What VOD is to make of a stored video. */
 export interface TranscodeOptions {
-  /** With VOD_API=v2: whether VOD also takes screenshots. Default: false. */
+  /** Whether VOD also takes screenshots. Default: false. Only for v2. */
   readonly screenshot?: boolean;
-  /** With VOD_API=v2: whether VOD adds the watermark that is configured in its console. Default: false. */
+  /** Whether VOD adds the watermark that is configured in its console. Default: false. Only for v2. */
   readonly watermark?: boolean;
-  /** With VOD_API=2018-07-17, and required there: name of the task flow that VOD runs on the video. */
+  /** Name of the task flow that VOD runs on the video, at most 128 characters. Required for API 3.0, and only for it. */
   readonly procedure?: string;
 }
 

@@ -1,6 +1,7 @@
 import { MAX_PART_BYTES } from '../upload/plan.ts';
 import { isPartSize, PART_SIZES, type VodApi } from '../vod/wire/protocol.ts';
 import type { NewVideo } from './backend.ts';
+import type { TranscodeOptions } from './media.ts';
 
 /** API 3.0: the minimum size of a part other than the last. */
 const MIN_OBJECT_PART_BYTES = 2 ** 20;
@@ -49,6 +50,13 @@ export function unsupportedOptions(
   hasCover: boolean,
 ): string | undefined {
   return unsupportedProblems(api, video, hasCover).join('; ') || undefined;
+}
+
+/** Why an API can't transcode a stored video with these options; undefined if it can. */
+export function transcodeProblem(api: VodApi, options: TranscodeOptions): string | undefined {
+  const unsupported = unsupportedOptions(api, options, false);
+  if (api === 'v2' || options.procedure !== undefined) return unsupported;
+  return unsupported ?? `transcoding needs procedure with API 3.0: the name of a task flow in VOD's console`;
 }
 
 /** Flags that are false and lists without entries request nothing. */

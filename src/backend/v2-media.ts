@@ -4,7 +4,7 @@ import { confirmGroups } from '../vod/wire/params.ts';
 import { UNEXPECTED_FILE_STATUS } from '../vod/wire/service-codes.ts';
 import { VodError } from '../vod/wire/vod-error.ts';
 import type { MediaBackend } from './media.ts';
-import { TRANSCODE_PROBLEMS } from './transcode-problem.ts';
+import { transcodeProblem } from './unsupported.ts';
 
 /** Events by PullEvent and ConfirmEvent, transcoding by ConvertVodFile. */
 export function createV2Media(client: VodApiClient): MediaBackend {
@@ -14,7 +14,7 @@ export function createV2Media(client: VodApiClient): MediaBackend {
     pullEvents: (signal) => client.pullEvents(signal),
     confirmGroups,
     confirmEvents: (group, signal) => client.confirmEvents(group, signal),
-    transcodeProblem: TRANSCODE_PROBLEMS.v2,
+    transcodeProblem: (options) => transcodeProblem('v2', options),
     async transcode({ fileId, screenshot, watermark, repeated }, signal) {
       try {
         return await client.convertFile(defined({ fileId, screenshot, watermark }), signal);

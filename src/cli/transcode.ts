@@ -9,6 +9,7 @@ const EXAMPLES = `
 Examples:
   vod-upload transcode 14508071098244931831
   vod-upload transcode 14508071098244931831 --screenshot --wait
+  vod-upload transcode 14508071098244931831 --procedure LongVideoPreset
   vod-upload list --state completed --json | jq -r .fileId | xargs -n 1 vod-upload transcode
 
 It works with any video in VOD. To transcode a video after its upload: vod-upload add --transcode-after.
@@ -24,8 +25,9 @@ export function defineTranscode({ command, action, context }: Definition): void 
   command('transcode')
     .description('have VOD transcode a stored video')
     .argument('<FILE_ID>', 'id of the video in VOD')
-    .option('--screenshot', 'have VOD take screenshots')
-    .option('--watermark', 'have VOD add the watermark set up in its console')
+    .option('--procedure <name>', "task flow of VOD's console that VOD runs on the video; only API 3.0")
+    .option('--screenshot', 'have VOD take screenshots; only v2')
+    .option('--watermark', 'have VOD add the watermark set up in its console; only v2')
     .option('--wait', 'wait until the transcoding has begun')
     .option('--json', 'print one JSON object')
     .addHelpText('after', EXAMPLES)

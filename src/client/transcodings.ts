@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Job, Queue } from 'bullmq';
 import type { TranscodeOptions } from '../backend/media.ts';
+import { transcodeProblem } from '../backend/unsupported.ts';
 import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import { parseFailure } from '../queue/failure.ts';
@@ -10,7 +11,9 @@ import { SCHEMA_VERSION } from '../queue/jobs/schema.ts';
 import { parseTranscodeValue, type TranscodeData } from '../queue/jobs/transcode.ts';
 import { RedisUnavailableError } from '../redis/errors.ts';
 import { fileIdSchema } from '../vod/wire/file-id.ts';
+import type { VodApi } from '../vod/wire/protocol.ts';
 import { InvalidUploadError } from './upload-options.ts';
+import { procedureName } from './upload-options-schema.ts';
 
 /** How often {@link Transcoding.begun} reads the job. */
 const POLL_MS = 200;
@@ -31,7 +34,7 @@ export class Transcoding {
 
   /**
    * Waits until VOD has started transcoding, with no time limit, and also while Redis is unavailable. VOD reports the end
-   * with the event TranscodeComplete, which contains this `vodTaskId`.
+   * with the event TranscodeComplete, or ProcedureStateChanged by API 3.0, which contains this `vodTaskId`.
    * @throws {UploaderError} with VOD's code when VOD refuses; `NOT_FOUND` when Redis no longer keeps the request
    */
   async begun(): Promise<{ readonly vodTaskId?: string }> {
@@ -63,10 +66,16 @@ export class Transcoding {
   }
 }
 
-/** @throws {InvalidUploadError} when `fileId` is not a VOD fileId */
-export function checkFileId(fileId: string): void {
-  if (fileIdSchema.safeParse(fileId).success) return;
-  throw new InvalidUploadError(["fileId must be the video's id in VOD, a string of digits"]);
+/** @throws {InvalidUploadError} when `fileId` is not a VOD fileId, or the API lacks one of the options */
+export function checkTranscoding(fileId: string, options: TranscodeOptions, api: VodApi): void {
+  const { error: procedureError } = procedureName.optional().safeParse(options.procedure);
+  const isFileId = fileIdSchema.safeParse(fileId).success;
+  const problems = [
+    isFileId ? undefined : "fileId must be the video's id in VOD, a string of digits",
+    ...(procedureError?.issues ?? []).map(({ message }) => `procedure ${message}`),
+    transcodeProblem(api, options),
+  ].filter((problem) => problem !== undefined);
+  if (problems.length > 0) throw new InvalidUploadError(problems);
 }
 
 /** @returns the id of the job */

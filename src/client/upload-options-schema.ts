@@ -41,6 +41,9 @@ const line = (max: number) =>
     )
     .max(max, `must be at most ${max} characters`);
 
+/** Of a task flow. */
+export const procedureName = line(128);
+
 const TIME_RULE = 'must be a date, or a time in ISO 8601 with a time zone, such as 2031-01-01T00:00:00Z';
 const time = z
   .union([z.date(TIME_RULE), z.iso.datetime({ offset: true, error: TIME_RULE })], TIME_RULE)
@@ -56,7 +59,7 @@ const schema = z.strictObject({
   transcode: z.union([z.boolean(), z.literal('after')], "must be true, false or 'after'").optional(),
   screenshot: flag,
   watermark: flag,
-  procedure: line(128).optional(),
+  procedure: procedureName.optional(),
   storageRegion: z
     .string('must be a string')
     .regex(/^[a-z]+(-[a-z0-9]+)+$/, 'must be a region such as ap-chongqing')

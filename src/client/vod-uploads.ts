@@ -13,7 +13,7 @@ import { cancelUpload } from './cancel.ts';
 import { checkAll, enqueueUploads } from './enqueue.ts';
 import { type ListOptions, toListQuery } from './list-options.ts';
 import { ProducerConnection } from './producer-connection.ts';
-import { addTranscoding, checkFileId, Transcoding } from './transcodings.ts';
+import { addTranscoding, checkTranscoding, Transcoding } from './transcodings.ts';
 import { Upload } from './upload.ts';
 import { toUploadJob, type UploadJob, type WorkerRules } from './upload-job.ts';
 import { InvalidUploadError, type UploadOptions } from './upload-options.ts';
@@ -102,10 +102,10 @@ export class VodUploads {
 
   /**
    * Requests transcoding of any video in VOD. To transcode the video of a new upload, add it with `transcode: 'after'`.
-   * @throws {InvalidUploadError} when `fileId` is not a VOD fileId
+   * @throws {InvalidUploadError} when `fileId` is not a VOD fileId, or the workers' API lacks one of the options
    */
   async transcode(fileId: string, options: TranscodeOptions = {}): Promise<Transcoding> {
-    checkFileId(fileId);
+    checkTranscoding(fileId, options, this.#rules.api);
     const queue = this.#connection.queues.transcode;
     const id = await this.#connection.run(() => addTranscoding(queue, fileId, options));
     return new Transcoding(id, fileId, (jobId) => this.#connection.run(() => queue.getJob(jobId)));

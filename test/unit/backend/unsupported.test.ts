@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unsupportedOptions } from '../../../src/backend/unsupported.ts';
+import { transcodeProblem, unsupportedOptions } from '../../../src/backend/unsupported.ts';
 
 const TO_V2 = 'set VOD_API (in an application, the option api of VodUploads) to v2';
 const TO_API3 = 'set VOD_API (in an application, the option api of VodUploads) to 2018-07-17';
@@ -46,5 +46,20 @@ test('all problems are named together', () => {
     expect.stringMatching(/^procedure is only/),
     expect.stringMatching(/^storagePath is only/),
     expect.stringMatching(/^cover is only/),
+  ]);
+});
+
+test('transcoding a stored video needs a procedure with API 3.0, and none with v2', () => {
+  const flags = { screenshot: true, watermark: true };
+  expect(transcodeProblem('v2', flags)).toBeUndefined();
+  expect(transcodeProblem('v2', {})).toBeUndefined();
+  expect(transcodeProblem('v2', { procedure: 'flow' })).toMatch(/^procedure is only for API 3\.0: /);
+  expect(transcodeProblem('2018-07-17', { procedure: 'flow', screenshot: false })).toBeUndefined();
+  expect(transcodeProblem('2018-07-17', {})).toBe(
+    "transcoding needs procedure with API 3.0: the name of a task flow in VOD's console",
+  );
+  expect(transcodeProblem('2018-07-17', { procedure: 'flow', ...flags })?.split('; ')).toEqual([
+    expect.stringMatching(/^API 3\.0 has no screenshot: use procedure/),
+    expect.stringMatching(/^API 3\.0 has no watermark: use procedure/),
   ]);
 });
