@@ -89,7 +89,8 @@ async function receive(
   }
   const range = headers.range;
   if (!isFile) {
-    const { buffers } = await readBody(request, context.signal, limit);
+    const { buffers, tooLarge } = await readBody(request, context.signal, limit);
+    if (tooLarge) return { refusal: new CosRefusal('EntityTooLarge', 'The XML is too large') };
     return { action, target, range, body: Buffer.concat(buffers), file: undefined };
   }
   const file = await receiveFile(request, context.objects.incomingFile(), isDamaged, context.signal, limit);

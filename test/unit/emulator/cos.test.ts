@@ -192,6 +192,16 @@ describe('multipart upload', () => {
     expect(emulator.control.stats().openUploads).toEqual([]);
   });
 
+  it.each([
+    ['MalformedXML', Buffer.from('<CompleteMultipartUpload><Part>')],
+    ['MalformedXML', completeXml([[1, '']])],
+    ['EntityTooLarge', Buffer.alloc(2 * MIB)],
+  ])('Complete answers %s to such a body', async (code, body) => {
+    const { cos } = await startSession();
+    const { status, text } = await cos('POST', { query: { uploadId: await begin(cos) }, body });
+    expect([status, element(text, 'Code')]).toEqual([400, code]);
+  });
+
   it('is forgotten after Abort', async () => {
     const { cos, emulator } = await startSession();
     const uploadId = await begin(cos);

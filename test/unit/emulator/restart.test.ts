@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../../src/demo/free-port.ts';
 import type { Emulator } from '../../../src/emulator/server.ts';
+import { api3CallerOf, apply, cosCallerOf, element } from './api3-support.ts';
 import {
   callerOf,
   initParams,
@@ -122,6 +123,37 @@ describe('restart', () => {
     expect(listed).toEqual(expect.arrayContaining(acknowledged));
     for (const offset of video.offsets) if (!listed.includes(offset)) await sendPart(second, video, offset);
     expect((await second('FinishUpload', { fileSha: video.fileSha })).json.code).toBe(0);
+  });
+});
+
+describe('restart with object storage', () => {
+  it('loses no acknowledged part and no video to SIGKILL', async () => {
+    const dataDir = await temporaryDirectory();
+    const first = await startProcess(dataDir);
+    const api3Url = new URL('/', first.emulator.url).href;
+    const call = api3CallerOf({ api3Url });
+    const stored = await apply(call);
+    await cosCallerOf({ api3Url }, stored)('PUT', { body: Buffer.from('video') });
+    const { FileId } = (await call('CommitUpload', { VodSessionKey: stored.VodSessionKey })).json;
+    const applied = await apply(call);
+    const cos = cosCallerOf({ api3Url }, applied);
+    const uploadId = element((await cos('POST', { query: { uploads: '' } })).text, 'UploadId');
+    const body = Buffer.alloc(KIB_512);
+    const acknowledged: number[] = [];
+    const sent = Array.from({ length: 8 }, async (_, index) => {
+      const partNumber = index + 1;
+      const { status } = await cos('PUT', { query: { uploadId, partNumber }, body });
+      if (status === 200) acknowledged.push(partNumber);
+      if (acknowledged.length === 3) first.child.kill('SIGKILL');
+    });
+    await Promise.all([once(first.child, 'exit'), Promise.allSettled(sent)]);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(3);
+
+    const second = await start({ dataDir });
+    const { text } = await cosCallerOf(second, applied)('GET', { query: { uploadId } });
+    const listed = [...text.matchAll(/<PartNumber>(\d+)</g)].map(([, number]) => Number(number));
+    expect(listed).toEqual(expect.arrayContaining(acknowledged));
+    expect(second.control.stats().files).toMatchObject([{ fileId: FileId }]);
   });
 });
 
