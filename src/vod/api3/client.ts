@@ -75,9 +75,6 @@ const SERVICE = 'vod';
 const CONTENT_TYPE = 'application/json';
 const ENDPOINT = { name: 'API 3.0 endpoint', example: 'https://vod.tencentcloudapi.com/' };
 
-/** More than the time for which PullEvents may be held. */
-const RESPONSE_MS = 10_000;
-
 /** How many of the newest videos SearchMedia looks at. */
 const SEARCH_LIMIT = 1000;
 
@@ -97,10 +94,7 @@ interface Call<T> {
 export function createApi3Client(options: Api3ClientOptions): Api3Client {
   const { credentials, region, subAppId, clock = Date.now } = options;
   const endpoint = parseEndpoint(options.endpoint ?? ENDPOINT.example, ENDPOINT);
-  const requests = createRequests({
-    ...options,
-    timeouts: { responseMs: RESPONSE_MS, ...options.timeouts },
-  });
+  const requests = createRequests(options);
   const serviceClock = new ServiceClock(clock);
 
   async function exchange<T>({ action, params, secrets = [], parse }: Call<T>): Promise<Exchange<T>> {

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { inspect } from 'node:util';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type CosClientOptions, type CosObject, createCosClient } from '../../../../src/vod/cos/client.ts';
 import { COS_MEANINGS } from '../../../../src/vod/cos/codes.ts';
 import { cosAuthorization, cosSignature } from '../../../../src/vod/cos/sign.ts';
 import type { StreamedBody } from '../../../../src/vod/http/streamed-body.ts';
 import type { VodObservation } from '../../../../src/vod/requests.ts';
 import type { FailureKind, SystemicCause } from '../../../../src/vod/wire/vod-error.ts';
-import { failure, type Responder, type Seen, serve, serveRaw } from '../servers.ts';
+import { failure, holdTimers, type Responder, type Seen, serve, serveRaw } from '../servers.ts';
 
 const NOW = Date.UTC(2030, 0, 2, 3, 4, 5);
 const HOUR_MS = 3_600_000;
@@ -335,6 +336,24 @@ describe('calls', () => {
       outcomeUnknown: true,
       retryable: true,
     });
+  });
+
+  test('complete waits for COS, which sends spaces for minutes', async () => {
+    holdTimers();
+    const late = Promise.withResolvers<void>();
+    const { client } = await store(async (response) => {
+      response.writeHead(200).write(' ');
+      await late.promise;
+      response.end('<CompleteMultipartUploadResult><ETag>"w"</ETag></CompleteMultipartUploadResult>');
+    });
+    const begun = Promise.withResolvers<unknown>();
+    subscribe('http.client.response.finish', begun.resolve);
+    const completed = client.complete(OBJECT, 'u', PARTS);
+    await begun.promise;
+    unsubscribe('http.client.response.finish', begun.resolve);
+    vi.advanceTimersByTime(300_000);
+    late.resolve();
+    expect(await completed).toEqual({ etag: 'w' });
   });
 
   test('abort', async () => {

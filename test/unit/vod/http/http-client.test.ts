@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createHttpClient, type HttpRequest } from '../../../../src/vod/http/http-client.ts';
@@ -83,21 +84,30 @@ describe('requests', () => {
     ).toMatchObject({ code: 'HTTP_404' });
   });
 
-  test('a reply may take its own time from its first byte to the last', async () => {
+  test.each([
+    ['no more than other replies', undefined, 'TIMEOUT'],
+    ['longer if the request says so', 1000, undefined],
+  ])('a reply may take %s from its first byte to the last', async (_, readMs, code) => {
     holdTimers();
-    const begun = Promise.withResolvers<void>();
+    const late = Promise.withResolvers<void>();
     const server = await serve(async (response) => {
       response.writeHead(200).write(' ');
-      await begun.promise;
+      await late.promise;
       response.end('<Done/>');
     });
+    const begun = Promise.withResolvers<unknown>();
+    subscribe('http.client.response.finish', begun.resolve);
     const client = clientWith({ timeouts: { responseMs: 50 } });
-    const body = Buffer.from('x');
-    const sent = client.send(request(server.port, { method: 'POST', body, readMs: 1000 }));
-    await vi.waitFor(() => expect(server.seen).toHaveLength(1));
-    vi.advanceTimersByTime(40);
-    begun.resolve();
-    expect((await sent).text).toBe(' <Done/>');
+    const options = { method: 'POST', body: Buffer.from('x'), ...(readMs && { readMs }) } as const;
+    const sent = client.send(request(server.port, options));
+    const failed = code === undefined ? undefined : failure(sent);
+    await begun.promise;
+    unsubscribe('http.client.response.finish', begun.resolve);
+    vi.advanceTimersByTime(60);
+    if (failed === undefined) {
+      late.resolve();
+      expect((await sent).text).toBe(' <Done/>');
+    } else expect(await failed).toMatchObject({ code });
   });
 });
 
