@@ -58,6 +58,7 @@ export function parsePartValue(value: unknown): {
   readonly checksum?: string;
 } {
   if (value === PART_SKIPPED || value === PART_EXPIRED) return { outcome: value };
-  const [, outcome, checksum] = /^(sent|same)(?: ([0-9a-f]{1,64}))?$/.exec(String(value)) ?? [];
+  const [, outcome, checksum] =
+    /^(sent|same)(?: ([0-9a-f]{1,64}))?$/.exec(typeof value === 'string' ? value : '') ?? [];
   return { outcome: outcome === 'same' ? 'same' : 'sent', ...(checksum !== undefined && { checksum }) };
 }
