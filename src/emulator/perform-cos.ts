@@ -71,6 +71,8 @@ export async function performCos(context: CosContext, request: CosRequest): Prom
       objects.put(key, stored);
       return { ...OK, text: '', headers: hashHeaders(cosSettings, sent.md5, sent.crc64.toString()) };
     }
+    case 'HeadBucket':
+      throw new CosRefusal('AccessDenied', 'Access Denied.');
     case 'HeadObject':
     case 'GetObject':
       return objectAnswer(context, request);

@@ -5,6 +5,12 @@ import type { Api3Session } from './session.ts';
 /** A session needs at least this long for its next request. */
 const MIN_LEFT_MS = 60_000;
 
+/** It need not live longer than this for a part: a session that has just begun must take every part. */
+const MAX_PART_MS = 30 * 60_000;
+
+/** The time of a smaller part says nothing about that of a larger one. */
+const MIN_MEASURED_BYTES = 2 ** 20;
+
 /** A part may take this many times as long as the slowest recent one. */
 const SAFETY = 2;
 
@@ -23,7 +29,7 @@ export class SessionLife {
 
   /** A part was sent in this time. */
   sent(bytes: number, ms: number): void {
-    this.#msPerByte = Math.max(this.#msPerByte * DECAY, ms / bytes);
+    this.#msPerByte = Math.max(this.#msPerByte * DECAY, ms / Math.max(bytes, MIN_MEASURED_BYTES));
   }
 
   /** How long the credentials of a session still live, in ms; undefined if that is not known. */
@@ -35,7 +41,7 @@ export class SessionLife {
   /** Whether there is time to send this many bytes. */
   hasTimeFor(session: Pick<Api3Session, 'credentials'>, bytes: number): boolean {
     const leftMs = this.leftMs(session) ?? Number.POSITIVE_INFINITY;
-    return leftMs >= MIN_LEFT_MS + SAFETY * bytes * this.#msPerByte;
+    return leftMs >= MIN_LEFT_MS + Math.min(MAX_PART_MS, SAFETY * bytes * this.#msPerByte);
   }
 
   /** @throws {VodError} of kind `session` if there is too little time to send this many bytes */

@@ -9,5 +9,6 @@ export const COS_ACTIONS = [
   'PutObject',
   'HeadObject',
   'GetObject',
+  'HeadBucket',
 ] as const;
 export type CosAction = (typeof COS_ACTIONS)[number];

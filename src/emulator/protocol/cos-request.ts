@@ -56,7 +56,10 @@ export function parseCosTarget(
 /** @returns undefined when the emulator does not have the action */
 export function cosActionOf(method: string, { key, query }: CosTarget): CosAction | undefined {
   const has = (name: string): boolean => query.has(name);
-  if (key === '') return method === 'GET' && has('uploads') ? 'ListMultipartUploads' : undefined;
+  if (key === '') {
+    if (method === 'HEAD') return 'HeadBucket';
+    return method === 'GET' && has('uploads') ? 'ListMultipartUploads' : undefined;
+  }
   switch (method) {
     case 'POST':
       if (has('uploads')) return 'InitiateMultipartUpload';
