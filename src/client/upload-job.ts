@@ -126,7 +126,7 @@ export function toUploadData(
   const { source, cover, name, type, size } = file;
   const isTranscodedAfter = transcode === 'after';
   const partSize = options.partSize ?? (api === 'v2' ? PART_SIZES[1] : undefined);
-  const expireTime = options.expireTime?.toISOString().replace('.000', '');
+  const expireTime = options.expireTime?.toISOString().replace(/\.\d+Z$/, 'Z');
   const video = {
     ...{ name, type },
     ...defined({ partSize, tags, classId, storageRegion, expireTime, sourceContext, storagePath }),

@@ -44,10 +44,13 @@ const line = (max: number) =>
 /** Of a task flow. */
 export const procedureName = line(128);
 
+/** ISO 8601 has 4 digits for the year. For VOD this time means never. */
+const LATEST_MS = Date.parse('9999-12-31T23:59:59Z');
 const TIME_RULE = 'must be a date, or a time in ISO 8601 with a time zone, such as 2031-01-01T00:00:00Z';
 const time = z
   .union([z.date(TIME_RULE), z.iso.datetime({ offset: true, error: TIME_RULE })], TIME_RULE)
-  .transform((value) => new Date(value));
+  .transform((value) => new Date(value))
+  .refine((value) => value.getTime() <= LATEST_MS, 'must be at most 9999-12-31T23:59:59Z');
 
 const flag = z.boolean('must be true or false').optional();
 const schema = z.strictObject({

@@ -1,9 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nameAndType, toUploadData, toUploadJob, type WorkerRules } from '../../../src/client/upload-job.ts';
-import type { UploadOptions } from '../../../src/client/upload-options.ts';
+import {
+  nameAndType,
+  toUploadData,
+  toUploadJob,
+  type UploadJob,
+  type WorkerRules,
+} from '../../../src/client/upload-job.ts';
+import { InvalidUploadError, type UploadOptions } from '../../../src/client/upload-options.ts';
 import { parseUploadOptions } from '../../../src/client/upload-options-schema.ts';
 import { SCHEMA_VERSION } from '../../../src/queue/jobs/schema.ts';
 import { parseUploadData } from '../../../src/queue/jobs/upload.ts';
@@ -79,6 +86,11 @@ describe('toUploadData', () => {
     expect(parseUploadData(data)).toEqual(data);
   });
 
+  it('leaves out the milliseconds of a time', () => {
+    const { video } = dataOf({ expireTime: new Date('2031-01-01T00:00:00.999Z') }, API3);
+    expect(video.expireTime).toBe('2031-01-01T00:00:00Z');
+  });
+
   it('contains hash only if it is true', () => {
     expect(dataOf({ hash: false })).not.toHaveProperty('hash');
   });
@@ -104,6 +116,40 @@ describe('toUploadData', () => {
       priority: 5,
     });
   });
+});
+
+it('workers can parse whatever add accepts', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 250 }),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
+  );
+  const path = fc.oneof(
+    text,
+    text.map((name) => `/${name}.jpg`),
+  );
+  const times = { min: new Date('2020-01-01'), max: new Date('+011000-01-01') };
+  const option = fc.oneof(
+    text.map((procedure) => ({ procedure })),
+    fc.stringMatching(/^[a-z]{1,20}(-[a-z0-9]{1,20}){0,3}$/).map((storageRegion) => ({ storageRegion })),
+    fc.date(times).map((expireTime) => ({ expireTime })),
+    fc.date({ ...times, noInvalidDate: true }).map((date) => ({ expireTime: date.toISOString() })),
+    text.map((sourceContext) => ({ sourceContext })),
+    path.map((storagePath) => ({ storagePath })),
+    path.map((cover) => ({ cover })),
+    fc.oneof(fc.integer({ min: 0 }), fc.double()).map((partSize) => ({ partSize })),
+  );
+  let accepted = 0;
+  await fc.assert(
+    fc.asyncProperty(option, async (given) => {
+      const job = await jobOf(given, { api: API3 }).catch((error: unknown) => error);
+      if (job instanceof InvalidUploadError) return;
+      const { data } = job as UploadJob;
+      accepted++;
+      expect(parseUploadData(JSON.parse(JSON.stringify(data)))).toStrictEqual(data);
+    }),
+    { numRuns: 300 },
+  );
+  expect(accepted).toBeGreaterThan(30);
 });
 
 describe('nameAndType', () => {

@@ -50,6 +50,8 @@ it.each([
   [{ storagePath: `/${'视'.repeat(300)}` }, 'storagePath must be at most 850 bytes'],
   [{ cover: '' }, 'cover must be the path of a file'],
   [{ cover: 7 }, 'cover must be the path of a file'],
+  [{ expireTime: new Date(Date.UTC(10_000, 0)) }, 'expireTime must be at most 9999-12-31T23:59:59Z'],
+  [{ expireTime: '9999-12-31T23:00:00-08:00' }, 'expireTime must be at most 9999-12-31T23:59:59Z'],
   [{ expireTime: '2031-01-01' }, 'expireTime must be a date, or a time in ISO 8601 with a time zone'],
   [
     { expireTime: '2031-01-01T00:00:00' },

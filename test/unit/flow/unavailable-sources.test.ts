@@ -165,3 +165,41 @@ describe('a worker', () => {
     expect(seen.recorded).toBe(0);
   });
 });
+
+it('leaves the cover of an upload to other workers, and names it in the end', async () => {
+  const refusal = JSON.stringify({ host: 'a', pid: 7, roots: '', code: 'SOURCE_OUTSIDE_ROOTS' });
+  const me = workerIdentity();
+  let waitedMs = 0;
+  const keys: unknown[] = [];
+  const unseen = new UnavailableSources({
+    stage: 'init',
+    queues: {
+      upload: { toKey: (id: string) => `key:${id}` },
+      init: { getWorkers: async () => [{ rawname: `{vod}:q:w:${me.name}` }] },
+    } as unknown as Queues,
+    redis: {
+      async eval(_script: string, _count: number, key: string) {
+        keys.push(key);
+        return [waitedMs, [`by ${me.name}`, refusal]];
+      },
+    } as unknown as RedisClient,
+    prefix: '{vod}',
+    graceMs: GRACE_MS,
+    worker: me,
+    roots: { roots: [], gone: [], checkNow: async () => true } as unknown as RootWatch,
+  });
+  const begin = unseen.wrap(async () => {
+    throw new SourceError('SOURCE_OUTSIDE_ROOTS', "the cover /srv/x.jpg can't be read by this worker");
+  });
+  const data = { uploadId: 'u', run: { attempt: 1, round: 0 }, cover: '/srv/x.jpg' };
+  const context = { jobId: 'u-r1-init', signal: new AbortController().signal } as unknown as JobContext;
+  await expect(begin(data, context)).rejects.toBeInstanceOf(LeftToOthersError);
+  waitedMs = GRACE_MS;
+  await expect(begin(data, context)).rejects.toMatchObject({
+    code: 'SOURCE_OUTSIDE_ROOTS',
+    message: expect.stringMatching(
+      /^the cover \/srv\/x\.jpg can't be read by any worker that has looked, for 1 min: a, pid 7: it has no SOURCE_ROOTS; /,
+    ),
+  });
+  expect(new Set(keys)).toEqual(new Set(['{vod}:vod-unseen:u:1:init']));
+});
