@@ -2,7 +2,10 @@ import { UploaderError } from '../base/errors.ts';
 
 /** Why an upload or one of its jobs failed, as data. */
 export interface Failure {
-  /** A VOD code (`4100`, `-10002`), a transport code (`TIMEOUT`) or one of this project's (`SOURCE_CHANGED`, `CANCELLED`). */
+  /**
+   * A code of VOD (`4100`, `InvalidParameterValue.FileId`), a transport code (`TIMEOUT`) or one of this project's
+   * (`SOURCE_CHANGED`, `CANCELLED`).
+   */
   readonly code: string;
   /** Text for people. */
   readonly message: string;
@@ -15,7 +18,7 @@ export const CANCELLED: Failure = { code: 'CANCELLED', message: 'cancelled on re
 /** BullMQ's message for a job that has stalled too often. */
 const STALLED_TOO_OFTEN = 'job stalled more than allowable limit';
 
-const PATTERN = /^(?<message>.*) \[(?<code>[A-Za-z0-9_-]+)(?<retryable>, retryable)?\]$/s;
+const PATTERN = /^(?<message>.*) \[(?<code>[A-Za-z0-9_.-]+)(?<retryable>, retryable)?\]$/s;
 
 /**
  * Formats a failure as one string, because BullMQ stores only that, and Bull Board shows it to people:

@@ -5,7 +5,7 @@ import { failureOf, formatFailure, parseFailure } from '../../../src/queue/failu
 
 describe('failures as one string', () => {
   it('come back as they were, whatever the message', () => {
-    const code = fc.stringMatching(/^[A-Za-z0-9_-]{1,30}$/);
+    const code = fc.stringMatching(/^[A-Za-z0-9_.-]{1,60}$/);
     fc.assert(
       fc.property(code, fc.string({ unit: 'grapheme' }), fc.boolean(), (code, message, retryable) => {
         expect(parseFailure(formatFailure({ code, message, retryable }))).toEqual({
