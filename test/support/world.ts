@@ -111,6 +111,7 @@ export class World {
     this.uploads = new VodUploads({
       connection: this.redisUrl,
       prefix: this.prefix,
+      api: this.api,
       sourceRoots: [this.sources],
     });
   }
