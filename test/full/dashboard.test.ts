@@ -323,7 +323,7 @@ it('shows names, stages, results and links to uploads, but no secret', async () 
     '3 InitUpload',
     '4 Parts',
     '5 FinishUpload',
-    '6 ConvertVodFile',
+    '6 Transcoding',
     '7 Webhooks',
     '8 Events',
   ]);

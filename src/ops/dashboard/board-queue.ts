@@ -28,7 +28,7 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
     description: 'One job per upload whose parts are all in VOD. Limited by the account’s quota.',
   },
   transcode: {
-    displayName: '6 ConvertVodFile',
+    displayName: '6 Transcoding',
     description: 'One job per video to transcode after its upload. Limited by the account’s quota.',
   },
   webhook: {
@@ -37,7 +37,7 @@ const TITLES: Readonly<Record<Stage, { readonly displayName: string; readonly de
   },
   events: {
     displayName: '8 Events',
-    description: 'One job per event from VOD, by PullEvent or callback: finds the uploads it is about.',
+    description: 'One job per event from VOD, pulled or by callback: finds the uploads it is about.',
   },
 };
 

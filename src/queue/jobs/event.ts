@@ -1,10 +1,7 @@
 import { z } from 'zod';
 import { createParser, schemaVersion } from './schema.ts';
 
-/**
- * How an event was received: `pull` from VOD itself by PullEvent; `callback` by HTTP, from anyone who knows the path of
- * the callback.
- */
+/** How an event was received: `pull` from VOD itself; `callback` by HTTP, from anyone who knows the path of the callback. */
 export const EVENT_WAYS = ['pull', 'callback'] as const;
 export type EventWay = (typeof EVENT_WAYS)[number];
 
