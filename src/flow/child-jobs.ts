@@ -117,7 +117,7 @@ export class ChildJobs {
     return `${this.#queues.upload.toKey(this.#upload.id)}:dependencies`;
   }
 
-  async addFinish(finish: Pick<FinishData, 'fileSha' | 'fileSize' | 'session' | 'checksum'>): Promise<void> {
+  async addFinish(finish: Pick<FinishData, 'fileSha' | 'session' | 'checksum'>): Promise<void> {
     const data: FinishData = { ...this.#childFields(), ...finish };
     await this.#add('finish', data, {});
   }

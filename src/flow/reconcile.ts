@@ -244,10 +244,7 @@ class Reconciliation {
     ];
     await Promise.all([
       this.#upload.enterStage('finishing', version.size, 'VOD has all parts; finishing'),
-      this.#jobs.addFinish({
-        fileSize: version.size,
-        ...defined({ fileSha, session, checksum: combineChecksums(checksums) }),
-      }),
+      this.#jobs.addFinish(defined({ fileSha, session, checksum: combineChecksums(checksums) })),
     ]);
   }
 

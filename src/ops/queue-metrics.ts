@@ -27,6 +27,8 @@ const TIMEOUT_MS = 4000;
  */
 export function createQueuePoll(metrics: OpsMetrics, sources: QueueSources): () => Promise<void> {
   const { queues, redis, vod, log } = sources;
+  // Parts have no quota with API 3.0, and autoscaling must know that.
+  metrics.quotaLimit.set({ action: 'UploadPart' }, 0);
   for (const action of quotaActions(vod.api))
     metrics.quotaLimit.set({ action }, quotaOf(action, vod).requests);
   const forget = (): void => {

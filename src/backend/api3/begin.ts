@@ -1,10 +1,12 @@
 import { defined } from '../../base/defined.ts';
+import { UploaderError } from '../../base/errors.ts';
 import type { ApplyRequest } from '../../vod/api3/types.ts';
 import type { ReceivedPart } from '../../vod/wire/protocol.ts';
 import { VodError } from '../../vod/wire/vod-error.ts';
 import type { BeginRequest, Begun, Memo, NewVideo, StoredVideo } from '../backend.ts';
+import { unsupportedOptions } from '../unsupported.ts';
 import type { Api3Context } from './context.ts';
-import { isNoSuchUpload, isRefused } from './errors.ts';
+import { isNoSuchUpload, isRefused, passingError } from './errors.ts';
 import { cosPartSize } from './part-size.ts';
 import { findVideo, ifPermitted, sourceContextOf } from './search.ts';
 import type { Api3Session } from './session.ts';
@@ -16,9 +18,24 @@ export async function begin(
   memo: Memo,
   signal: AbortSignal,
 ): Promise<Begun> {
+  const problem = unsupportedOptions('2018-07-17', request.video, request.readCover !== undefined);
+  if (problem !== undefined) throw new UploaderError('UNSUPPORTED_OPTION', problem);
   const known = await knownVideo(context, request, signal);
   if (known !== undefined) return { kind: 'exists', ...known };
-  return (await resume(context, request, signal)) ?? (await beginAnew(context, request, memo, signal));
+  const resumed = await resume(context, request, signal);
+  if (resumed !== undefined) return resumed;
+  const saved = await savedSession(context, request, memo);
+  try {
+    return await prepare(context, request, saved ?? (await apply(context, request, memo, signal)), {
+      again: saved !== undefined,
+      signal,
+    });
+  } catch (error) {
+    if (!(error instanceof VodError) || error.kind !== 'session') throw error;
+    // Nothing has been sent yet: the next start of this job applies anew.
+    await memo.save('');
+    throw passingError(error.action, error.code, error.message);
+  }
 }
 
 /** Another upload's video of the same content, if VOD still has it. */
@@ -61,24 +78,33 @@ async function resume(
   return video && { kind: 'exists', ...video };
 }
 
-async function beginAnew(
+/** What an earlier start of the job got by ApplyUpload. @returns undefined if it can't be used */
+async function savedSession(
+  { seal, life }: Api3Context,
+  { file }: BeginRequest,
+  { value }: Memo,
+): Promise<Api3Session | undefined> {
+  const saved = await seal.open(file.uploadId, value);
+  return saved !== undefined && life.hasTimeFor(saved, saved.partSize) ? saved : undefined;
+}
+
+/**
+ * Prepares COS for the parts of a new session.
+ * @param options.again whether an earlier start may have done it already, with a reply that was lost
+ */
+async function prepare(
   context: Api3Context,
-  request: BeginRequest,
-  memo: Memo,
-  signal: AbortSignal,
+  { file, readCover }: BeginRequest,
+  applied: Api3Session,
+  { again, signal }: { readonly again: boolean; readonly signal: AbortSignal },
 ): Promise<Begun> {
-  const { seal, life } = context;
-  const { file } = request;
-  const saved = await seal.open(file.uploadId, memo.value);
-  const usable = saved !== undefined && life.hasTimeFor(saved, saved.partSize) ? saved : undefined;
-  const applied = usable ?? (await apply(context, request, memo, signal));
   const { partSize } = applied;
-  if (request.readCover !== undefined) await sendCover(context, applied, request.readCover, signal);
+  if (readCover !== undefined) await sendCover(context, applied, readCover, signal);
   const session =
     file.fileSize <= partSize
       ? applied
-      : { ...applied, multipartId: await initiate(context, applied, usable !== undefined, signal) };
-  return { kind: 'send', partSize, received: [], session: await seal.seal(file.uploadId, session) };
+      : { ...applied, multipartId: await initiate(context, applied, again, signal) };
+  return { kind: 'send', partSize, received: [], session: await context.seal.seal(file.uploadId, session) };
 }
 
 /** ApplyUpload. What it returned is saved before it is used, so that a crash in between costs nothing. */
@@ -116,7 +142,6 @@ function applyRequest(
   };
 }
 
-/** @param again whether an earlier start may have done it already, with a reply that was lost */
 async function initiate(
   { cos, buckets }: Api3Context,
   session: Api3Session,

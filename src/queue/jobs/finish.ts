@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { bytes, checksum, child, memo, session, sha1 } from './fields.ts';
+import { checksum, child, memo, session, sha1 } from './fields.ts';
 import { createParser } from './schema.ts';
 import { storedUrlSchema } from './video-url.ts';
 
 const finishFields = child.extend({
   fileSha: sha1.exactOptional(),
-  /** Bytes. Absent in jobs of schema version 2. */
-  fileSize: bytes.exactOptional(),
   session: session.exactOptional(),
   /** The combined checksums of all parts, if parts have checksums. */
   checksum: checksum.exactOptional(),

@@ -59,6 +59,31 @@ describe('begin', () => {
     expect(control.stats().openUploads).toHaveLength(2);
   });
 
+  it('applies anew when COS refuses a session that has just begun', async () => {
+    const { backend, requests, control } = await setUp();
+    const memo = new MemoJob();
+    control.inject({ action: 'InitiateMultipartUpload', effect: { kind: 'error', code: 'AccessDenied' } });
+    const request = beginRequest(20 * MIB);
+    const refused = backend.begin(request, memo, signal);
+    await expect(refused).rejects.toMatchObject({ code: 'AccessDenied', retryable: true });
+    expect(await backend.begin(request, memo.restart(), signal)).toMatchObject({ kind: 'send' });
+    expect(requests('ApplyUpload')).toBe(2);
+  });
+
+  it('refuses options that API 3.0 lacks', async () => {
+    const { backend, requests } = await setUp();
+    const request = beginRequest(1000);
+    const tagged = { ...request, video: { ...request.video, tags: ['a'] } };
+    await expect(backend.begin(tagged, new MemoJob(), signal)).rejects.toMatchObject({
+      ...{
+        code: 'UNSUPPORTED_OPTION',
+        retryable: false,
+        message: expect.stringContaining('API 3.0 has no tags'),
+      },
+    });
+    expect(requests('ApplyUpload')).toBe(0);
+  });
+
   it('applies again if what an earlier start saved has expired', async () => {
     const { backend, requests, control } = await setUp();
     const memo = new MemoJob();
