@@ -7,21 +7,14 @@ import { API3_VERSION } from '../emulator/protocol/api3-actions.ts';
 import type { Api3QuotaLimits } from '../emulator/protocol/api3-quota.ts';
 import type { CosAction } from '../emulator/protocol/cos-actions.ts';
 import type { QuotaLimits } from '../emulator/protocol/quota.ts';
-import { SIGNATURE_CODES, type SignatureCode } from '../emulator/protocol/signature.ts';
+import { SIGNATURE_CODES, type SignatureCode } from '../emulator/protocol/signature-codes.ts';
 import type { Emulator } from '../emulator/server.ts';
 import { createLogger } from '../process/log.ts';
 import { firstStopSignal } from '../process/stop-signals.ts';
 import { type CliContext, EXIT } from '../terminal/context.ts';
 import type { Definition } from './definition.ts';
-import {
-  parseCosActions,
-  parseDuration,
-  parseHttpUrl,
-  parsePort,
-  parseQuota,
-  parseQuotaPerSecond,
-  parseWholeNumber,
-} from './parse.ts';
+import { parseDuration, parseHttpUrl, parsePort, parseWholeNumber } from './parse.ts';
+import { parseCosActions, parseQuota, parseQuotaPerSecond } from './parse-emulator.ts';
 
 const DEFAULTS = {
   host: '127.0.0.1',

@@ -2,7 +2,7 @@ import type { EmulatorLog } from './log.ts';
 import type { Api3QuotaLimits } from './protocol/api3-quota.ts';
 import type { CosAction } from './protocol/cos-actions.ts';
 import type { QuotaLimits } from './protocol/quota.ts';
-import type { SignatureCode } from './protocol/signature.ts';
+import type { SignatureCode } from './protocol/signature-codes.ts';
 import type { Sleep } from './sleep.ts';
 
 export interface EmulatorOptions {

@@ -9,9 +9,9 @@ import {
   parseExpiry,
   parsePartSize,
   parsePort,
-  parseQuota,
   parseWholeNumber,
 } from '../../src/cli/parse.ts';
+import { parseQuota } from '../../src/cli/parse-emulator.ts';
 import { runCli } from '../../src/cli/run.ts';
 import { loadConfig, VARIABLES } from '../../src/config/config.ts';
 import { ConfigError } from '../../src/config/config-error.ts';

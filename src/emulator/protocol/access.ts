@@ -2,7 +2,8 @@
 import { hasCanRetry } from './actions.ts';
 import type { Params } from './query.ts';
 import { Refusal } from './reply.ts';
-import { type SignatureCode, type SignedTarget, verifySignature } from './signature.ts';
+import { type SignedTarget, verifySignature } from './signature.ts';
+import type { SignatureCode } from './signature-codes.ts';
 
 export interface Account {
   readonly secretId: string;

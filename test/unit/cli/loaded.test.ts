@@ -6,6 +6,12 @@ import { LoggedProcess, ROOT } from '../../support/process.ts';
 
 const MIB = 2 ** 20;
 
+/**
+ * Garbage that is collected before `keepHeapSmall` runs can double the young generation, once or twice. Without it, loading
+ * a program makes it 32 MiB or more.
+ */
+const YOUNG_MAX_BYTES = 8 * MIB;
+
 /** A preloaded module that prints what the main thread has loaded, and the size of its heap, when the program exits. */
 const PRINT_LOADED = `--import=data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';
@@ -55,6 +61,8 @@ async function load(...args: string[]): Promise<Loaded> {
 
 const WORKER_ONLY =
   /^workers\/|^src\/source\/(disk|thread-pool)\.ts$|^src\/upload\/hash\.ts$|^src\/vod\/http\//;
+/** Of the emulator, commands know only names. */
+const NOT_LOADED = /^src\/(emulator\/(?!protocol\/(api3-actions|cos-actions|signature-codes)\.ts$)|demo\/)/;
 const OPS_ONLY = /^src\/ops\/(dashboard|uploads|app|start|queue-metrics)/;
 /** prom-client loads the API of OpenTelemetry. */
 const TRACING = /^@opentelemetry\/(?!api$)/;
@@ -66,10 +74,8 @@ describe('what a process loads', () => {
       const { packages, own, youngBytes } = await load(...command.split(' '));
       expect(packages).toContain('got');
       expect([...packages].filter((name) => /hono|bull-board/.test(name) || TRACING.test(name))).toEqual([]);
-      expect(own.filter((file) => OPS_ONLY.test(file) || /^src\/(emulator\/http|demo)\//.test(file))).toEqual(
-        [],
-      );
-      expect(youngBytes).toBeLessThanOrEqual(2 * MIB);
+      expect(own.filter((file) => OPS_ONLY.test(file) || NOT_LOADED.test(file))).toEqual([]);
+      expect(youngBytes).toBeLessThanOrEqual(YOUNG_MAX_BYTES);
     },
   );
 
@@ -77,10 +83,8 @@ describe('what a process loads', () => {
     const { packages, own, youngBytes } = await load('src/cli.ts', 'ops');
     expect(packages).toContain('hono');
     expect([...packages].filter((name) => name === 'got' || TRACING.test(name))).toEqual([]);
-    expect(
-      own.filter((file) => WORKER_ONLY.test(file) || /^src\/(emulator\/http|demo)\//.test(file)),
-    ).toEqual([]);
-    expect(youngBytes).toBeLessThanOrEqual(2 * MIB);
+    expect(own.filter((file) => WORKER_ONLY.test(file) || NOT_LOADED.test(file))).toEqual([]);
+    expect(youngBytes).toBeLessThanOrEqual(YOUNG_MAX_BYTES);
   });
 
   it('the help: nothing that reaches Redis or VOD', async () => {

@@ -6,9 +6,9 @@ import {
   parseExpiry,
   parsePartSize,
   parsePort,
-  parseQuota,
   parseWholeNumber,
 } from '../../../src/cli/parse.ts';
+import { parseQuota } from '../../../src/cli/parse-emulator.ts';
 
 describe('parseDuration', () => {
   test.each([
