@@ -6,10 +6,13 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { UploaderError } from '../src/base/errors.ts';
 import { VERSION } from '../src/base/version.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import type { VodApiClient } from '../src/vod/api-client.ts';
+import type { Api3Client } from '../src/vod/api3/client.ts';
 import { outcomeOf, type VodClient } from '../src/vod/client.ts';
+import type { CosClient, CosContent, CosObject } from '../src/vod/cos/client.ts';
 import type { VodAction } from '../src/vod/wire/protocol.ts';
 import { VodError } from '../src/vod/wire/vod-error.ts';
 
@@ -73,6 +76,63 @@ export function tracedApiClient(client: VodApiClient): VodApiClient {
   };
 }
 
+/** The same for API 3.0; pulling events has no spans here either. */
+export function tracedApi3Client(client: Api3Client): Api3Client {
+  return {
+    ...client,
+    applyUpload: (request, signal) => inSpan('ApplyUpload', {}, () => client.applyUpload(request, signal)),
+    // The key of a session is a secret.
+    commitUpload: (sessionKey, signal) =>
+      inSpan('CommitUpload', {}, () => client.commitUpload(sessionKey, signal)),
+    processMediaByProcedure: (request, signal) =>
+      inSpan('ProcessMediaByProcedure', { 'vod.file_id': request.fileId }, () =>
+        client.processMediaByProcedure(request, signal),
+      ),
+    describeMedia: (fileId, signal) =>
+      inSpan('DescribeMediaInfos', { 'vod.file_id': fileId }, () => client.describeMedia(fileId, signal)),
+    searchMedia: (request, signal) => inSpan('SearchMedia', {}, () => client.searchMedia(request, signal)),
+  };
+}
+
+/** The same for object storage; the call that lists parts has one span, although it can be several requests. */
+export function tracedCosClient(client: CosClient): CosClient {
+  return {
+    ...client,
+    initiate: (object, signal) =>
+      inSpan('InitiateMultipartUpload', bucketOf(object), () => client.initiate(object, signal)),
+    listUploads: (object, signal) =>
+      inSpan('ListMultipartUploads', bucketOf(object), () => client.listUploads(object, signal)),
+    uploadPart: (object, part, signal) =>
+      inSpan(
+        'UploadPart',
+        { ...bucketOf(object), ...bytesOf(part), 'vod.part_number': part.partNumber },
+        () => client.uploadPart(object, part, signal),
+      ),
+    putObject: (object, content, signal) =>
+      inSpan('PutObject', { ...bucketOf(object), ...bytesOf(content) }, () =>
+        client.putObject(object, content, signal),
+      ),
+    listParts: (object, uploadId, signal) =>
+      inSpan('ListParts', bucketOf(object), () => client.listParts(object, uploadId, signal)),
+    complete: (object, uploadId, parts, signal) =>
+      inSpan('CompleteMultipartUpload', bucketOf(object), () =>
+        client.complete(object, uploadId, parts, signal),
+      ),
+    abort: (object, uploadId, signal) =>
+      inSpan('AbortMultipartUpload', bucketOf(object), () => client.abort(object, uploadId, signal)),
+    head: (object, signal) => inSpan('HeadObject', bucketOf(object), () => client.head(object, signal)),
+  };
+}
+
+/** The object's key is left out: it is the path of the video's URL. */
+function bucketOf({ bucket, region }: CosObject): Attributes {
+  return { 'vod.bucket': bucket, 'vod.region': region };
+}
+
+function bytesOf({ body }: CosContent): Attributes {
+  return { 'vod.bytes': body.byteLength };
+}
+
 async function inSpan<T>(action: VodAction, attributes: Attributes, call: () => Promise<T>): Promise<T> {
   const active = context.active();
   const uploadId = active.getValue(UPLOAD_ID) as string | undefined;
@@ -86,12 +146,16 @@ async function inSpan<T>(action: VodAction, attributes: Attributes, call: () => 
     span.setAttribute('vod.result', outcomeOf(undefined).result);
     return reply;
   } catch (error) {
-    span.setAttribute('vod.result', outcomeOf(error).result);
     if (error instanceof VodError) {
       const { code, canRetry, message } = error;
+      span.setAttribute('vod.result', outcomeOf(error).result);
       span.setAttributes({ 'vod.code': code, 'vod.can_retry': canRetry, 'error.type': code });
       // An aborted request did not fail.
       if (code !== 'ABORTED') span.setStatus({ code: SpanStatusCode.ERROR, message });
+    } else {
+      // What a streamed body threw: its source failed, not the request.
+      span.setAttribute('error.type', error instanceof UploaderError ? error.code : 'unexpected');
+      span.setStatus({ code: SpanStatusCode.ERROR });
     }
     throw error;
   } finally {

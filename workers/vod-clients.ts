@@ -17,7 +17,7 @@ import type { Throttle } from '../src/vod/http/throttle.ts';
 import type { RequestOptions } from '../src/vod/requests.ts';
 import type { VodCredentials } from '../src/vod/wire/params.ts';
 import type { VodApi } from '../src/vod/wire/protocol.ts';
-import { tracedApiClient, tracedClient } from './spans.ts';
+import { tracedApi3Client, tracedApiClient, tracedClient, tracedCosClient } from './spans.ts';
 
 /** Jobs of one process at a time that make one small request; the account's quota is the real limit. */
 export const CONTROL_CONCURRENCY = 8;
@@ -72,9 +72,11 @@ function api3Clients(deps: VodClientsDependencies): VodClients {
   });
   const cos = createCosClient({ ...options, endpoint: cosEndpoint, throttle, connections: PART_CONNECTIONS });
   const secretKey = async (): Promise<string> => (await credentials()).secretKey;
+  const isTraced = config.tracing !== undefined;
+  const api = isTraced ? tracedApi3Client(api3) : api3;
   return {
-    backend: createApi3Backend({ api: api3, cos, secretKey }),
-    media: createApi3Media(api3),
+    backend: createApi3Backend({ api, cos: isTraced ? tracedCosClient(cos) : cos, secretKey }),
+    media: createApi3Media(api),
   };
 }
 

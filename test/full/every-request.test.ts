@@ -30,7 +30,7 @@ describe('an error of all requests', () => {
       kind: 'blocked',
       code: 'HTTP_403',
       status:
-        /a proxy, firewall or maintenance page answers in place of VOD.*check VOD_ENDPOINT and any proxy or firewall/,
+        /a proxy, firewall or maintenance page answers in place of VOD.*check VOD_ENDPOINT .*and any proxy or firewall/,
     },
     {
       name: 'maintenance',

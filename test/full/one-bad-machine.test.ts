@@ -46,7 +46,7 @@ describe('a trouble of one machine', () => {
     {
       name: 'a firewall refuses',
       endpoint: () => answering((_request, response) => response.writeHead(403).end('<h1>No</h1>')),
-      own: { hold: 'blocked', code: 'HTTP_403', reason: /check VOD_ENDPOINT and any proxy or firewall/ },
+      own: { hold: 'blocked', code: 'HTTP_403', reason: /check VOD_ENDPOINT .*and any proxy or firewall/ },
     },
     {
       name: 'a proxy wants a login',

@@ -6,7 +6,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../../src/demo/free-port.ts';
 import { FLUSH_TIMEOUT_MS, startTracing } from '../../src/telemetry/tracing.ts';
 import { CliProcess, type Ended } from '../support/cli-process.ts';
@@ -14,6 +14,7 @@ import { type CollectedSpan, type Collector, startCollector } from '../support/c
 import { formsOf, SIGNED_URL } from '../support/leaks.ts';
 import type { LogLine } from '../support/process.ts';
 import { withQueue } from '../support/seed.ts';
+import { sessionSecrets } from '../support/session-secrets.ts';
 import { useWorld } from '../support/use-world.ts';
 import { SECRET_ID, SECRET_KEY, type WorkerProcess } from '../support/world.ts';
 
@@ -33,8 +34,11 @@ const tracing = () => ({
   OTEL_EXPORTER_OTLP_HEADERS: `authorization=${COLLECTOR_TOKEN}`,
 });
 
-async function add(files: readonly string[], env: Record<string, string>): Promise<Ended> {
-  const { redisUrl, prefix, sources } = world();
+async function add(
+  files: readonly string[],
+  env: Record<string, string>,
+  { redisUrl, prefix, sources } = world(),
+): Promise<Ended> {
   const all = { REDIS_URL: redisUrl, QUEUE_PREFIX: prefix, SOURCE_ROOTS: sources, ...env };
   return await new CliProcess(['add', ...files, '--json'], { env: all, cwd: sources }).ended;
 }
@@ -128,6 +132,51 @@ test('an upload is one trace, from add to FinishUpload', async () => {
   ]);
   const failedJobs = named('process vod-part').filter(({ failed }) => failed);
   expect(failedJobs.map(({ spanId }) => spanId)).toEqual(failures.map(({ parentId }) => parentId));
+});
+
+describe('by API 3.0', () => {
+  const second = useWorld({ api: '2018-07-17' });
+
+  test('an upload is one trace, from add to CommitUpload, without a secret', async () => {
+    const worker = await second.world().worker(tracing()).ready();
+    const file = await second.source('traced.mp4', 9 * MIB);
+    const env = { ...tracing(), VOD_API: '2018-07-17' };
+    const ended = await add([file, '--wait'], env, second.world());
+    expect(ended).toMatchObject({ exitCode: 0, stderr: '' });
+    await stopped(worker);
+    const { id } = JSON.parse(ended.stdout);
+    expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(1);
+    const parents = new Map(collector.spans.map(({ spanId, name }) => [spanId, name]));
+    const requests = collector.spans.filter(({ kind }) => kind === 'client');
+    const found = requests.map(({ name, parentId }) => `${parents.get(parentId)} > ${name}`);
+    expect(found.toSorted()).toEqual([
+      'process vod-finish > CommitUpload',
+      'process vod-finish > CompleteMultipartUpload',
+      'process vod-finish > HeadObject',
+      'process vod-finish > ListParts',
+      'process vod-init > ApplyUpload',
+      'process vod-init > InitiateMultipartUpload',
+      'process vod-part > UploadPart',
+      'process vod-part > UploadPart',
+    ]);
+    for (const { attributes } of requests) {
+      expect(attributes).toMatchObject({ 'vod.upload_id': id, 'vod.result': 'ok' });
+    }
+    const parts = named('UploadPart').map(({ attributes }) => [
+      ...[attributes['vod.part_number'], attributes['vod.bytes']],
+    ]);
+    expect(parts.sort()).toEqual([
+      [1, 8 * MIB],
+      [2, MIB],
+    ]);
+    const everything = Buffer.concat([...collector.received]).toString('latin1');
+    const secrets = [SECRET_ID, SECRET_KEY, ...(await sessionSecrets(second.world()))];
+    expect(secrets.length).toBe(6);
+    for (const secret of secrets.flatMap(formsOf)) {
+      expect(everything).not.toContain(secret);
+    }
+    expect(everything).not.toMatch(/q-signature|TC3-HMAC|security-token/i);
+  });
 });
 
 test('an upload that fails is an error; no secret is in any span', async () => {

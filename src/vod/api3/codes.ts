@@ -40,7 +40,7 @@ export const API3_MEANINGS: Readonly<Record<string, Meaning>> = {
     kind: 'quota',
     reason: 'quota',
     holdMs: SECOND_HOLD_MS,
-    advice: "Lower the quota of this action to this account's share.",
+    advice: "Lower VOD_QUOTA_PER_SECOND to this account's share.",
   },
   LimitExceeded: { description: 'limit exceeded', kind: 'quota', reason: 'quota', holdMs: QUOTA_HOLD_MS },
   InternalError: { ...RETRYABLE, description: 'internal error' },

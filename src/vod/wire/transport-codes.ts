@@ -33,6 +33,9 @@ type NamedCode =
   | 'HTTP_5xx'
   | 'HTTP_other';
 
+/** The host in the message tells which one. */
+const ENDPOINT = 'VOD_ENDPOINT (VOD_COS_ENDPOINT for a bucket, VOD_EVENT_ENDPOINT for events of v2)';
+
 /** One row per transport failure. */
 export const TRANSPORT_MEANINGS: Readonly<Record<NamedCode, TransportMeaning>> = {
   TIMEOUT: { reason: 'timeout', systemicCause: 'outage', result: 'network', description: 'timed out' },
@@ -43,7 +46,7 @@ export const TRANSPORT_MEANINGS: Readonly<Record<NamedCode, TransportMeaning>> =
     result: 'network',
     description: 'TLS failure',
     advice:
-      'If it persists, check the certificate of VOD_ENDPOINT; NODE_EXTRA_CA_CERTS adds an authority to trust.',
+      'If it persists, check the certificate of this endpoint; NODE_EXTRA_CA_CERTS adds an authority to trust.',
   },
   PROXY: {
     reason: 'network',
@@ -57,7 +60,7 @@ export const TRANSPORT_MEANINGS: Readonly<Record<NamedCode, TransportMeaning>> =
     systemicCause: 'blocked',
     result: 'http_error',
     description: 'the reply is not what the service documents',
-    advice: 'If it persists, check VOD_ENDPOINT and any proxy in between.',
+    advice: `If it persists, check ${ENDPOINT} and any proxy in between.`,
   },
   REPLY_TOO_LARGE: {
     reason: 'network',
@@ -70,8 +73,7 @@ export const TRANSPORT_MEANINGS: Readonly<Record<NamedCode, TransportMeaning>> =
     systemicCause: 'blocked',
     result: 'http_error',
     description: 'redirected, which is never followed',
-    advice:
-      'If it persists, check VOD_ENDPOINT and any proxy or firewall in between, which may require a login.',
+    advice: `If it persists, check ${ENDPOINT} and any proxy or firewall in between, which may require a login.`,
   },
   ABORTED: { reason: 'network', result: 'network', description: 'aborted by the caller' },
   CREDENTIALS: {
@@ -87,21 +89,22 @@ export const TRANSPORT_MEANINGS: Readonly<Record<NamedCode, TransportMeaning>> =
     description: 'too many requests',
     advice:
       'VOD, or a proxy in between, accepts fewer requests: lower VOD_QUOTA_INIT_PER_MINUTE, VOD_QUOTA_PART_PER_MINUTE ' +
-      'or VOD_QUOTA_FINISH_PER_MINUTE.',
+      'or VOD_QUOTA_FINISH_PER_MINUTE; with API 3.0, VOD_QUOTA_PER_SECOND, or PART_CONCURRENCY for buckets.',
   },
   HTTP_too_large: {
     kind: 'permanent',
     reason: 'network',
     result: 'http_error',
     description: 'the request is too large for HTTP',
-    advice: 'Use fewer or shorter tags, or partSize 512 KiB; a proxy in between may set the limit.',
+    advice:
+      'Use a smaller partSize or, with v2, fewer or shorter tags; a proxy in between may set the limit.',
   },
   HTTP_4xx: {
     reason: 'network',
     systemicCause: 'blocked',
     result: 'http_error',
     description: 'refused by HTTP, not by the service',
-    advice: 'If it persists, check VOD_ENDPOINT and any proxy or firewall in between.',
+    advice: `If it persists, check ${ENDPOINT} and any proxy or firewall in between.`,
   },
   HTTP_5xx: {
     reason: 'http_5xx',

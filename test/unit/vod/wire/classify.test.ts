@@ -224,8 +224,16 @@ describe('transportError', () => {
       systemicCause: undefined,
       holdMs,
     });
-    expect(error.message).toMatch(/VOD_QUOTA_PART_PER_MINUTE/);
+    expect(error.message).toMatch(/VOD_QUOTA_PART_PER_MINUTE.*with API 3\.0, VOD_QUOTA_PER_SECOND/);
   });
+
+  test.each(['MALFORMED_REPLY', 'REDIRECT', 'HTTP_403'] as const)(
+    '%s names the variables of all endpoints',
+    (code) => {
+      const error = transportError('HeadObject', { code, outcomeUnknown: true });
+      expect(error.message).toMatch(/check VOD_ENDPOINT \(VOD_COS_ENDPOINT for a bucket, VOD_EVENT_ENDPOINT/);
+    },
+  );
 
   test('HTTP_503 has the time of Retry-After', () => {
     const error = transportError('InitUpload', {
