@@ -8,7 +8,7 @@ export async function sessionSecrets({ sources }: Pick<World, 'sources'>): Promi
 }
 
 /** @param dataDir of an emulator */
-export async function secretsOfSessions(dataDir: string): Promise<string[]> {
+async function secretsOfSessions(dataDir: string): Promise<string[]> {
   const journal = await readFile(join(dataDir, 'vod-sessions'), 'utf8');
   const lines = journal.split('\n').filter((line) => line !== '');
   return lines.flatMap((line) => {
