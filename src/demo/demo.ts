@@ -5,6 +5,7 @@ import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import { inspectFile } from '../source/inspect-file.ts';
 import { type CliContext, EXIT, Interrupted } from '../terminal/context.ts';
+import type { VodApi } from '../vod/wire/protocol.ts';
 import type { Cleanup } from './cleanup.ts';
 import { keepRunning } from './keep-running.ts';
 import { type DemoProcesses, startProcesses } from './processes.ts';
@@ -27,9 +28,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export async function runDemo(
   file: string | undefined,
-  options: { readonly keep?: boolean },
+  options: { readonly keep?: boolean; readonly api: VodApi },
   context: CliContext,
 ): Promise<number> {
+  const { api } = options;
   const startedAt = performance.now();
   const cleanups: Cleanup[] = [];
   const stopping = new AbortController();
@@ -49,9 +51,9 @@ export async function runDemo(
     }
     context.err.write('starting Redis, the VOD emulator and a worker\n');
     const sourceRoot = dirname(source);
-    processes = await startProcesses({ env: context.env, dir, sourceRoot, cleanups, signal });
-    const outcome = await uploadTwice({ source, processes, context, signal, cleanups });
-    context.out.write(summary({ source, ...outcome, totalMs: performance.now() - startedAt }));
+    processes = await startProcesses({ api, env: context.env, dir, sourceRoot, cleanups, signal });
+    const outcome = await uploadTwice({ api, source, processes, context, signal, cleanups });
+    context.out.write(summary({ api, source, ...outcome, totalMs: performance.now() - startedAt }));
     if (outcome.fileSha !== outcome.urlSha) {
       throw new UploaderError('SHA_DIFFERS', 'the video at the url differs from the file');
     }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../config/environment.ts';
+import type { VodApi } from '../vod/wire/protocol.ts';
 import { type Child, startChild } from './child.ts';
 import type { Cleanup } from './cleanup.ts';
 import { demoRedis } from './demo-redis.ts';
@@ -34,6 +35,7 @@ const CLI = fileURLToPath(
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TMP', 'TEMP', 'TZ', 'LANG', 'SystemRoot'] as const;
 
 export async function startProcesses(options: {
+  readonly api: VodApi;
   readonly env: Environment;
   /** Directory for data. */
   readonly dir: string;
@@ -42,7 +44,7 @@ export async function startProcesses(options: {
   readonly cleanups: Cleanup[];
   readonly signal: AbortSignal;
 }): Promise<DemoProcesses> {
-  const { env, dir, sourceRoot, cleanups, signal } = options;
+  const { api, env, dir, sourceRoot, cleanups, signal } = options;
   const inherited = Object.fromEntries(INHERITED.map((name) => [name, env[name]]));
   const start: DemoProcesses['start'] = async (args, ready, variables = {}) => {
     const child = await startChild({
@@ -58,7 +60,7 @@ export async function startProcesses(options: {
   };
   const starting = [
     demoRedis({ url: env.REDIS_URL, dir: join(dir, 'redis'), cleanups, signal }),
-    startEmulator(start, join(dir, 'emulator')),
+    startEmulator(start, join(dir, 'emulator'), api),
   ] as const;
   // After an error too, waits for both: a process that starts later would miss the cleanup.
   await Promise.allSettled(starting);
@@ -79,6 +81,7 @@ export async function startProcesses(options: {
     ...(redis.url !== env.REDIS_URL && { REDIS_URL: redis.url }),
     QUEUE_PREFIX: redis.prefix,
     SOURCE_ROOTS: sourceRoot,
+    ...(api !== 'v2' && { VOD_API: api }),
   };
   return {
     redisUrl: redis.url,
@@ -92,13 +95,14 @@ export async function startProcesses(options: {
   };
 }
 
-async function startEmulator(start: DemoProcesses['start'], dataDir: string) {
+async function startEmulator(start: DemoProcesses['start'], dataDir: string, api: VodApi) {
   const secrets = ['--secret-id', 'AKIDdemo', '--secret-key', randomBytes(16).toString('hex')];
   const ports = ['--port', '0', '--control-port', '0'];
   const child = await start(['emulator', '--json', ...ports, '--data', dataDir, ...secrets], /^\{"url"/);
-  const { controlUrl, variables } = JSON.parse(child.readyLine) as {
+  const { controlUrl, variables, api3Variables } = JSON.parse(child.readyLine) as {
     controlUrl: string;
     variables: Record<string, string>;
+    api3Variables: Record<string, string>;
   };
-  return { controlUrl, variables, died: child.died };
+  return { controlUrl, variables: api === 'v2' ? variables : api3Variables, died: child.died };
 }

@@ -28,6 +28,23 @@ test('uses a file and a Redis of the user, and leaves both unchanged', async () 
   expect(await client.info('commandstats')).toMatch(/cmdstat_bzpopmin:calls=[1-9]/);
 });
 
+test('uploads a sample twice by API 3.0, the second time without sending it', async () => {
+  const { process, expectNothingLeft } = await demo(['--api', '2018-07-17']);
+  const { exitCode, stdout, stderr } = await process.ended;
+  expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toMatch(/API +API 3\.0 \(2018-07-17\)\n/);
+  expect(stdout).toMatch(/1st upload +completed in .*: 24\.0 MiB in 3 parts/);
+  expect(stdout).toMatch(/2nd upload +instant in .*: an upload with the same SHA-1 has a video already/);
+  expect(stdout).toMatch(/url +http:\/\/127\.0\.0\.1:\d+\/files\//);
+  expect(stdout).toMatch(
+    /SHA-1 +([0-9a-f]{40}) {2}of the file\n +\1 {2}of the video at the url: identical\n/,
+  );
+  expect(stdout).toMatch(
+    /requests +ApplyUpload 1, InitiateMultipartUpload 1, UploadPart 3, ListParts 1, CompleteMultipartUpload 1, HeadObject 1, CommitUpload 1, DescribeMediaInfos 1\n/,
+  );
+  await expectNothingLeft();
+});
+
 test.each(['SIGINT', 'SIGTERM'] as const)('%s during an upload removes everything', async (signal) => {
   const { process, expectNothingLeft } = await hashingDemo();
   process.signal(signal);

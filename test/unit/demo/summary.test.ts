@@ -19,6 +19,7 @@ const result: UploadResult = {
 };
 const requests = (total: number) => ({ total, byResult: {} });
 const facts = {
+  api: 'v2' as const,
   source: '/videos/clip.mp4',
   first: result,
   second: { ...result, outcome: 'instant', durationMs: 80 } as const,
@@ -37,6 +38,7 @@ const facts = {
 test('formats the results', () => {
   expect(summary(facts)).toBe(`
 clip.mp4
+API         v2
 1st upload  completed in 0.50 s: 2.0 MiB in 2 parts, 4.0 MiB/s
 2nd upload  instant in 0.08 s: VOD had the file already, none of 2.0 MiB was sent
 fileId      5285890784273533167
@@ -46,6 +48,25 @@ SHA-1       ${'a'.repeat(40)}  of the file
 requests    InitUpload 2, UploadPart 2, FinishUpload 1
 time        3.0 s in total
 `);
+});
+
+test('names API 3.0, what it counts, and why the second upload is instant', () => {
+  const api3Requests = {
+    ...new RequestCounts().snapshot().requests,
+    ApplyUpload: requests(1),
+    InitiateMultipartUpload: requests(1),
+    UploadPart: requests(2),
+    CommitUpload: { total: 2, byResult: { ok: 1, 'InvalidParameterValue.VodSessionKey': 1 } },
+    PullEvents: requests(7),
+  };
+  const text = summary({ ...facts, api: '2018-07-17', requests: api3Requests });
+  expect(text).toContain('API         API 3.0 (2018-07-17)\n');
+  expect(text).toContain(
+    '2nd upload  instant in 0.08 s: an upload with the same SHA-1 has a video already (option hash)',
+  );
+  expect(text).toContain(
+    'requests    ApplyUpload 1, InitiateMultipartUpload 1, UploadPart 2, CommitUpload 1\n',
+  );
 });
 
 test('reports a video that differs from the file', () => {
