@@ -14,10 +14,12 @@ const UPLOAD_CONCURRENCY = 8;
 
 /** Reconciles uploads. */
 export function startUploads(context: StageContext): Worker {
-  const { config, queues, redis, abortFlags, files, events, backoff, settings, traced, log } = context;
+  const { config, queues, redis, backend, abortFlags, files, events, backoff, settings, traced, log } =
+    context;
   const reconcile = createReconciler({
     ...{ queues, redis, abortFlags, files, events, backoff, leave: settings.leave },
     senderLocks: new SenderLocks(queues.upload, redis, config.queuePrefix),
+    needsSha1: backend.needsSha1,
     childAttempts: config.partAttempts,
     onChange: (change) => reportStage(change, log),
   });

@@ -48,6 +48,8 @@ export interface ReconcilerOptions {
   readonly senderLocks: SenderLocks;
   readonly files: FileIndex;
   readonly events: VodEventLog;
+  /** Whether the SHA-1 of each file is computed, even if its upload does not ask for it. */
+  readonly needsSha1: boolean;
   /** Attempts of each child. */
   readonly childAttempts: number;
   /** @returns milliseconds to wait after this many failures */
@@ -153,8 +155,11 @@ class Reconciliation {
 
   async #hash(): Promise<undefined> {
     const { attempt } = this.#upload.run;
-    const text = attempt > 1 ? `attempt ${attempt}: hashing` : 'hashing';
-    await Promise.all([this.#upload.enterStage('hashing', 0, text), this.#jobs.addHash()]);
+    const isHashed = this.#deps.needsSha1 || this.#upload.data.hash === true;
+    const what = isHashed ? 'hashing' : 'checking the file';
+    const text = attempt > 1 ? `attempt ${attempt}: ${what}` : what;
+    const stage = isHashed ? 'hashing' : 'initializing';
+    await Promise.all([this.#upload.enterStage(stage, 0, text), this.#jobs.addHash()]);
   }
 
   async #init({ hashed, compare }: StepOf<'init'>, children: Children): Promise<undefined> {

@@ -38,7 +38,7 @@ async function startUpload(id: string, parts: number) {
     return await worker.getNextJob(TOKEN, { block: false });
   };
   const reconcile = createReconciler({
-    ...{ queues, redis, childAttempts: 3, fanOut: bounds },
+    ...{ queues, redis, needsSha1: true, childAttempts: 3, fanOut: bounds },
     abortFlags: new AbortFlags(queues.upload, redis, prefix),
     senderLocks: new SenderLocks(queues.upload, redis, prefix),
     files: new FileIndex(redis, prefix, 60),
