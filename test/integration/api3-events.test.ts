@@ -60,6 +60,20 @@ describe('events of API 3.0', () => {
     );
   });
 
+  it('are pulled and confirmed within the account’s quota', async () => {
+    world().emulator.control.emit({ eventType: 'Lonely', data: { first: 1 } });
+    const { pending } = stats().events;
+    // One request of each action in 24 minutes.
+    const env = { VOD_QUOTA_PER_SECOND: '1', VOD_QUOTA_WINDOW_MS: '86400000' };
+    const worker = await world().worker(env, ['--stages', 'events']).ready();
+    await expect.poll(() => stats().events.confirmed).toBe(pending);
+    world().emulator.control.emit({ eventType: 'Lonely', data: { second: 2 } });
+    expect((await worker.end('SIGTERM')).code).toBe(0);
+    const { requests, events } = stats();
+    expect(requests).toMatchObject({ PullEvents: { total: 1 }, ConfirmEvents: { total: 1 } });
+    expect(events.pending).toBe(1);
+  });
+
   it('are accepted by HTTP, and the pulled copy is recognized', async () => {
     const path = '/a-Path_that0nobody1guesses';
     const ops = await world().ops({ EVENT_CALLBACK_PATH: path }).ready();
@@ -95,7 +109,10 @@ describe('events of API 3.0', () => {
       );
     const queue = new Queue('vod-event', { connection: { url: world().redisUrl }, prefix: world().prefix });
     onTestFinished(() => queue.close());
-    await expect.poll(() => queue.getJobCounts()).toMatchObject({ completed: 3, failed: 0 });
+    const ofUpload = async () =>
+      (await queue.getCompleted()).filter(({ returnvalue }) => returnvalue.outcome === 'joined');
+    await expect.poll(async () => (await ofUpload()).length).toBe(3);
+    expect(await queue.getJobCounts()).toMatchObject({ failed: 0, active: 0, waiting: 0 });
   });
 });
 
