@@ -50,12 +50,16 @@ export function partProcessor(
 
   return async (data, attempt) => {
     const { signal, restarted } = attempt;
-    const { offset, dataSize, listedMd5 } = data;
+    const { uploadId, run, offset, dataSize, listedMd5 } = data;
     deps.call.throwIfFull();
     const upload = await activeUpload(data, deps);
     if (upload === undefined) {
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
+    }
+    if (deps.sessions.isOver(uploadId, run)) {
+      metrics.parts.inc({ outcome: 'skipped' });
+      return PART_EXPIRED;
     }
     const read = (): Promise<ReadPart> => slots.reading(() => bodies.read(data, signal));
     let part: ReadPart | undefined;
@@ -80,6 +84,7 @@ export function partProcessor(
       return partValue('sent', checksum);
     } catch (error) {
       if (error instanceof VodError && error.kind === 'session') {
+        deps.sessions.setOver(uploadId, run);
         metrics.parts.inc({ outcome: 'skipped' });
         return PART_EXPIRED;
       }

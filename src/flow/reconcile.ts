@@ -5,7 +5,7 @@ import { UploaderError } from '../base/errors.ts';
 import { formatBytes } from '../base/format.ts';
 import type { VodEventLog } from '../events/vod-event-log.ts';
 import { delayJob } from '../queue/delay-job.ts';
-import { failureOf, formatFailure } from '../queue/failure.ts';
+import { CANCELLED, failureOf, formatFailure } from '../queue/failure.ts';
 import type { Hashed } from '../queue/jobs/hash.ts';
 import type { SendValue } from '../queue/jobs/init.ts';
 import { NewerJobError } from '../queue/jobs/schema.ts';
@@ -323,8 +323,9 @@ class Reconciliation {
     await this.#deps.abortFlags.stop(id, run.attempt);
     await this.#jobs.removePending();
     if (rehash) await this.#upload.update({ rehash: true });
-    // A retry would go on with a session that is not over.
-    const session = failure.retryable ? undefined : children.sessionBefore({ ...run, round: run.round + 1 });
+    // A retry goes on with the session, unless nobody is expected to ask for one.
+    const isRetried = failure.retryable && failure.code !== CANCELLED.code;
+    const session = isRetried ? undefined : children.sessionBefore({ ...run, round: run.round + 1 });
     if (session !== undefined) await this.#jobs.addAbandon(session);
     const { fileSha } = this.#upload.data.hashed ?? {};
     if (fileSha !== undefined) await this.#deps.senderLocks.release(fileSha, id, 'failed');

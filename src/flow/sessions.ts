@@ -12,6 +12,8 @@ export class Sessions {
   readonly #queues: Pick<Queues, 'upload' | 'init'>;
   readonly #redis: RedisClient;
   readonly #known = new Map<string, Promise<Session | undefined>>();
+  /** The runs whose session is over, oldest first. */
+  readonly #over = new Set<string>();
 
   constructor(queues: Pick<Queues, 'upload' | 'init'>, redis: RedisClient) {
     this.#queues = queues;
@@ -35,6 +37,17 @@ export class Sessions {
       this.#known.delete(key);
       throw error;
     }
+  }
+
+  /** VOD has refused this session: this process sends no more parts in it. */
+  setOver(uploadId: string, run: Run): void {
+    this.#over.add(`${uploadId} ${runName(run)}`);
+    const [oldest] = this.#over;
+    if (this.#over.size > MAX_SESSIONS && oldest !== undefined) this.#over.delete(oldest);
+  }
+
+  isOver(uploadId: string, run: Run): boolean {
+    return this.#over.has(`${uploadId} ${runName(run)}`);
   }
 
   async #read(uploadId: string, run: Run): Promise<Session | undefined> {

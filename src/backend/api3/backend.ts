@@ -3,7 +3,7 @@ import type { CosClient } from '../../vod/cos/client.ts';
 import type { BegunUpload, UploadBackend } from '../backend.ts';
 import { begin } from './begin.ts';
 import { type Api3Context, Buckets } from './context.ts';
-import { isRefused } from './errors.ts';
+import { isRefused, isSessionOver } from './errors.ts';
 import { finish } from './finish.ts';
 import { PartSender } from './part-sender.ts';
 import { objectSizeProblem } from './part-size.ts';
@@ -65,6 +65,6 @@ async function abandon(context: Api3Context, upload: BegunUpload, signal: AbortS
   try {
     await context.buckets.run(session, (object) => context.cos.abort(object, multipartId, signal));
   } catch (error) {
-    if (!isRefused(error)) throw error;
+    if (!isRefused(error) && !isSessionOver(error)) throw error;
   }
 }

@@ -32,3 +32,7 @@ export function isNoSuchUpload(error: unknown): boolean {
 export function isUnknownSession(error: unknown): boolean {
   return error instanceof VodError && error.code === 'InvalidParameterValue.VodSessionKey';
 }
+
+export function isSessionOver(error: unknown): boolean {
+  return error instanceof VodError && error.kind === 'session';
+}
