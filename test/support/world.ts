@@ -220,9 +220,9 @@ export class World {
     await this.emulator.close();
   }
 
-  /** Starts the emulator again, on its port and with its data. */
-  async startEmulator(): Promise<void> {
-    this.emulator = await startEmulator(this.#emulatorOptions);
+  /** Starts the emulator again, on its port and with its data. @param changes of its options, until the next start */
+  async startEmulator(changes: Partial<EmulatorOptions> = {}): Promise<void> {
+    this.emulator = await startEmulator({ ...this.#emulatorOptions, ...changes });
   }
 
   /** Called between tests: ends processes, and removes faults, counts and keys. */
