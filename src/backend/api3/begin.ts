@@ -3,7 +3,7 @@ import { UploaderError } from '../../base/errors.ts';
 import type { ApplyRequest } from '../../vod/api3/types.ts';
 import type { ReceivedPart } from '../../vod/wire/protocol.ts';
 import { VodError } from '../../vod/wire/vod-error.ts';
-import type { BeginRequest, Begun, Memo, NewVideo, StoredVideo } from '../backend.ts';
+import type { BeginRequest, Begun, Cover, Memo, NewVideo, StoredVideo } from '../backend.ts';
 import { unsupportedOptions } from '../unsupported.ts';
 import type { Api3Context } from './context.ts';
 import { isNoSuchUpload, isRefused, passingError } from './errors.ts';
@@ -24,9 +24,12 @@ export async function begin(
   if (known !== undefined) return { kind: 'exists', ...known };
   const resumed = await resume(context, request, signal);
   if (resumed !== undefined) return resumed;
+  const cover = await request.readCover?.(signal);
   const saved = await savedSession(context, request, memo);
   try {
-    return await prepare(context, request, saved ?? (await apply(context, request, memo, signal)), {
+    const session = saved ?? (await apply(context, request, cover?.type, memo, signal));
+    return await prepare(context, request.file.uploadId, session, {
+      cover,
       again: saved !== undefined,
       signal,
     });
@@ -94,28 +97,29 @@ async function savedSession(
  */
 async function prepare(
   context: Api3Context,
-  { file, readCover }: BeginRequest,
+  uploadId: string,
   applied: Api3Session,
-  { again, signal }: { readonly again: boolean; readonly signal: AbortSignal },
+  options: { readonly cover: Cover | undefined; readonly again: boolean; readonly signal: AbortSignal },
 ): Promise<Begun> {
-  const { partSize } = applied;
-  if (readCover !== undefined) await sendCover(context, applied, readCover, signal);
+  const { fileSize, partSize } = applied;
+  const { cover, again, signal } = options;
+  if (cover !== undefined) await sendCover(context, applied, cover, signal);
   const session =
-    file.fileSize <= partSize
+    fileSize <= partSize
       ? applied
       : { ...applied, multipartId: await initiate(context, applied, again, signal) };
-  return { kind: 'send', partSize, received: [], session: await context.seal.seal(file.uploadId, session) };
+  return { kind: 'send', partSize, received: [], session: await context.seal.seal(uploadId, session) };
 }
 
 /** ApplyUpload. What it returned is saved before it is used, so that a crash in between costs nothing. */
 async function apply(
   { api, seal, clock }: Api3Context,
-  { file, video, readCover, expiredSessions }: BeginRequest,
+  { file, video, expiredSessions }: BeginRequest,
+  coverType: string | undefined,
   memo: Memo,
   signal: AbortSignal,
 ): Promise<Api3Session> {
   const sourceContext = sourceContextOf(file.uploadId, video.sourceContext);
-  const coverType = readCover && (await readCover(signal)).type;
   const appliedAtMs = clock();
   const { bucket, region, sessionKey, mediaPath, coverPath, credentials } = await api.applyUpload(
     applyRequest(video, sourceContext, coverType),
@@ -165,12 +169,11 @@ async function initiate(
 async function sendCover(
   { cos, buckets }: Api3Context,
   session: Api3Session,
-  readCover: NonNullable<BeginRequest['readCover']>,
+  { bytes }: Cover,
   signal: AbortSignal,
 ): Promise<void> {
   const { coverKey } = session;
   if (coverKey === undefined) return;
-  const { bytes } = await readCover(signal);
   await buckets.run({ ...session, key: coverKey }, (object) =>
     cos.putObject(object, { body: bytes }, signal),
   );
