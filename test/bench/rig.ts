@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { type Child, startChild } from '../../src/demo/child.ts';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { VodUploads } from '../../src/index.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { writeSparseFile } from '../support/files.ts';
 import { LoggedProcess, ROOT } from '../support/process.ts';
 import { runDirectory } from '../support/whole-run.ts';
@@ -27,6 +28,8 @@ export interface Usage {
 export interface RigOptions {
   /** Program of a worker, relative to the repository. */
   readonly program: string;
+  /** Which API the workers use. Default v2. */
+  readonly api?: VodApi;
   /** Latency of the sink. */
   readonly latencyMs?: number;
   /** Speed of the line to the sink, in bytes per second; default: none is simulated. */
@@ -39,6 +42,7 @@ export class Rig {
   readonly redisUrl: string;
   readonly prefix = '{vod}';
   readonly sinkUrl: string;
+  readonly #api: VodApi;
   readonly #dir: string;
   readonly #program: string;
   readonly #redis: RedisServer;
@@ -47,9 +51,14 @@ export class Rig {
   #workers: WorkerProcess[] = [];
   #ops: OpsProcess | undefined;
 
-  private constructor(dir: string, program: string, redis: RedisServer, sink: Child) {
+  private constructor(
+    dir: string,
+    { program, api = 'v2' }: RigOptions,
+    { redis, sink }: { readonly redis: RedisServer; readonly sink: Child },
+  ) {
     this.#dir = dir;
     this.#program = program;
+    this.#api = api;
     this.#redis = redis;
     this.#sink = sink;
     this.redisUrl = redis.url;
@@ -58,7 +67,8 @@ export class Rig {
     this.uploads = new VodUploads({ connection: redis.url, sourceRoots: [this.sources] });
   }
 
-  static async start({ program, latencyMs = 0, bytesPerSecond }: RigOptions): Promise<Rig> {
+  static async start(options: RigOptions): Promise<Rig> {
+    const { latencyMs = 0, bytesPerSecond } = options;
     const dir = await runDirectory('vod-bench-');
     await mkdir(join(dir, 'sources'));
     const redis = await startRedisServer({ dir: join(dir, 'redis') });
@@ -72,7 +82,7 @@ export class Rig {
       ],
       ready: /listening on \d+/,
     });
-    return new Rig(dir, program, redis, sink);
+    return new Rig(dir, options, { redis, sink });
   }
 
   get sources(): string {
@@ -86,7 +96,7 @@ export class Rig {
   ): Promise<WorkerProcess> {
     const worker = new WorkerProcess([join(ROOT, this.#program), ...args], {
       REDIS_URL: this.#redis.url,
-      VOD_ENDPOINT: this.sinkUrl,
+      ...this.#vodEnvironment,
       ...ACCOUNT,
       SOURCE_ROOTS: this.sources,
       METRICS_PORT: '0',
@@ -176,6 +186,12 @@ export class Rig {
     await this.#sink.stop();
     await this.#redis.stop();
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  get #vodEnvironment(): Record<string, string> {
+    if (this.#api === 'v2') return { VOD_ENDPOINT: this.sinkUrl };
+    const { origin } = new URL(this.sinkUrl);
+    return { VOD_API: this.#api, VOD_ENDPOINT: origin, VOD_COS_ENDPOINT: `${origin}/{bucket}` };
   }
 
   async #counters(): Promise<number[]> {

@@ -18,6 +18,7 @@ import { scale } from './scale.ts';
 import { slots } from './slots.ts';
 import { smallFiles } from './small-files.ts';
 import { upload } from './upload.ts';
+import { vendorClients } from './vendor-clients.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   hash,
@@ -34,6 +35,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   memory,
   largeUpload,
   pages,
+  vendorClients,
 ];
 
 /** The built program, as it is shipped. */

@@ -1,10 +1,11 @@
 /**
- * A minimal VOD in its own process: reads every byte, checks and stores nothing, and answers after a latency in
- * milliseconds (first argument), and not before a line of so many bytes per second (second argument) would have brought
+ * A minimal VOD of both APIs in its own process: reads every byte, checks and stores nothing, and answers after a latency
+ * in milliseconds (first argument), and not before a line of so many bytes per second (second argument) would have brought
  * all parts so far.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BodyCrc64, cosActionOf, replyOfCos, replyOfVod, type SinkReply } from './sink-api3.ts';
 
 /** Counts since the last reset. Times are in ms since 1970. */
 export interface SinkStats {
@@ -29,32 +30,45 @@ let stats = nothing();
 let lineFreeAt = 0;
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-  const action = /[?&]Action=(\w+)/.exec(request.url ?? '')?.[1];
-  if (action !== undefined) {
-    stats.receivedAt[action] ??= [];
-    stats.receivedAt[action].push(Date.now());
-  }
-  if (action === 'UploadPart') receivePart(request, response);
-  else if (action !== undefined) answer(response, action === 'FinishUpload' ? DONE : OK);
-  else {
+  const { method, url = '', headers } = request;
+  const cosAction = cosActionOf(request);
+  const header = headers['x-tc-action'];
+  const action = cosAction ?? (typeof header === 'string' ? header : /[?&]Action=(\w+)/.exec(url)?.[1]);
+  if (action === undefined) {
     response.end(JSON.stringify(stats));
-    if (request.method === 'DELETE') stats = nothing();
+    if (method === 'DELETE') stats = nothing();
+    return;
   }
+  stats.receivedAt[action] ??= [];
+  stats.receivedAt[action].push(Date.now());
+  if (action === 'UploadPart' || action === 'PutObject') receivePart(request, response, cosAction);
+  else if (cosAction !== undefined) answer(response, replyOfCos(cosAction, url, { size: 0, crc64: 0n }));
+  else answer(response, replyOfVod(action) ?? { body: action === 'FinishUpload' ? DONE : OK });
 });
 server.listen(0, '127.0.0.1', () => {
   process.stdout.write(`listening on ${(server.address() as AddressInfo).port}\n`);
 });
 
-function receivePart(request: IncomingMessage, response: ServerResponse): void {
+function receivePart(
+  request: IncomingMessage,
+  response: ServerResponse,
+  cosAction: string | undefined,
+): void {
   stats.firstAt ||= Date.now();
+  const crc64 = cosAction === undefined ? undefined : new BodyCrc64();
   let bytes = 0;
   request.on('data', (data: Buffer) => {
     bytes += data.length;
+    crc64?.update(data);
   });
   request.on('end', () => {
     const arrivedAt = performance.now();
     lineFreeAt = Math.max(lineFreeAt, arrivedAt) + bytes / BYTES_PER_MS;
-    answer(response, OK, { delayMs: lineFreeAt - arrivedAt, onAnswer: () => count(bytes) });
+    const reply =
+      cosAction === undefined || crc64 === undefined
+        ? { body: OK }
+        : replyOfCos(cosAction, request.url ?? '', { size: bytes, crc64: crc64.digest() });
+    answer(response, reply, { delayMs: lineFreeAt - arrivedAt, onAnswer: () => count(bytes) });
   });
 }
 
@@ -66,12 +80,12 @@ function count(bytes: number): void {
 
 function answer(
   response: ServerResponse,
-  body: string,
+  { headers = {}, body }: SinkReply,
   { delayMs = 0, onAnswer = () => {} }: { delayMs?: number; onAnswer?: () => void } = {},
 ): void {
   const send = (): void => {
     onAnswer();
-    response.setHeader('content-length', body.length);
+    response.writeHead(200, { 'content-length': body.length, ...headers });
     response.end(body);
   };
   if (LATENCY_MS + delayMs > 0) setTimeout(send, LATENCY_MS + delayMs);
