@@ -64,7 +64,7 @@ export class Rig {
     this.redisUrl = redis.url;
     this.#client = new Redis(redis.url);
     this.sinkUrl = `http://127.0.0.1:${/\d+$/.exec(sink.readyLine)?.[0]}/v2/index.php`;
-    this.uploads = new VodUploads({ connection: redis.url, sourceRoots: [this.sources] });
+    this.uploads = new VodUploads({ connection: redis.url, api, sourceRoots: [this.sources] });
   }
 
   static async start(options: RigOptions): Promise<Rig> {
