@@ -4,7 +4,6 @@
  * time and their size in bytes; default: its own. The hosts are replaced by the sink without TLS, and nothing else.
  */
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
 type Upload = (file: string) => Promise<unknown>;
@@ -46,12 +45,14 @@ function cosNodeSdk(): Upload {
 }
 
 function vodNodeSdk(): Upload {
-  const cosPath = require.resolve('cos-nodejs-sdk-v5', { paths: [dirname(require.resolve('vod-node-sdk'))] });
+  // What it requires itself, in its own versions.
+  const requireAsSdk = createRequire(require.resolve('vod-node-sdk'));
+  const cosPath = requireAsSdk.resolve('cos-nodejs-sdk-v5');
   const Cos = require(cosPath) as Cos;
   replaceExports(cosPath, function cosOnSink(options: CosOptions) {
     return new Cos({ ...options, ...onSink });
   });
-  const cloud = require('tencentcloud-sdk-nodejs');
+  const cloud = requireAsSdk('tencentcloud-sdk-nodejs');
   const { Client } = cloud.vod.v20180717;
   const { ClientProfile, HttpProfile } = cloud.common;
   cloud.vod.v20180717.Client = function vodOnSink(credential: unknown, region: string) {
