@@ -72,7 +72,8 @@ export class KillPoint {
       onDownstream: (bytes) => {
         reply += bytes.toString('latin1');
         const [head = '', body] = reply.split('\r\n\r\n', 2);
-        const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+        const hasBody = asked?.label !== 'HeadObject';
+        const length = hasBody ? Number(/content-length: (\d+)/i.exec(head)?.[1]) : 0;
         if (body === undefined || body.length < length) return bytes;
         reply = '';
         if (asked?.fatal) this.#strike(asked.label);
@@ -97,11 +98,30 @@ export class KillPoint {
   }
 }
 
-/** The action of the request that starts with these bytes; `check` for an UploadPart that only checks the key. */
+/**
+ * The action of the request to any of the APIs that starts with these bytes; `check` for one that only checks the key.
+ */
 export function vodAction(bytes: Buffer): string | undefined {
-  const [, query = '', action] =
-    /^(?:GET|POST) (\S*[?&]Action=(\w+)\S*)/.exec(bytes.toString('latin1', 0, 4096)) ?? [];
-  return action === 'UploadPart' && query.includes('&dataSize=0&') ? 'check' : action;
+  const head = bytes.toString('latin1', 0, 4096);
+  const [, query = '', action] = /^(?:GET|POST) (\S*[?&]Action=(\w+)\S*)/.exec(head) ?? [];
+  if (action === 'UploadPart' && query.includes('&dataSize=0&')) return 'check';
+  return action ?? /^POST \/ .*^x-tc-action: (\w+)/ims.exec(head)?.[1] ?? cosAction(head);
+}
+
+/** By method and query, in the order in which they are matched. */
+const COS_ACTIONS: readonly (readonly [action: string, request: RegExp])[] = [
+  ['InitiateMultipartUpload', /^POST \S+\?uploads /],
+  ['CompleteMultipartUpload', /^POST \S+\?uploadId=/],
+  ['UploadPart', /^PUT \S+[?&]partNumber=/],
+  ['PutObject', /^PUT [^?\s]+ /],
+  ['ListMultipartUploads', /^GET \S+\?(\S+&)?uploads[& ]/],
+  ['ListParts', /^GET \S+[?&]uploadId=/],
+  ['AbortMultipartUpload', /^DELETE \S+[?&]uploadId=/],
+  ['HeadObject', /^HEAD /],
+];
+
+function cosAction(head: string): string | undefined {
+  return COS_ACTIONS.find(([, request]) => request.test(head))?.[0];
 }
 
 /** Name of a command; undefined for the regular checks of stalled jobs and holds, which are no steps of an upload. */
