@@ -13,6 +13,7 @@ import { defineOps } from './ops.ts';
 import { defineRetry } from './retry.ts';
 import { defineStatus } from './status.ts';
 import { defineTranscode } from './transcode.ts';
+import { defineVerifyAccount } from './verify-account.ts';
 import { defineWorker } from './worker.ts';
 
 const EXAMPLES = `
@@ -69,5 +70,6 @@ export function createProgram(context: CliContext, setExitCode: (code: number) =
   defineOps(definition);
   defineEmulator(definition);
   defineDemo(definition);
+  defineVerifyAccount(definition);
   return program;
 }

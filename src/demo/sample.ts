@@ -9,15 +9,22 @@ export const SAMPLE_BYTES = 24 * 1024 * 1024 - 12_345;
  * size always gives the same bytes.
  */
 export async function writeSample(path: string, bytes: number): Promise<void> {
+  await writeFile(path, sampleOf(bytes, Buffer.alloc(16, 'vod')));
+}
+
+/**
+ * The content of such a file.
+ * @param seed 16 bytes; the same ones always give the same content
+ */
+export function sampleOf(bytes: number, seed: Buffer): Buffer {
   const kind = box(
     'ftyp',
     Buffer.concat([Buffer.from('isom'), Buffer.from([0, 0, 2, 0]), Buffer.from('isomiso2mp41')]),
   );
-  const key = Buffer.alloc(16, 'vod');
-  const noise = createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(
+  const noise = createCipheriv('aes-128-ctr', seed, Buffer.alloc(16)).update(
     Buffer.alloc(bytes - kind.length - 8),
   );
-  await writeFile(path, Buffer.concat([kind, box('mdat', noise)]));
+  return Buffer.concat([kind, box('mdat', noise)]);
 }
 
 function box(type: string, content: Buffer): Buffer {

@@ -8,8 +8,9 @@ export async function sessionSecrets({ sources }: Pick<World, 'sources'>): Promi
 }
 
 /** @param dataDir of an emulator */
-async function secretsOfSessions(dataDir: string): Promise<string[]> {
-  const journal = await readFile(join(dataDir, 'vod-sessions'), 'utf8');
+export async function secretsOfSessions(dataDir: string): Promise<string[]> {
+  // There is no file before the first session.
+  const journal = await readFile(join(dataDir, 'vod-sessions'), 'utf8').catch(() => '');
   const lines = journal.split('\n').filter((line) => line !== '');
   return lines.flatMap((line) => {
     const { session } = JSON.parse(line);

@@ -26,6 +26,7 @@ describe('help', () => {
       'ops',
       'emulator',
       'demo',
+      'verify-account',
     ]);
   });
 
