@@ -16,6 +16,8 @@ export async function directory(): Promise<string> {
 /** Variables that a user may have set. Each would make the demo's processes fail if they inherited it. */
 const HOSTILE = {
   VOD_ENDPOINT: 'http://127.0.0.1:1/',
+  VOD_API: 'bad',
+  VOD_COS_ENDPOINT: 'bad',
   VOD_SECRET_ID: 'users',
   VOD_SECRET_KEY_FILE: '/nowhere',
   QUEUE_PREFIX: 'bad',

@@ -15,6 +15,8 @@ const ADVICE: Readonly<Record<string, string>> = {
     'Make sure that a worker with --stages events runs, or that VOD calls EVENT_CALLBACK_PATH, and retry it. Nothing is sent again.',
   TRANSCODE_FAILED:
     'VOD has the video but could not transcode it. A retry transcodes it again, and sends nothing.',
+  PART_DIFFERS:
+    'Other bytes arrived than were read. Check the memory of the workers and any proxy in between, and retry it.',
   COMMIT_UNKNOWN:
     'VOD may have the video: look for its name in VOD’s console. A retry looks for it as well, and sends the file again only if it finds none.',
   FINISH_UNRESOLVED: `Retry it: VOD is asked again what it has, with v2 by a SHA-1 that is computed again. ${RESUMES}`,
