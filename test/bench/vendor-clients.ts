@@ -47,6 +47,8 @@ interface Uploaded {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly sinkMs: number;
+  /** Until the first part arrives; of a worker. */
+  readonly firstPartMs?: number;
 }
 
 interface Client {
@@ -94,10 +96,13 @@ async function startWorker(rig: Rig): Promise<Client> {
   return {
     name: 'worker',
     async upload(source) {
+      await rig.takeStats();
+      const addedAt = Date.now();
       const { wallMs, workerMs, redisMs, sinkMs } = await rig.measure(async () =>
         (await rig.uploads.add({ source })).result(),
       );
-      return { wallMs, cpuMs: workerMs + redisMs, sinkMs };
+      const { firstAt } = await rig.takeStats();
+      return { wallMs, cpuMs: workerMs + redisMs, sinkMs, firstPartMs: firstAt - addedAt };
     },
     peakMemory: () => worker.peakMemory(),
     end: () => rig.endWorkers(),
@@ -132,6 +137,7 @@ function rowsOf(title: string, bytes: number, [worker, ...vendors]: readonly Run
   const [fastest] = vendors.toSorted((a, b) => wallMsOf(a) - wallMsOf(b));
   if (worker === undefined || fastest === undefined) return [];
   const times = ({ uploads }: Run): number[] => uploads.map(({ wallMs }) => wallMs);
+  const firstPartMs = worker.uploads.map(({ firstPartMs = Number.NaN }) => firstPartMs);
   const megabytes = { MB: [worker, ...vendors].map(({ peak }) => peak / 1e6) };
   return [
     judged(
@@ -146,6 +152,11 @@ function rowsOf(title: string, bytes: number, [worker, ...vendors]: readonly Run
       { atMost: 0.25 },
       { samples: megabytes },
     ),
+    {
+      subject: `${title}: from \`add\` to the first part`,
+      result: `${median(firstPartMs).toFixed(0)} ms`,
+      samples: { ms: firstPartMs },
+    },
     ...[worker, ...vendors].map((run) => described(title, bytes, run)),
   ];
 }
