@@ -1,5 +1,6 @@
 import { fulfilledWithin } from '../../src/base/fulfilled-within.ts';
 import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { Recoveries, type TroubleCount } from './recoveries.ts';
 import { Rig, WRONG_KEY } from './rig.ts';
 import { nameOf, type ScheduledTrouble, schedule } from './schedule.ts';
@@ -9,11 +10,14 @@ import {
   checkOutcomes,
   checkRedis,
   checkVideos,
+  checkVideosOfUploads,
   describeStuck,
   untilQuiet,
 } from './verify.ts';
 
 export interface ChaosOptions {
+  /** Default v2. */
+  readonly api?: VodApi;
   readonly seed: number;
   /** Duration of the schedule; after it the run waits for all uploads. */
   readonly durationMs: number;
@@ -56,14 +60,16 @@ const REPORT_EVERY_MS = 10_000;
 
 /** Runs uploads under a schedule of troubles, which depends only on the seed; then verifies everything. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, durationMs, onProgress = () => {} } = options;
+  const { api = 'v2', seed, durationMs, onProgress = () => {} } = options;
   const startedAt = performance.now();
-  const rig = await Rig.create();
+  const rig = await Rig.create(api);
   const findings: string[] = [];
   const uploads = new Uploads(rig, seed);
   const recoveries = new Recoveries(() => {
     const { parts, requests } = rig.emulator.control.stats();
-    const refusals = Object.values(requests).map(({ byResult }) => byResult['4400'] ?? 0);
+    const refusals = Object.values(requests).map(
+      ({ byResult }) => (byResult['4400'] ?? 0) + (byResult.RequestLimitExceeded ?? 0),
+    );
     return {
       done: parts.accepted + uploads.ended,
       quotaRefusals: refusals.reduce((sum, times) => sum + times, 0),
@@ -82,7 +88,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       );
     }, REPORT_EVERY_MS);
     try {
-      await runSchedule(schedule(seed, durationMs), rig, recoveries, options.onTrouble ?? (() => {}));
+      await runSchedule(schedule(seed, durationMs, api), rig, recoveries, options.onTrouble ?? (() => {}));
       rig.emulator.control.clearFaults();
       const settlingAt = performance.now();
       const settled = await fulfilledWithin(uploads.drain(), SETTLE_MS);
@@ -108,7 +114,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       await rig.stopWorkers();
       findings.push(...(await checkRedis(rig.redis.url, rig.prefix, uploads.tracked)));
       const { files, parts, requests, faultsUsed } = rig.emulator.control.stats();
-      findings.push(...(await checkVideos(uploads.tracked, files)));
+      const check = api === 'v2' ? checkVideos : checkVideosOfUploads;
+      findings.push(...(await check(uploads.tracked, files)));
       report = {
         seed,
         settledMs,
@@ -119,9 +126,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         notifications: { webhooks: receiver.accepted().length, events: uploads.notifications.length },
         parts: { accepted: parts.accepted, sentTwice: parts.duplicates, bytes: parts.bytes },
         requests: {
-          init: requests.InitUpload.total,
-          part: requests.UploadPart.total,
-          finish: requests.FinishUpload.total,
+          init: requests.InitUpload.total + requests.ApplyUpload.total,
+          part: requests.UploadPart.total + requests.PutObject.total,
+          finish: requests.FinishUpload.total + requests.CommitUpload.total,
         },
         videos: files.length,
       };
@@ -189,6 +196,9 @@ async function runSchedule(
           await pause(trouble.forMs);
           rig.vodProxy.slow(undefined);
         });
+      case 'sessions expire':
+        rig.emulator.control.setSessions({ expireAll: true });
+        return true;
       case 'VOD fault':
         rig.emulator.control.inject(trouble.fault);
         if (trouble.cutAfterMs !== undefined) running.push(cutVod(trouble.cutAfterMs));

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedisServer } from '../../src/demo/redis-server.ts';
 import { type Emulator, startEmulator } from '../../src/emulator/server.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { HangingDisk } from '../support/hanging-disk.ts';
 import { startProxy, type TcpProxy } from '../support/proxy.ts';
 import { type Answer, type Receiver, startReceiver, WEBHOOK_SECRET } from '../support/receiver.ts';
@@ -38,6 +39,7 @@ interface Slot {
 export class Rig {
   readonly prefix: string;
   readonly redis: RedisServer;
+  readonly api: VodApi;
   readonly emulator: Emulator;
   readonly redisProxy: TcpProxy;
   readonly vodProxy: TcpProxy;
@@ -57,6 +59,7 @@ export class Rig {
   private constructor(parts: {
     dir: string;
     redis: RedisServer;
+    api: VodApi;
     emulator: Emulator;
     redisProxy: TcpProxy;
     vodProxy: TcpProxy;
@@ -65,6 +68,7 @@ export class Rig {
     this.prefix = `{chaos-${randomBytes(5).toString('hex')}}`;
     this.#dir = parts.dir;
     this.redis = parts.redis;
+    this.api = parts.api;
     this.emulator = parts.emulator;
     this.redisProxy = parts.redisProxy;
     this.vodProxy = parts.vodProxy;
@@ -74,7 +78,7 @@ export class Rig {
     this.#disk = new HangingDisk(this.sources);
   }
 
-  static async create(): Promise<Rig> {
+  static async create(api: VodApi): Promise<Rig> {
     const dir = await runDirectory('vod-chaos-');
     await mkdir(join(dir, 'sources'));
     await mkdir(join(dir, 'emptyRoot'));
@@ -91,7 +95,7 @@ export class Rig {
     const vodProxy = await startProxy(Number(new URL(emulator.url).port));
     let requests = 0;
     const receiver = await startReceiver({ usual: () => RESPONSES[requests++ % RESPONSES.length] ?? 204 });
-    return new Rig({ dir, redis, emulator, redisProxy, vodProxy, receiver });
+    return new Rig({ dir, redis, api, emulator, redisProxy, vodProxy, receiver });
   }
 
   /** Redis URL for workers and producers, through the proxy. */
@@ -216,13 +220,19 @@ export class Rig {
   }
 
   #spawn(stages: string | undefined, env: Readonly<Record<string, string>> = {}): WorkerProcess {
-    const endpoint = this.emulator.url.replace(/:\d+\//, `:${this.vodProxy.port}/`);
+    const throughProxy = (url: string): string => url.replace(/:\d+\//, `:${this.vodProxy.port}/`);
+    const { url, api3Url, cosUrl } = this.emulator;
+    const endpoint = throughProxy(url);
+    const endpoints =
+      this.api === 'v2'
+        ? { VOD_ENDPOINT: endpoint, VOD_EVENT_ENDPOINT: endpoint }
+        : { VOD_ENDPOINT: throughProxy(api3Url), VOD_COS_ENDPOINT: throughProxy(cosUrl) };
     const args = ['workers/main.ts', ...(stages === undefined ? [] : ['--stages', stages])];
     return new WorkerProcess(args, {
       REDIS_URL: this.redisUrl,
       QUEUE_PREFIX: this.prefix,
-      VOD_ENDPOINT: endpoint,
-      VOD_EVENT_ENDPOINT: endpoint,
+      VOD_API: this.api,
+      ...endpoints,
       ...ACCOUNT,
       ...this.#disk.env,
       SOURCE_ROOTS: this.sources,

@@ -1,5 +1,6 @@
+import type { EmulatorStats } from '../../src/emulator/control/stats.ts';
 import type { Fault } from '../../src/emulator/server.ts';
-import type { V2Action } from '../../src/vod/wire/protocol.ts';
+import type { VodApi } from '../../src/vod/wire/protocol.ts';
 import { Random } from './random.ts';
 
 /** Stages of each concurrent worker process; undefined: all but `events`. */
@@ -35,6 +36,8 @@ export type Trouble =
   | { readonly kind: 'VOD connections cut' }
   /** Limits all connections to VOD together. */
   | { readonly kind: 'VOD line slow'; readonly bytesPerSecond: number; readonly forMs: number }
+  /** All sessions of API 3.0 so far. */
+  | { readonly kind: 'sessions expire' }
   /** `cutAfterMs`: time until connections to VOD are cut, so that a hang ends before the client's timeout. */
   | { readonly kind: 'VOD fault'; readonly fault: Fault; readonly cutAfterMs?: number };
 
@@ -42,7 +45,9 @@ export type ScheduledTrouble = Trouble & { readonly atMs: number };
 
 type Draw = (random: Random) => Trouble;
 
-const ACTIONS: readonly V2Action[] = [
+type Action = keyof EmulatorStats['requests'] & Fault['action'];
+
+const V2_ACTIONS: readonly Action[] = [
   'InitUpload',
   'UploadPart',
   'FinishUpload',
@@ -51,8 +56,26 @@ const ACTIONS: readonly V2Action[] = [
   'ConfirmEvent',
 ];
 
+/** Of VOD's own host. */
+const API3_ACTIONS: readonly Action[] = [
+  'ApplyUpload',
+  'CommitUpload',
+  'ProcessMediaByProcedure',
+  'PullEvents',
+  'ConfirmEvents',
+];
+const COS_ACTIONS: readonly Action[] = [
+  'InitiateMultipartUpload',
+  'UploadPart',
+  'ListParts',
+  'CompleteMultipartUpload',
+  'PutObject',
+  'HeadObject',
+];
+const PRESENT_ACTIONS = [...API3_ACTIONS, ...COS_ACTIONS];
+
 /** A fault of the emulator on a random action. Rare actions are hit only once. */
-function vod(effect: (random: Random) => Fault['effect'], actions = ACTIONS): Draw {
+function vod(effect: (random: Random) => Fault['effect'], actions: readonly Action[]): Draw {
   return (random) => {
     const action = random.pick(actions);
     const count = action === 'UploadPart' ? random.between(1, 6) : 1;
@@ -66,8 +89,8 @@ const when = (random: Random): 'before' | 'after' => random.pick(['before', 'aft
 const LONG_AGO = { Date: 'Tue, 01 Jan 2019 00:00:00 GMT' };
 const RETRYABLE_CODES = [-10001, -10002, -10003, -10004, -10005, -10006, 5100, 6000, 6200];
 
-/** Frequent and short. */
-const QUICK: readonly Draw[] = [
+/** Frequent and short, for every API. */
+const QUICK_OF_ALL: readonly Draw[] = [
   ...repeat(4, (random) => ({
     kind: 'worker killed',
     slot: slot(random),
@@ -104,49 +127,100 @@ const QUICK: readonly Draw[] = [
     bytesPerSecond: random.between(50_000, 500_000),
     forMs: random.between(1000, 4000),
   }),
-  ...repeat(
-    2,
-    vod((random) => ({ kind: 'code', code: random.pick(RETRYABLE_CODES), canRetry: 1 })),
-  ),
-  vod(() => ({ kind: 'code', code: 4500, canRetry: 0 })),
-  vod(() => ({ kind: 'code', code: 4500, canRetry: 0, headers: LONG_AGO })),
-  // A short refusal of the account.
-  vod((random) => ({ kind: 'code', code: random.pick([4100, 4300]), canRetry: 0 })),
-  ...repeat(
-    2,
-    vod((random) => ({ kind: 'http', status: random.between(500, 504), when: when(random) })),
-  ),
-  vod((random) => ({ kind: 'html', when: when(random) })),
-  vod((random) => ({ kind: 'empty', when: when(random) })),
-  vod(() => ({ kind: 'truncated' })),
-  vod(() => ({ kind: 'reset', when: 'before' })),
-  ...repeat(
-    2,
-    vod(() => ({ kind: 'reset', when: 'after' })),
-  ),
-  vod((random) => ({ kind: 'latency', ms: random.between(500, 3000) })),
-  vod((random) => ({ kind: 'bandwidth', bytesPerSecond: random.between(200_000, 800_000) }), ['UploadPart']),
-  vod(() => ({ kind: 'unquotedFileId' }), ['FinishUpload']),
-  vod(() => ({ kind: 'quirks' }), ['InitUpload', 'FinishUpload']),
 ];
+
+/** Replies that are lost or late, for every API. */
+function badReplies(actions: readonly Action[]): readonly Draw[] {
+  return [
+    ...repeat(
+      2,
+      vod((random) => ({ kind: 'http', status: random.between(500, 504), when: when(random) }), actions),
+    ),
+    vod((random) => ({ kind: 'html', when: when(random) }), actions),
+    vod((random) => ({ kind: 'empty', when: when(random) }), actions),
+    vod(() => ({ kind: 'truncated' }), actions),
+    vod(() => ({ kind: 'reset', when: 'before' }), actions),
+    ...repeat(
+      2,
+      vod(() => ({ kind: 'reset', when: 'after' }), actions),
+    ),
+    vod((random) => ({ kind: 'latency', ms: random.between(500, 3000) }), actions),
+    vod(
+      (random) => ({ kind: 'bandwidth', bytesPerSecond: random.between(200_000, 800_000) }),
+      ['UploadPart'],
+    ),
+  ];
+}
 
 /** Each blocks all uploads for a while. */
-const SLOW: readonly Draw[] = [
-  // Sometimes so long that producers time out and add again.
-  (random) => ({ kind: 'Redis killed', forMs: random.chance(0.3) ? 6500 : random.between(100, 1500) }),
-  (random) => ({ kind: 'Redis frozen', forMs: random.between(LOCK_MS * 1.2, LOCK_MS * 2) }),
-  (random) => ({ kind: 'disk hangs', forMs: random.between(READ_MS * 0.5, READ_MS * 3) }),
-  (random) => ({
-    ...vod(() => ({ kind: 'hang', when: when(random) }))(random),
-    ...(random.chance(0.5) && { cutAfterMs: random.between(2000, 6000) }),
-  }),
-];
+function slowOnes(actions: readonly Action[]): readonly Draw[] {
+  return [
+    // Sometimes so long that producers time out and add again.
+    (random) => ({ kind: 'Redis killed', forMs: random.chance(0.3) ? 6500 : random.between(100, 1500) }),
+    (random) => ({ kind: 'Redis frozen', forMs: random.between(LOCK_MS * 1.2, LOCK_MS * 2) }),
+    (random) => ({ kind: 'disk hangs', forMs: random.between(READ_MS * 0.5, READ_MS * 3) }),
+    (random) => ({
+      ...vod(() => ({ kind: 'hang', when: when(random) }), actions)(random),
+      ...(random.chance(0.5) && { cutAfterMs: random.between(2000, 6000) }),
+    }),
+  ];
+}
 
-/** Holds an action for 15 s. Therefore not in every deck, and not in the first, the only one of a short run. */
-const QUOTA: Draw = (random) => ({
-  kind: 'VOD fault',
-  fault: { action: random.pick(ACTIONS), effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 },
-});
+interface Deck {
+  readonly quick: readonly Draw[];
+  readonly slow: readonly Draw[];
+  /** A refusal for quota. Not in every deck, and not in the first, the only one of a short run: it may hold an action for 15 s. */
+  readonly quota: Draw;
+}
+
+const DECKS: Readonly<Record<VodApi, Deck>> = {
+  v2: {
+    quick: [
+      ...QUICK_OF_ALL,
+      ...repeat(
+        2,
+        vod((random) => ({ kind: 'code', code: random.pick(RETRYABLE_CODES), canRetry: 1 }), V2_ACTIONS),
+      ),
+      vod(() => ({ kind: 'code', code: 4500, canRetry: 0 }), V2_ACTIONS),
+      vod(() => ({ kind: 'code', code: 4500, canRetry: 0, headers: LONG_AGO }), V2_ACTIONS),
+      // A short refusal of the account.
+      vod((random) => ({ kind: 'code', code: random.pick([4100, 4300]), canRetry: 0 }), V2_ACTIONS),
+      ...badReplies(V2_ACTIONS),
+      vod(() => ({ kind: 'unquotedFileId' }), ['FinishUpload']),
+      vod(() => ({ kind: 'quirks' }), ['InitUpload', 'FinishUpload']),
+    ],
+    slow: slowOnes(V2_ACTIONS),
+    quota: (random) => ({
+      kind: 'VOD fault',
+      fault: { action: random.pick(V2_ACTIONS), effect: { kind: 'code', code: 4400, canRetry: 0 }, count: 1 },
+    }),
+  },
+  '2018-07-17': {
+    quick: [
+      ...QUICK_OF_ALL,
+      ...repeat(
+        2,
+        vod((random) => ({ kind: 'error', code: 'InternalError', when: when(random) }), PRESENT_ACTIONS),
+      ),
+      vod(() => ({ kind: 'error', code: 'ServiceUnavailable' }), PRESENT_ACTIONS),
+      vod((random) => ({ kind: 'error', code: random.pick(['SlowDown', 'RequestTimeout']) }), COS_ACTIONS),
+      vod(
+        (random) => ({ kind: 'error', code: 'InternalError', status: 200, when: when(random) }),
+        ['CompleteMultipartUpload'],
+      ),
+      vod(() => ({ kind: 'error', code: 'AuthFailure.SignatureExpire', headers: LONG_AGO }), API3_ACTIONS),
+      // A short refusal of the account.
+      vod(() => ({ kind: 'error', code: 'UnauthorizedOperation' }), API3_ACTIONS),
+      vod(() => ({ kind: 'error', code: 'ExpiredToken' }), COS_ACTIONS),
+      () => ({ kind: 'sessions expire' }),
+      vod(() => ({ kind: 'damage' }), ['UploadPart', 'PutObject']),
+      ...badReplies(PRESENT_ACTIONS),
+    ],
+    slow: slowOnes(PRESENT_ACTIONS),
+    quota: vod(() => ({ kind: 'error', code: 'RequestLimitExceeded' }), API3_ACTIONS),
+  },
+};
+
 const DECKS_PER_QUOTA = 3;
 
 /** The client's longest timeout, which ends a hang. Later hangs are cut, because too little time is left. */
@@ -157,16 +231,17 @@ const MEAN_GAP_MS = 650;
 const CUT_AFTER_MS = 4000;
 
 /**
- * The troubles of a run, which depend only on seed and duration. They are drawn from decks with all kinds, so that a
+ * The troubles of a run, which depend only on seed, duration and API. They are drawn from decks with all kinds, so that a
  * short run has each kind too.
  */
-export function schedule(seed: number, durationMs: number): readonly ScheduledTrouble[] {
+export function schedule(seed: number, durationMs: number, api: VodApi = 'v2'): readonly ScheduledTrouble[] {
   const random = new Random(seed);
   const troubles: ScheduledTrouble[] = [];
   let atMs = 1500;
   for (let deck = 0; atMs < durationMs; deck++) {
-    const quick = random.shuffle(QUICK);
-    const slow = random.shuffle(deck % DECKS_PER_QUOTA === 1 ? [...SLOW, QUOTA] : SLOW);
+    const { quick: all, slow: few, quota } = DECKS[api];
+    const quick = random.shuffle(all);
+    const slow = random.shuffle(deck % DECKS_PER_QUOTA === 1 ? [...few, quota] : few);
     const every = Math.ceil(quick.length / slow.length);
     for (const [index, draw] of quick.entries()) {
       const held = index % every === 1 ? slow.pop() : undefined;
@@ -197,6 +272,8 @@ export function nameOf(trouble: Trouble): string {
     case 'code':
       if (effect.headers !== undefined) return `VOD code ${effect.code}, for a wrong clock`;
       return effect.canRetry === 1 ? 'VOD code, canRetry 1' : `VOD code ${effect.code}`;
+    case 'error':
+      return `VOD ${effect.code}${effect.when === 'after' ? ' after effect' : ''}`;
     case 'http':
       return `VOD HTTP 5xx ${effect.when ?? 'before'} effect`;
     case 'html':

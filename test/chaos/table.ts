@@ -21,7 +21,7 @@ export function formatReport(report: ChaosReport): string {
     ['videos stored', `${report.videos}`],
     [
       'requests',
-      `${requests.init} InitUpload, ${requests.part} UploadPart, ${requests.finish} FinishUpload; ${hit} hit by VOD faults`,
+      `${requests.init} to begin, ${requests.part} with parts, ${requests.finish} to finish; ${hit} hit by VOD faults`,
     ],
     [
       'parts',

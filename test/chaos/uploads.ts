@@ -41,6 +41,7 @@ const SHARE_OF_TRANSCODED = 0.3;
 /** Longer than any run. */
 const TRANSCODE_TIMEOUT_MS = 86_400_000;
 const SHARE_OF_DUPLICATES = 0.12;
+const SHARE_OF_HASHED = 0.5;
 const SHARE_OF_PERMANENT = 0.04;
 const TRANSCODED = {
   transcode: 'after',
@@ -73,7 +74,10 @@ export class Uploads {
     this.#seed = seed;
     this.#producers = Array.from(
       { length: PRODUCERS },
-      () => new VodUploads({ connection: rig.redisUrl, prefix: rig.prefix, sourceRoots: [rig.sources] }),
+      () =>
+        new VodUploads({
+          ...{ connection: rig.redisUrl, prefix: rig.prefix, sourceRoots: [rig.sources], api: rig.api },
+        }),
     );
   }
 
@@ -141,17 +145,29 @@ export class Uploads {
     const serial = ++this.#serial;
     const options: UploadOptions = {
       source: source.path,
-      partSize: random.pick(PART_SIZES),
       priority: random.between(1, 10),
-      tags: [`serial ${serial}`],
       ...(random.chance(SHARE_WITH_KEY) && { key: `order ${serial}` }),
-      ...(random.chance(SHARE_OF_TRANSCODED) && TRANSCODED),
+      ...this.#apiOptions(serial, random),
       ...(random.chance(0.1) && { delay: random.between(1, 2000) }),
     };
     const upload = await this.#addUntilAccepted(producer, options);
     const tracked: Tracked = { source, id: upload.id, outcome: undefined };
     this.tracked.push(tracked);
     await this.#follow(tracked, upload.result());
+  }
+
+  #apiOptions(serial: number, random: Random): Partial<UploadOptions> {
+    const isTranscoded = random.chance(SHARE_OF_TRANSCODED);
+    if (this.#rig.api === 'v2') {
+      const options = { partSize: random.pick(PART_SIZES), tags: [`serial ${serial}`] };
+      return { ...options, ...(isTranscoded && TRANSCODED) };
+    }
+    return {
+      sourceContext: `serial ${serial}`,
+      ...(random.chance(0.8) && { partSize: random.pick([MIB, 2 * MIB]) }),
+      ...(random.chance(SHARE_OF_HASHED) && { hash: true }),
+      ...(isTranscoded && { ...TRANSCODED, procedure: 'chaos' }),
+    };
   }
 
   async #addUntilAccepted(producer: VodUploads, options: UploadOptions): Promise<Upload> {
@@ -188,7 +204,7 @@ export class Uploads {
     else if (kind < 0.5) size = random.between(1, 300_000);
     else if (kind < 0.9) size = random.between(300_000, 4 * MIB);
     // Not for tiny files: others may have the same content, and would be refused too.
-    const permanent = size > 1000 && random.chance(SHARE_OF_PERMANENT);
+    const permanent = this.#rig.api === 'v2' && size > 1000 && random.chance(SHARE_OF_PERMANENT);
     const path = await writeRandomFile(join(this.#rig.sources, `${serial}.mp4`), size, this.#seed + serial);
     const sha1 = await sha1Of(path);
     if (permanent) this.#refusePermanently(sha1);

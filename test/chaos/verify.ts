@@ -27,6 +27,7 @@ const LASTING = new Set([
 /** Other keys than those of queues. Holds are not among them: they don't expire, and none may be left. */
 const EXPIRING = new Set([
   'vod-sha1',
+  'vod-content',
   'vod-file',
   'vod-rate',
   'vod-sender',
@@ -82,6 +83,34 @@ export async function checkVideos(
     const [stored, original] = await Promise.all([download(file.url), readFile(source.path)]);
     if (!stored.equals(original) || createHash('sha1').update(stored).digest('hex') !== sha1)
       findings.push(`the video ${sha1} at ${file.url} is not its source`);
+  }
+  return findings;
+}
+
+/** Like {@link checkVideos} for API 3.0, where each video names its upload, and the same content may be several videos. */
+export async function checkVideosOfUploads(
+  tracked: readonly Tracked[],
+  files: EmulatorStats['files'],
+): Promise<string[]> {
+  const findings: string[] = [];
+  const ofUpload = Map.groupBy(files, ({ media }) => media?.sourceContext.split(' ').at(-1) ?? '');
+  for (const [id, videos] of ofUpload) {
+    if (videos.length > 1) findings.push(`upload ${id} made ${videos.length} videos`);
+  }
+  for (const { id, source, outcome, result } of tracked) {
+    if (result === undefined) continue;
+    const own = ofUpload.get(id)?.[0];
+    const file = files.find(({ fileId }) => fileId === result.fileId);
+    if (outcome === 'completed' && own?.fileId !== result.fileId)
+      findings.push(`upload ${id} reports ${result.fileId}, but its video is ${own?.fileId}`);
+    if (outcome === 'instant' && own !== undefined && own.fileId !== result.fileId)
+      findings.push(`upload ${id} reports ${result.fileId}, but it made ${own.fileId}, too`);
+    if (file === undefined || file.url !== result.url) {
+      findings.push(`upload ${id} reports ${result.fileId} at ${result.url}, but VOD has ${file?.url}`);
+      continue;
+    }
+    const [stored, original] = await Promise.all([download(file.url), readFile(source.path)]);
+    if (!stored.equals(original)) findings.push(`the video of upload ${id} at ${file.url} is not its source`);
   }
   return findings;
 }
