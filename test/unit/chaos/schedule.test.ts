@@ -60,4 +60,17 @@ describe('the schedule of a chaos run', () => {
       ]
     `);
   });
+
+  it('has faults of both hosts of API 3.0, and none of v2', () => {
+    const troubles = [1, 2, 3].flatMap((seed) => schedule(seed, 120_000, '2018-07-17'));
+    const kinds = new Set(troubles.map(nameOf));
+    for (const kind of ['sessions expire', 'VOD damage', 'VOD ExpiredToken', 'VOD UnauthorizedOperation'])
+      expect(kinds).toContain(kind);
+    const faults = troubles.flatMap((trouble) => (trouble.kind === 'VOD fault' ? trouble.fault : []));
+    const actions = new Set(faults.map(({ action }) => action));
+    for (const action of ['ApplyUpload', 'CommitUpload', 'PutObject', 'CompleteMultipartUpload'] as const)
+      expect(actions).toContain(action);
+    for (const action of ['InitUpload', 'FinishUpload'] as const) expect(actions).not.toContain(action);
+    expect(faults.map(({ effect }) => effect.kind)).not.toContain('code');
+  });
 });
