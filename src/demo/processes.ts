@@ -65,7 +65,12 @@ export async function startProcesses(options: {
   // After an error too, waits for both: a process that starts later would miss the cleanup.
   await Promise.allSettled(starting);
   const [redis, emulator] = await Promise.all(starting);
-  const common = { REDIS_URL: redis.url, QUEUE_PREFIX: redis.prefix, LOG_FORMAT: 'json' };
+  const common = {
+    REDIS_URL: redis.url,
+    QUEUE_PREFIX: redis.prefix,
+    LOG_FORMAT: 'json',
+    VOD_API: api,
+  };
   const worker = await start(['worker'], /worker is ready/, {
     ...common,
     ...emulator.variables,
