@@ -185,7 +185,8 @@ describe('an upload that failed', () => {
     last.open();
     await expect(upload.result()).rejects.toMatchObject({ code: 'EntityTooLarge', retryable: false });
     await expect.poll(() => openUploads()).toHaveLength(before);
-    expect(stats().requests.AbortMultipartUpload.byResult).toEqual({ ok: 1 });
+    // The reply is counted after the effect.
+    await expect.poll(() => stats().requests.AbortMultipartUpload.byResult).toEqual({ ok: 1 });
     const { finish } = connect(world()).queues;
     await expect.poll(() => finish.getJobCountByTypes('active', 'wait', 'prioritized', 'delayed')).toBe(0);
     expect(await finish.getJobCountByTypes('failed')).toBe(0);
