@@ -11,7 +11,7 @@ import type { AbortFlags } from '../src/flow/abort-flags.ts';
 import type { Sessions } from '../src/flow/sessions.ts';
 import type { JobContext } from '../src/queue/consumer.ts';
 import {
-  PART_EXPIRED,
+  expiredValue,
   PART_SKIPPED,
   type PartData,
   type PartValue,
@@ -57,9 +57,10 @@ export function partProcessor(
       metrics.parts.inc({ outcome: 'skipped' });
       return PART_SKIPPED;
     }
-    if (deps.sessions.isOver(uploadId, run)) {
+    const overBy = deps.sessions.overBy(uploadId, run);
+    if (overBy !== undefined) {
       metrics.parts.inc({ outcome: 'skipped' });
-      return PART_EXPIRED;
+      return expiredValue(overBy);
     }
     const read = (): Promise<ReadPart> => slots.reading(() => bodies.read(data, signal));
     let part: ReadPart | undefined;
@@ -84,9 +85,9 @@ export function partProcessor(
       return partValue('sent', checksum);
     } catch (error) {
       if (error instanceof VodError && error.kind === 'session') {
-        deps.sessions.setOver(uploadId, run);
+        deps.sessions.setOver(uploadId, run, error.code);
         metrics.parts.inc({ outcome: 'skipped' });
-        return PART_EXPIRED;
+        return expiredValue(error.code);
       }
       metrics.parts.inc({ outcome: signal.aborted ? 'aborted' : 'failed' });
       throw error;

@@ -71,8 +71,11 @@ export interface BeginRequest {
 
 /** What an upload has to do after `begin`. */
 export type Begun =
-  /** Nothing: VOD has the whole file (instant upload). */
-  | ({ readonly kind: 'exists' } & StoredVideo)
+  /**
+   * Nothing: VOD has the whole file (instant upload). `own`: this upload made the video, in an earlier attempt whose end was
+   * lost.
+   */
+  | ({ readonly kind: 'exists'; readonly own?: true } & StoredVideo)
   | {
       /** Send the parts of this size that are not among those received. */
       readonly kind: 'send';

@@ -63,9 +63,9 @@ export class Children {
     return this.#parts(run).flatMap(({ outcome, checksum = [] }) => (isDone(outcome) ? checksum : []));
   }
 
-  /** Whether a part of a run was not sent because the session is over. */
-  hasExpired(run: Run): boolean {
-    return this.#parts(run).some(({ outcome }) => outcome === 'expired');
+  /** The code by which a part of a run was not sent because the session is over; undefined if there is none. */
+  expiry(run: Run): string | undefined {
+    return this.#parts(run).find(({ outcome }) => outcome === 'expired')?.code;
   }
 
   /** The last session of the upload before this run; it may be over. */

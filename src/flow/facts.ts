@@ -37,10 +37,10 @@ export function factsOf(observed: Observed): Facts {
   return {
     cancelled,
     ...countParts(hashed, init, children.doneParts(run)),
-    expired: children.hasExpired(run),
     round: run.round,
     ...refusals(run, children),
     ...defined({
+      expiry: children.expiry(run),
       result: data.result,
       transcoding: transcoding(observed),
       failure: failure === undefined ? undefined : parseFailure(failure),
@@ -68,7 +68,7 @@ export function expiredSessions({ attempt, round }: Run, children: Children): nu
   return Array.from({ length: round }, (_, past) => ({ attempt, round: past })).filter((run) => {
     const finish = children.result(run, 'finish');
     const isFinishExpired = finish !== undefined && parseFinishValue(finish).kind === 'expired';
-    return isFinishExpired || children.hasExpired(run);
+    return isFinishExpired || children.expiry(run) !== undefined;
   }).length;
 }
 

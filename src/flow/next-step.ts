@@ -26,8 +26,8 @@ export interface Facts {
   readonly failure?: Failure;
   readonly hashed?: Hashed;
   readonly init?: InitValue;
-  /** Whether a part of this round was not sent because the session is over. */
-  readonly expired: boolean;
+  /** The code by which a part of this round was not sent because the session is over. */
+  readonly expiry?: string;
   /** Planned parts that VOD has: sent, or found there with the same MD5. */
   readonly partsDone: number;
   /** Parts that `init` asks to send or to compare, without those that it records as done. */
@@ -87,8 +87,9 @@ export function nextStep(facts: Facts): Step {
   if (facts.result !== undefined) return afterUpload(facts, facts.result);
   if (finish?.kind === 'finished') return { ...finish, kind: 'settle', outcome: 'completed' };
   if (init?.kind === 'exists') {
-    // In a later round this upload has sent the parts: FinishUpload took effect, but its reply was lost.
-    return { ...init, kind: 'settle', outcome: facts.round > 0 ? 'completed' : 'instant' };
+    // In a later round this upload has sent the parts: its finish took effect, but the reply was lost.
+    const { fileId, url, own } = init;
+    return { kind: 'settle', fileId, url, outcome: facts.round > 0 || own ? 'completed' : 'instant' };
   }
   if (facts.cancelled) return { kind: 'fail', failure: CANCELLED };
   if (facts.failure !== undefined) return { kind: 'fail', failure: facts.failure };
@@ -96,7 +97,7 @@ export function nextStep(facts: Facts): Step {
   // Only once: if no part differs, comparing again would find nothing new.
   const compare = facts.refusedBefore && facts.refusals === 1;
   if (init === undefined) return { kind: 'init', hashed, compare };
-  if (facts.expired) return newRound(facts, 'its session has expired', true);
+  if (facts.expiry !== undefined) return newRound(facts, `its session is over [${facts.expiry}]`, true);
   if (facts.partsDone < facts.partsPlanned) return { kind: 'parts', hashed, init };
   if (finish === undefined || finish.kind === 'abandoned') return { kind: 'finish', hashed, init };
   return newRound(facts, finish.reason, finish.kind === 'expired');

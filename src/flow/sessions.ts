@@ -12,8 +12,8 @@ export class Sessions {
   readonly #queues: Pick<Queues, 'upload' | 'init'>;
   readonly #redis: RedisClient;
   readonly #known = new Map<string, Promise<Session | undefined>>();
-  /** The runs whose session is over, oldest first. */
-  readonly #over = new Set<string>();
+  /** The runs whose session is over, oldest first, and the code of the error that said so. */
+  readonly #over = new Map<string, string>();
 
   constructor(queues: Pick<Queues, 'upload' | 'init'>, redis: RedisClient) {
     this.#queues = queues;
@@ -39,15 +39,16 @@ export class Sessions {
     }
   }
 
-  /** VOD has refused this session: this process sends no more parts in it. */
-  setOver(uploadId: string, run: Run): void {
-    this.#over.add(`${uploadId} ${runName(run)}`);
-    const [oldest] = this.#over;
+  /** The session is over: this process sends no more parts in it. @param code of the error that said so */
+  setOver(uploadId: string, run: Run, code: string): void {
+    this.#over.set(`${uploadId} ${runName(run)}`, code);
+    const [oldest] = this.#over.keys();
     if (this.#over.size > MAX_SESSIONS && oldest !== undefined) this.#over.delete(oldest);
   }
 
-  isOver(uploadId: string, run: Run): boolean {
-    return this.#over.has(`${uploadId} ${runName(run)}`);
+  /** The code by which this session is over; undefined if it is not, as far as this process knows. */
+  overBy(uploadId: string, run: Run): string | undefined {
+    return this.#over.get(`${uploadId} ${runName(run)}`);
   }
 
   async #read(uploadId: string, run: Run): Promise<Session | undefined> {

@@ -54,7 +54,9 @@ describe('a session that is over', () => {
     expect(stored?.media?.key).not.toBe(old?.key);
     expect(stats().parts.byKey[stored?.media?.key ?? '']).toMatchObject({ accepted: 10, duplicates: 0 });
     const warnings = worker.lines.filter(isWarning);
-    expect(warnings.map(({ what }) => what)).toEqual(['its session has expired; beginning anew']);
+    expect(warnings.map(({ what }) => what)).toEqual([
+      expect.stringMatching(/^its session is over \[\w+\]; beginning anew$/),
+    ]);
     expect((await texts(upload.id)).filter((text) => text.includes('beginning anew'))).toHaveLength(1);
     expect(stats().requests).toMatchObject({
       ApplyUpload: { total: 2 },

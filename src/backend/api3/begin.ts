@@ -78,7 +78,7 @@ async function resume(
   }
   // CommitUpload may have taken effect, although no reply said so.
   const video = await findVideo(context, session, signal);
-  return video && { kind: 'exists', ...video };
+  return video && { kind: 'exists', own: true, ...video };
 }
 
 /** What an earlier start of the job got by ApplyUpload. @returns undefined if it can't be used */

@@ -61,7 +61,13 @@ export type SendValue = z.infer<typeof sendValue>;
 
 const initValue = z.union([
   sendValue,
-  z.object({ kind: z.literal('exists'), fileId: z.string(), url: storedUrlSchema }),
+  z.object({
+    kind: z.literal('exists'),
+    fileId: z.string(),
+    url: storedUrlSchema,
+    /** An earlier attempt of this upload made the video. */
+    own: z.literal(true).exactOptional(),
+  }),
 ]);
 export type InitValue = z.infer<typeof initValue>;
 export const parseInitValue = createParser(initValue, 'result of an init job');

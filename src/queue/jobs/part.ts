@@ -29,8 +29,8 @@ export const parsePartData = createParser(partData, 'part job');
 
 /** Result of a part that was not sent, because its upload has ended. */
 export const PART_SKIPPED = 'skipped';
-/** Result of a part that was not sent, because the upload's session is over. */
-export const PART_EXPIRED = 'expired';
+/** Result of a part that was not sent, because the upload's session is over: this, a space and the code of the error. */
+const PART_EXPIRED = 'expired';
 /** Result of a part that was not sent, because VOD has it with the same MD5; a checksum may follow after a space. */
 export const PART_SAME = 'same';
 /** Result of a part that was sent and has a checksum: this, a space and the checksum. */
@@ -41,9 +41,8 @@ const PART_SENT = 'sent';
  */
 export type PartValue =
   | typeof PART_SKIPPED
-  | typeof PART_EXPIRED
   | typeof PART_SAME
-  | `${typeof PART_SAME | typeof PART_SENT} ${string}`
+  | `${typeof PART_SAME | typeof PART_SENT | typeof PART_EXPIRED} ${string}`
   | undefined;
 
 /** The result of a part that VOD has now. */
@@ -52,13 +51,22 @@ export function partValue(outcome: 'sent' | 'same', checksum: string | undefined
   return outcome === 'same' ? PART_SAME : undefined;
 }
 
+/** The result of a part whose session is over. @param code of the error that said so */
+export function expiredValue(code: string): PartValue {
+  return `${PART_EXPIRED} ${code}`;
+}
+
 /** What a result of a part job says; anybody with access to Redis can change it. */
 export function parsePartValue(value: unknown): {
   readonly outcome: 'sent' | 'same' | 'skipped' | 'expired';
   readonly checksum?: string;
+  /** Of the error, if the session is over. */
+  readonly code?: string;
 } {
-  if (value === PART_SKIPPED || value === PART_EXPIRED) return { outcome: value };
-  const [, outcome, checksum] =
-    /^(sent|same)(?: ([0-9a-f]{1,64}))?$/.exec(typeof value === 'string' ? value : '') ?? [];
+  if (value === PART_SKIPPED) return { outcome: value };
+  const text = typeof value === 'string' ? value : '';
+  const expired = /^expired(?: ([\w.]{1,100}))?$/.exec(text);
+  if (expired !== null) return { outcome: 'expired', code: expired[1] ?? 'SESSION_EXPIRED' };
+  const [, outcome, checksum] = /^(sent|same)(?: ([0-9a-f]{1,64}))?$/.exec(text) ?? [];
   return { outcome: outcome === 'same' ? 'same' : 'sent', ...(checksum !== undefined && { checksum }) };
 }

@@ -21,7 +21,6 @@ it('has no optional facts of an upload that has just started', () => {
   expect(factsOf(observed({}))).toEqual({
     ...{
       cancelled: false,
-      expired: false,
       partsDone: 0,
       partsPlanned: 0,
       round: 0,

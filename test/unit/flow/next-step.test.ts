@@ -13,7 +13,7 @@ const finished: FinishValue = { kind: 'finished', fileId: '9', url: 'v' };
 const unknown: FinishValue = { kind: 'unknown', reason: 'no reply [TIMEOUT, retryable]' };
 const refused: FinishValue = { kind: 'refused', reason: '2 parts missing [-10003]' };
 const nothing: Facts = {
-  ...{ cancelled: false, expired: false, partsDone: 0, partsPlanned: 0 },
+  ...{ cancelled: false, partsDone: 0, partsPlanned: 0 },
   ...{ round: 0, refusals: 0, refusedBefore: false },
 };
 const planned: Facts = { ...nothing, hashed, init: send, partsPlanned: 3 };
@@ -65,6 +65,21 @@ describe('nextStep', () => {
     expect(compare({ round: 1, refusals: 1, refusedBefore: true })).toMatchObject({ compare: true });
     expect(compare({ round: 2, refusals: 1 })).toMatchObject({ compare: false });
     expect(compare({ round: 2, refusals: 2, refusedBefore: true })).toMatchObject({ compare: false });
+  });
+
+  it('begins anew when the session is over, whatever parts are left', () => {
+    expect(nextStep({ ...planned, partsDone: 1, expiry: 'ExpiredToken' })).toEqual({
+      ...{ kind: 'replan', pause: false, reason: 'its session is over [ExpiredToken]', expired: true },
+    });
+    const finish: FinishValue = { kind: 'expired', reason: 'CRC-64 differs [OBJECT_DIFFERS]' };
+    expect(nextStep({ ...planned, partsDone: 3, finish, round: 2 })).toEqual({
+      ...{ kind: 'replan', pause: true, reason: finish.reason, expired: true },
+    });
+  });
+
+  it('counts a video that an earlier attempt of this upload made as sent by it', () => {
+    const own: InitValue = { ...exists, kind: 'exists', own: true, fileId: '1', url: 'u' };
+    expect(nextStep({ ...nothing, hashed, init: own })).toMatchObject({ outcome: 'completed' });
   });
 
   it('re-plans if FinishUpload has no reply, first at once and then with pauses, for up to MAX_ROUNDS', () => {
