@@ -1,4 +1,5 @@
 import { parseFailure } from '../queue/failure.ts';
+import { parseFinishValue } from '../queue/jobs/finish.ts';
 import { parseInitValue } from '../queue/jobs/init.ts';
 import { parsePartValue } from '../queue/jobs/part.ts';
 import { parseTranscodeValue, type TranscodeValue } from '../queue/jobs/transcode.ts';
@@ -68,25 +69,36 @@ export class Children {
     return this.#parts(run).find(({ outcome }) => outcome === 'expired')?.code;
   }
 
-  /** The last session of the upload before this run; it may be over. */
+  /** The last session of the upload before this run; undefined if there is none, or it is over. */
   sessionBefore({ attempt, round }: Run): string | undefined {
     for (let past = attempt; past >= 1; past--) {
-      const sessions = this.#sessions(past, past === attempt ? round : Number.POSITIVE_INFINITY);
-      if (sessions.length > 0) return sessions.at(-1);
+      const last = this.#lastSession(past, past === attempt ? round : Number.POSITIVE_INFINITY);
+      if (last !== undefined) return this.hasExpired(last.run) ? undefined : last.session;
     }
     return undefined;
   }
 
-  /** The sessions of the rounds of an attempt before `endRound`, oldest first. */
-  #sessions(attempt: number, endRound: number): string[] {
-    const sessions: string[] = [];
+  /** The last session of an attempt before the round `endRound`. */
+  #lastSession(
+    attempt: number,
+    endRound: number,
+  ): { readonly run: Run; readonly session: string } | undefined {
+    let last: { readonly run: Run; readonly session: string } | undefined;
     for (let round = 0; round < endRound; round++) {
-      const value = this.result({ attempt, round }, 'init');
+      const run = { attempt, round };
+      const value = this.result(run, 'init');
       if (value === undefined) break;
       const init = parseInitValue(value);
-      if (init.kind === 'send' && init.session !== undefined) sessions.push(init.session);
+      if (init.kind === 'send' && init.session !== undefined) last = { run, session: init.session };
     }
-    return sessions;
+    return last;
+  }
+
+  /** Whether the session of a run is over: a part was not sent for that, or the finish found it. */
+  hasExpired(run: Run): boolean {
+    const finish = this.result(run, 'finish');
+    if (finish !== undefined && parseFinishValue(finish).kind === 'expired') return true;
+    return this.expiry(run) !== undefined;
   }
 
   #parts(run: Run): ({ readonly index: number } & ReturnType<typeof parsePartValue>)[] {

@@ -65,11 +65,8 @@ function countParts(
 
 /** How many sessions of this attempt have expired, in the rounds before this one. */
 export function expiredSessions({ attempt, round }: Run, children: Children): number {
-  return Array.from({ length: round }, (_, past) => ({ attempt, round: past })).filter((run) => {
-    const finish = children.result(run, 'finish');
-    const isFinishExpired = finish !== undefined && parseFinishValue(finish).kind === 'expired';
-    return isFinishExpired || children.expiry(run) !== undefined;
-  }).length;
+  const rounds = Array.from({ length: round }, (_, past) => ({ attempt, round: past }));
+  return rounds.filter((run) => children.hasExpired(run)).length;
 }
 
 function refusals({ attempt, round }: Run, children: Children): Pick<Facts, 'refusals' | 'refusedBefore'> {

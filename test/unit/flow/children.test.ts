@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Children } from '../../../src/flow/children.ts';
-import { PART_SAME, PART_SKIPPED } from '../../../src/queue/jobs/part.ts';
+import { expiredValue, PART_SAME, PART_SKIPPED } from '../../../src/queue/jobs/part.ts';
 
 const key = (id: string, queue = 'vod-part'): string => `{vod}:${queue}:${id}`;
 const run = { attempt: 2, round: 0 };
@@ -55,4 +55,22 @@ it('lists the transcodings that VOD started, by attempt', () => {
   const children = new Children('u', results, {});
   expect(children.startedTranscodings(2)).toEqual([{ attempt: 1, at: 10 }]);
   expect(children.startedTranscodings(3).map(({ attempt }) => attempt)).toEqual([1, 3]);
+});
+
+it('has the last session before a run, unless it is over', () => {
+  const init = (session: string) => ({ kind: 'send', partSize: 1048576, missing: [], session });
+  const results = {
+    [key('u-r1-init', 'vod-init')]: init('first'),
+    [key('u-r1-p0')]: expiredValue('ExpiredToken'),
+    [key('u-r1.1-init', 'vod-init')]: init('second'),
+    [key('u-r2-init', 'vod-init')]: init('third'),
+    [key('u-r2-finish', 'vod-finish')]: { kind: 'expired', reason: 'r [X]' },
+  };
+  const children = new Children('u', results, {});
+  const before = (attempt: number, round: number) => children.sessionBefore({ attempt, round });
+  expect([before(1, 0), before(1, 1), before(1, 2), before(2, 0)]).toEqual([
+    ...[undefined, undefined, 'second', 'second'],
+  ]);
+  expect([before(2, 1), before(3, 0)]).toEqual([undefined, undefined]);
+  expect(children.expiry({ attempt: 1, round: 0 })).toBe('ExpiredToken');
 });
