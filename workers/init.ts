@@ -7,7 +7,7 @@ import type { InitData, InitValue } from '../src/queue/jobs/init.ts';
 import { storedUrl } from '../src/queue/jobs/video-url.ts';
 import type { Disk } from '../src/source/disk.ts';
 import { listedParts, missingRanges, partAt } from '../src/upload/plan.ts';
-import type { IndexRange } from '../src/upload/ranges.ts';
+import { asArrays } from '../src/upload/ranges.ts';
 import { readCover } from './cover.ts';
 import { memoOf } from './memo.ts';
 import type { VodCall } from './vod-call.ts';
@@ -58,6 +58,3 @@ async function knownVideo(
 ): Promise<StoredVideo | undefined> {
   return fileSha === undefined || backend.knowsContents ? undefined : await contents.find(fileSha);
 }
-
-const asArrays = (ranges: readonly IndexRange[]): [number, number][] =>
-  ranges.map(([first, last]) => [first, last]);

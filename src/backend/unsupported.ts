@@ -1,10 +1,7 @@
-import { MAX_PART_BYTES } from '../upload/plan.ts';
+import { MAX_PART_BYTES, MIN_OBJECT_PART_BYTES } from '../upload/plan.ts';
 import { isPartSize, PART_SIZES, type VodApi } from '../vod/wire/protocol.ts';
 import type { NewVideo } from './backend.ts';
 import type { TranscodeOptions } from './media.ts';
-
-/** API 3.0: the minimum size of a part other than the last. */
-const MIN_OBJECT_PART_BYTES = 2 ** 20;
 
 const TO_V2 = 'set VOD_API (in an application, the option api of VodUploads) to v2';
 const TO_API3 = 'set VOD_API (in an application, the option api of VodUploads) to 2018-07-17';

@@ -5,11 +5,15 @@ import { parsePartValue } from '../queue/jobs/part.ts';
 import { parseTranscodeValue, type TranscodeValue } from '../queue/jobs/transcode.ts';
 import { type ChildStep, childId, partIndexReader, type Run, runName } from '../queue/names.ts';
 
+type EndedPart = { readonly index: number } & ReturnType<typeof parsePartValue>;
+
 /** The finished children of an upload, of all its runs. */
 export class Children {
   readonly #uploadId: string;
   /** Results of completed children, by child id. */
   readonly #results: ReadonlyMap<string, unknown>;
+  /** The completed parts that were asked for, by the name of their run: there may be thousands. */
+  readonly #partsOfRuns = new Map<string, readonly EndedPart[]>();
   /** Failure reasons of failed children, by child id. */
   readonly #failures: ReadonlyMap<string, string>;
 
@@ -101,12 +105,17 @@ export class Children {
     return this.expiry(run) !== undefined;
   }
 
-  #parts(run: Run): ({ readonly index: number } & ReturnType<typeof parsePartValue>)[] {
+  #parts(run: Run): readonly EndedPart[] {
+    const name = runName(run);
+    const known = this.#partsOfRuns.get(name);
+    if (known !== undefined) return known;
     const indexOf = partIndexReader(this.#uploadId, run);
-    return [...this.#results].flatMap(([id, value]) => {
+    const parts = [...this.#results].flatMap(([id, value]) => {
       const index = indexOf(id);
       return index === undefined ? [] : { index, ...parsePartValue(value) };
     });
+    this.#partsOfRuns.set(name, parts);
+    return parts;
   }
 
   /** The transcodings that VOD started in the attempts up to this one, oldest first. */

@@ -2,7 +2,15 @@ import { defined } from '../base/defined.ts';
 import { UploaderError } from '../base/errors.ts';
 import type { SendValue } from '../queue/jobs/init.ts';
 import { combineChecksums } from '../upload/checksum.ts';
-import { countIndices, difference, type IndexRange, indicesOf, rangesOf, union } from '../upload/ranges.ts';
+import {
+  asArrays,
+  countIndices,
+  difference,
+  type IndexRange,
+  indicesOf,
+  rangesOf,
+  union,
+} from '../upload/ranges.ts';
 
 /*
  * The MD5s that VOD lists of its parts are in the result of an init job if the parts are to be compared with the file. They
@@ -81,17 +89,9 @@ export function recordDone(
     missing: asArrays(missing),
     sent: asArrays(sent),
     ...(same.length > 0 && { same: asArrays(same) }),
-    ...defined({
-      checksum: combineChecksums([
-        ...(init.checksum === undefined ? [] : [init.checksum]),
-        ...done.checksums,
-      ]),
-    }),
+    ...defined({ checksum: combineChecksums([init.checksum, ...done.checksums]) }),
   };
 }
-
-const asArrays = (ranges: readonly IndexRange[]): [number, number][] =>
-  ranges.map(([first, last]) => [first, last]);
 
 function countMd5s(base64: string): number {
   return Math.floor(Buffer.byteLength(base64, 'base64') / MD5_BYTES);

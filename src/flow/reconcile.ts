@@ -198,7 +198,15 @@ class Reconciliation {
     await Promise.all([
       this.#upload.enterStage('uploading', bytesSent, text),
       room > 0 &&
-        this.#addParts({ hashed, init, done, count, room, isLarge, first: this.#hasExpired(children) }),
+        this.#addParts({
+          hashed,
+          init,
+          done,
+          count,
+          room,
+          isLarge,
+          first: expiredSessions(this.#upload.run, children) > 0,
+        }),
     ]);
   }
 
@@ -243,10 +251,7 @@ class Reconciliation {
   async #finish({ hashed, init }: StepOf<'finish'>, children: Children): Promise<undefined> {
     const { fileSha, version } = hashed;
     const { session, checksum } = init;
-    const checksums = [
-      ...(checksum === undefined ? [] : [checksum]),
-      ...children.checksums(this.#upload.run),
-    ];
+    const checksums = [checksum, ...children.checksums(this.#upload.run)];
     await Promise.all([
       this.#upload.enterStage('finishing', version.size, 'VOD has all parts; finishing'),
       this.#jobs.addFinish(defined({ fileSha, session, checksum: combineChecksums(checksums) })),
@@ -330,10 +335,6 @@ class Reconciliation {
     const { fileSha } = this.#upload.data.hashed ?? {};
     if (fileSha !== undefined) await this.#deps.senderLocks.release(fileSha, id, 'failed');
     throw new UnrecoverableError(formatFailure(failure));
-  }
-
-  #hasExpired(children: Children): boolean {
-    return expiredSessions(this.#upload.run, children) > 0;
   }
 
   /** Ends this activation. The next one starts after `ms`, or when the upload is woken. */

@@ -1,11 +1,13 @@
 /**
  * Combines the checksums of parts of a file, in any order: each is a hex number of the same length, and the whole has the
- * XOR of them. Undefined if there are none.
+ * XOR of them. Undefined entries have no effect.
+ * @returns undefined if there are no checksums
  */
-export function combineChecksums(checksums: Iterable<string>): string | undefined {
+export function combineChecksums(checksums: Iterable<string | undefined>): string | undefined {
   let length = 0;
   let combined = 0n;
   for (const checksum of checksums) {
+    if (checksum === undefined) continue;
     length = checksum.length;
     combined ^= BigInt(`0x${checksum}`);
   }

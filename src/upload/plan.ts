@@ -26,6 +26,8 @@ export const MAX_PARTS = 500_000;
 
 /** Maximum number of parts of an object in COS, and so of a file with API 3.0. */
 export const MAX_OBJECT_PARTS = 10_000;
+/** Minimum size of such a part, unless it is the last, in bytes. */
+export const MIN_OBJECT_PART_BYTES = 2 ** 20;
 
 /** Bounds of the size of a part. Each of the service's APIs has bounds of its own within these. */
 export const MIN_PART_BYTES = PART_SIZES[0];

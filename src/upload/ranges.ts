@@ -57,3 +57,8 @@ export function* indicesOf(ranges: readonly IndexRange[]): Generator<number, voi
     for (let index = first; index <= last; index++) yield index;
   }
 }
+
+/** The ranges as job data has them. */
+export function asArrays(ranges: readonly IndexRange[]): [number, number][] {
+  return ranges.map(([first, last]) => [first, last]);
+}

@@ -1,4 +1,4 @@
-import type { CosObject } from '../../vod/cos/client.ts';
+import { partCount } from '../../upload/plan.ts';
 import type { BegunUpload, Memo, StoredVideo } from '../backend.ts';
 import { type Api3Context, openSession } from './context.ts';
 import {
@@ -19,6 +19,9 @@ import type { Api3Session } from './session.ts';
  */
 const MAX_SEARCHES = 8;
 
+/** What the checksum says of the file that was sent; undefined if it says nothing. */
+type SentFile = ReturnType<typeof parseChecksum>;
+
 /** What an earlier start of the job has done: the object is stored and checked, and CommitUpload may have been called. */
 const STORED = 'stored';
 
@@ -33,9 +36,10 @@ export async function finish(
   const session = await openSession(context, upload, 'CommitUpload');
   const starts = startsSinceStored(memo);
   if (starts === 0) {
+    const sent = parseChecksum(checksum);
     if (session.multipartId !== undefined)
-      await complete(context, session, session.multipartId, checksum, signal);
-    await verify(context, session, checksum, signal);
+      await complete(context, session, session.multipartId, sent, signal);
+    await verify(context, session, sent, signal);
   }
   await memo.save(`${STORED} ${starts + 1}`);
   try {
@@ -61,38 +65,35 @@ async function complete(
   { cos, buckets }: Api3Context,
   session: Api3Session,
   multipartId: string,
-  checksum: string | undefined,
+  sent: SentFile,
   signal: AbortSignal,
 ): Promise<void> {
   await buckets.run(session, async (object) => {
     try {
       const parts = await cos.listParts(object, multipartId, signal);
-      checkParts(session, parts, checksum);
+      checkParts(session, parts, sent);
       await cos.complete(object, multipartId, parts, signal);
     } catch (error) {
       // An earlier start may have completed it.
-      if (!isNoSuchUpload(error) || (await isMissing(session, object))) throw error;
+      if (!isNoSuchUpload(error)) throw error;
+      const stored = await cos.head(object, signal);
+      if (stored?.size !== session.fileSize) throw error;
     }
   });
-
-  async function isMissing(session: Api3Session, object: CosObject): Promise<boolean> {
-    return (await cos.head(object, signal))?.size !== session.fileSize;
-  }
 }
 
 /** @throws {VodError} if COS does not have exactly the parts that were sent */
 function checkParts(
   { fileSize, partSize }: Api3Session,
   parts: readonly { readonly partNumber: number; readonly size: number; readonly etag: string }[],
-  checksum: string | undefined,
+  sent: SentFile,
 ): void {
-  const count = Math.ceil(fileSize / partSize);
+  const count = partCount(fileSize, partSize);
   const bytes = parts.reduce((sum, { size }) => sum + size, 0);
   if (parts.length !== count || bytes !== fileSize) {
     const reason = `COS has ${parts.length} of ${count} parts, with ${bytes} of ${fileSize} bytes`;
     throw partsError('PARTS_MISSING', reason);
   }
-  const sent = checksum === undefined ? undefined : parseChecksum(checksum);
   if (sent === undefined || marksOf(parts) === sent.marks) return;
   throw partsError('PARTS_DIFFER', 'COS has other parts than were sent');
 }
@@ -101,7 +102,7 @@ function checkParts(
 async function verify(
   { cos, buckets }: Api3Context,
   session: Api3Session,
-  checksum: string | undefined,
+  sent: SentFile,
   signal: AbortSignal,
 ): Promise<void> {
   const stored = await buckets.run(session, async (object) => {
@@ -116,7 +117,6 @@ async function verify(
   if (stored === 'unknown') return;
   if (stored === undefined)
     throw sessionError('HeadObject', 'OBJECT_MISSING', 'COS does not have the object');
-  const sent = checksum === undefined ? undefined : parseChecksum(checksum);
   const isWhole = stored.size === session.fileSize;
   const isSame = stored.crc64 === undefined || sent === undefined || stored.crc64 === sent.crc64;
   if (isWhole && isSame) return;

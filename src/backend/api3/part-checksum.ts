@@ -39,9 +39,9 @@ export function marksOf(parts: readonly { readonly partNumber: number; readonly 
 
 /** What a combined checksum says of the file. */
 export function parseChecksum(
-  checksum: string,
+  checksum: string | undefined,
 ): { readonly crc64: bigint; readonly marks: string } | undefined {
-  if (!/^[0-9a-f]{32}$/.test(checksum)) return undefined;
+  if (checksum === undefined || !/^[0-9a-f]{32}$/.test(checksum)) return undefined;
   return { crc64: BigInt(`0x${checksum.slice(0, 16)}`), marks: checksum.slice(16) };
 }
 

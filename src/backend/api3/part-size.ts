@@ -1,10 +1,7 @@
 import { formatBytes } from '../../base/format.ts';
-import { MAX_OBJECT_PARTS, MAX_PART_BYTES } from '../../upload/plan.ts';
+import { MAX_OBJECT_PARTS, MAX_PART_BYTES, MIN_OBJECT_PART_BYTES } from '../../upload/plan.ts';
 
 const MIB = 2 ** 20;
-
-/** Of COS: parts other than the last have at least this size. */
-const MIN_OBJECT_PART_BYTES = MIB;
 
 /** Small enough that a retry costs little, and large enough that a film has few hundred parts. */
 const USUAL_PART_BYTES = 8 * MIB;

@@ -6,41 +6,23 @@ import { RequestWindows } from './windows.ts';
 /** Requests per second; 0 or undefined: no limit. */
 export type Api3QuotaLimits = { readonly [action in Api3Action]?: number | undefined };
 
-export class Api3Quota {
-  readonly #windows: RequestWindows<Api3Action>;
+export class Api3Quota extends RequestWindows<Api3Action> {
   #limits: Api3QuotaLimits;
 
   /** @param clock in ms */
   constructor(limits: Api3QuotaLimits, windowMs: number, clock: () => number) {
+    super(API3_ACTIONS, windowMs, clock);
     this.#limits = limits;
-    this.#windows = new RequestWindows(API3_ACTIONS, windowMs, clock);
   }
 
   setLimits(limits: Api3QuotaLimits): void {
     this.#limits = limits;
   }
 
-  /** Counts a request for the peaks, even if it is refused later. */
-  arrive(action: Api3Action): void {
-    this.#windows.arrive(action);
-  }
-
   /** @throws {Api3Refusal} RequestLimitExceeded; a refused request does not count towards the limit. */
   admit(action: Api3Action): void {
     const limit = this.#limits[action] ?? 0;
-    if (this.#windows.admits(action, limit)) return;
+    if (this.admits(action, limit)) return;
     throw new Api3Refusal('RequestLimitExceeded', `More than ${limit} requests of ${action} per second`);
-  }
-
-  get peaks(): Readonly<Record<Api3Action, number>> {
-    return this.#windows.peaks;
-  }
-
-  get refusals(): Readonly<Record<Api3Action, number>> {
-    return this.#windows.refusals;
-  }
-
-  resetCounts(): void {
-    this.#windows.resetCounts();
   }
 }

@@ -23,42 +23,23 @@ const LIMIT_NAMES = {
   ConfirmEvent: 'confirm',
 } as const satisfies Record<V2Action, keyof QuotaLimits>;
 
-export class Quota {
-  readonly #windows: RequestWindows<V2Action>;
+export class Quota extends RequestWindows<V2Action> {
   #limits: QuotaLimits;
 
   /** @param clock in ms */
   constructor(limits: QuotaLimits, windowMs: number, clock: () => number) {
+    super(ACTIONS, windowMs, clock);
     this.#limits = limits;
-    this.#windows = new RequestWindows(ACTIONS, windowMs, clock);
   }
 
   setLimits(limits: QuotaLimits): void {
     this.#limits = limits;
   }
 
-  /** Counts a request for the peaks, even if it is refused later. */
-  arrive(action: V2Action): void {
-    this.#windows.arrive(action);
-  }
-
   /** @throws {Refusal} 4400 when the limit is reached; a refused request does not count towards it. */
   admit(action: V2Action): void {
     const limit = this.#limits[LIMIT_NAMES[action]] ?? 0;
-    if (this.#windows.admits(action, limit)) return;
+    if (this.admits(action, limit)) return;
     throw new Refusal(4400, `quota of ${limit} ${action} requests is used up`);
-  }
-
-  /** Highest number of requests in any window, by action, refused ones included. */
-  get peaks(): Readonly<Record<V2Action, number>> {
-    return this.#windows.peaks;
-  }
-
-  get refusals(): Readonly<Record<V2Action, number>> {
-    return this.#windows.refusals;
-  }
-
-  resetCounts(): void {
-    this.#windows.resetCounts();
   }
 }
